@@ -1,0 +1,122 @@
+"""Download flags of countries, with error handling: a pool of threads.
+
+Port of the listing `flags2_threadpool.py`. A sample run:
+
+    $ mockservers run -- flags2-threadpool -s ERROR -e
+    ERROR site: http://127.0.0.1:8003/flags
+    Searching for 676 flags: from AA to ZZ
+    30 concurrent connections will be used.
+    --------------------
+    150 flags downloaded.
+    361 not found.
+    165 errors.
+    Elapsed time: 6.05s
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent import futures
+
+import requests
+import tqdm
+
+from reference import flags2_common as common
+from reference.flags2_common import HTTPStatus, Interrupted, Result, Tally, save_flag, say
+
+DEFAULT_CONCUR_REQ = 30
+MAX_CONCUR_REQ = 1000
+
+
+def get_flag(base_url: str, cc: str) -> bytes:
+    """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case.
+
+    Raises requests.HTTPError for any status but 200, other exceptions for all that can
+    happen to a connection or a reply.
+    """
+    url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
+    resp = requests.get(url, headers=common.HEADERS, timeout=common.TIMEOUT_S)
+    if resp.status_code != 200:
+        raise requests.HTTPError(f"HTTP {resp.status_code} - {resp.reason}", response=resp)
+    common.refuse_coding(resp.headers)
+    return resp.content
+
+
+def download_one(
+    cc: str, base_url: str, verbose: bool = False, conclude: Callable[[str], None] = lambda cc: None
+) -> Result:
+    """Fetch and save one flag; raises whatever `get_flag` and `save_flag` raise, but for a 404.
+
+    `conclude` is called when the reply is there (or has failed), before anything that can
+    be observed is done with it; what it raises ends the download.
+    """
+    try:
+        try:
+            image = get_flag(base_url, cc)
+        finally:
+            conclude(cc)
+    except requests.HTTPError as exc:
+        if exc.response.status_code != 404:
+            raise
+        status, msg = HTTPStatus.not_found, "not found"
+    else:
+        save_flag(image, f"{cc.lower()}.gif")
+        status, msg = HTTPStatus.ok, "OK"
+    if verbose:
+        say(f"{cc} {msg}")
+    return Result(status, cc)
+
+
+def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: int) -> Tally:
+    """Download the flags of `cc_list` with `concur_req` threads; every code is counted.
+
+    On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
+    """
+    results: dict[futures.Future[Result], Result] = {}
+    to_do_map: dict[futures.Future[Result], str] = {}
+    # Who has the last word on a code, its thread or Ctrl-C: whoever is entered here first.
+    last_word: dict[str, str] = {}
+
+    def conclude(cc: str) -> None:
+        if last_word.setdefault(cc, "thread") != "thread":
+            raise futures.CancelledError
+
+    def settle(future: futures.Future[Result]) -> None:
+        cc = to_do_map[future]
+        try:
+            res, error_msg = future.result(), ""
+        except requests.ConnectionError:
+            error_msg = "Connection error"
+        except Exception as exc:
+            error_msg = common.error_text(exc)
+        results[future] = Result(HTTPStatus.error, cc) if error_msg else res
+        if verbose and error_msg:
+            say(f"*** Error for {cc}: {error_msg}")
+
+    executor = futures.ThreadPoolExecutor(max_workers=concur_req)
+    try:
+        for cc in sorted(cc_list):
+            future = executor.submit(download_one, cc, base_url, verbose, conclude)
+            to_do_map[future] = cc
+        done_iter: Iterable[futures.Future[Result]] = futures.as_completed(to_do_map)
+        if not verbose:
+            done_iter = tqdm.tqdm(done_iter, total=len(cc_list))
+        for future in done_iter:
+            settle(future)
+    except KeyboardInterrupt:
+        executor.shutdown(wait=False, cancel_futures=True)
+        for cc in cc_list:
+            last_word.setdefault(cc, "Ctrl-C")
+        for future, cc in to_do_map.items():
+            if last_word[cc] == "thread" and future not in results:
+                settle(future)
+        raise Interrupted(Tally(results.values())) from None
+    executor.shutdown()
+    return Tally(results.values())
+
+
+def main() -> None:
+    """The command `flags2-threadpool`."""
+    common.main(download_many, DEFAULT_CONCUR_REQ, MAX_CONCUR_REQ)
+
+
+if __name__ == "__main__":
+    main()
