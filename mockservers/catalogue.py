@@ -1,0 +1,80 @@
+"""What the servers have: the built-in flags, or a folder of real files."""
+
+import mimetypes
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import unquote
+
+from mockservers.codes import code_of_path, country_codes, path_of_code
+from mockservers.flags import flag
+from mockservers.wire import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """Something to serve. `read(start, stop)` gives those bytes, fewer if they are gone."""
+
+    found: Found
+    read: Callable[[int, int], bytes]
+
+
+class Catalogue(Protocol):
+    """A set of resources by path."""
+
+    def find(self, path: str) -> Resource | None:
+        """The resource at a raw path (percent-encoded, without a query), or None."""
+
+
+class FlagCatalogue:
+    """The built-in flags of the 194 country codes."""
+
+    def __init__(self) -> None:
+        self._codes = frozenset(country_codes())
+
+    def find(self, path: str) -> Resource | None:
+        """The flag at `/flags/xx/xx.gif`."""
+        code = code_of_path(path)
+        if code not in self._codes:
+            return None
+        body = flag(code)
+        return Resource(Found(len(body), "image/gif"), lambda start, stop: body[start:stop])
+
+
+class FolderCatalogue:
+    """The regular files below a folder, and nothing outside it, whatever a path says."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises NotADirectoryError unless `root` is a folder that can be listed."""
+        if not root.is_dir():
+            raise NotADirectoryError(f"--root {root} is not a folder")
+        self._root = Path(os.path.realpath(root))
+
+    def find(self, path: str) -> Resource | None:
+        """The file at `path` below the folder; its bytes are read when they are sent."""
+        parts = unquote(path).removeprefix("/").split("/")
+        if any(part in ("", ".", "..") or "\0" in part or "\\" in part for part in parts):
+            return None
+        try:
+            file = Path(os.path.realpath(self._root.joinpath(*parts)))
+            if not file.is_relative_to(self._root) or not file.is_file():
+                return None
+            length = file.stat().st_size
+        except (OSError, ValueError):
+            return None
+
+        def read(start: int, stop: int) -> bytes:
+            with file.open("rb") as stream:
+                stream.seek(start)
+                return stream.read(stop - start)
+
+        content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return Resource(Found(length, content_type), read)
+
+
+def find_code(catalogue: Catalogue, code: str) -> Found | None:
+    """What the catalogue has for a code."""
+    resource = catalogue.find(path_of_code(code))
+    return resource.found if resource else None

@@ -1,0 +1,367 @@
+"""The command `mockservers`: serve, run, predict."""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NoReturn
+
+from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, find_code
+from mockservers.claims import Claims
+from mockservers.codes import (
+    LABELS,
+    CommandLineError,
+    add_flags2_arguments,
+    expand,
+    readings,
+)
+from mockservers.journal import Entry, JournalFile, read_journal
+from mockservers.ledger import Ledger, balance, resolve_asked
+from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json, plan_to_json
+from mockservers.predict import predict, totals
+from mockservers.profiles import PROFILES
+from mockservers.report import ledger_text
+from mockservers.server import MockServers
+from mockservers.supervise import (
+    CannotRunError,
+    book_of_files,
+    environment,
+    refusing_port,
+    run_command,
+)
+
+DEFAULT_PORTS = (8001, 8002, 8003)
+
+
+class UsageError(Exception):
+    """Bad input: one clear line on stderr, status 2."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see {self.prog} --help)")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What to serve, how, and where: the options that the commands share."""
+
+    plans: Mapping[str, Plan]
+    catalogue: Catalogue
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line; ends the process with the exit status."""
+    try:
+        args = _parser().parse_args(argv)
+        status: int = args.action(args)
+        sys.stdout.flush()
+    except (UsageError, PlanError, CommandLineError) as exc:
+        status = _complain(exc)
+    except CannotRunError as exc:
+        _complain(exc)
+        status = exc.status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    except OSError as exc:
+        status = _complain(exc)
+    except KeyboardInterrupt:
+        status = 130
+    sys.exit(status)
+
+
+def _complain(exc: Exception) -> int:
+    print(f"mockservers: {' '.join(str(exc).split())}", file=sys.stderr)
+    return 2
+
+
+# --- the command line ------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mockservers",
+        description="Mock servers LOCAL, DELAY and ERROR that break exactly as planned.",
+    )
+    commands = parser.add_subparsers(
+        title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+    )
+    serve = commands.add_parser("serve", help="serve until Ctrl-C")
+    _add_house(serve)
+    _add_listening(serve)
+    serve.add_argument("--json", action="store_true", help="one line of JSON when ready")
+    serve.set_defaults(action=_serve)
+
+    run = commands.add_parser("run", help="run a command against the servers and balance the books")
+    _add_house(run)
+    _add_listening(run)
+    run.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    run.add_argument(
+        "--dest",
+        metavar="DIR",
+        type=Path,
+        default=Path("downloads"),
+        help="where the command saves its files (default: %(default)s)",
+    )
+    run.add_argument("command", metavar="-- COMMAND ...", nargs=argparse.REMAINDER)
+    run.set_defaults(action=_run)
+
+    forecast = commands.add_parser(
+        "predict", help="say what a run will come to, without running it"
+    )
+    _add_house(forecast)
+    add_flags2_arguments(forecast)
+    forecast.add_argument("--json", action="store_true", help="as JSON")
+    forecast.set_defaults(action=_predict)
+    return parser
+
+
+def _add_house(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", metavar="N", type=int, help="seed of every plan in use")
+    parser.add_argument(
+        "--plan",
+        metavar="[LABEL=]FILE",
+        action="append",
+        default=[],
+        help="the plan of all three servers, or of one; may be repeated",
+    )
+    parser.add_argument(
+        "--root", metavar="DIR", type=Path, help="serve the files of a folder, not the flags"
+    )
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host",
+        metavar="H",
+        default="localhost",
+        help="address to listen on (default: %(default)s, that is 127.0.0.1 and ::1)",
+    )
+    parser.add_argument(
+        "--ports",
+        metavar="A,B,C|auto",
+        type=_ports,
+        default=DEFAULT_PORTS,
+        help="ports of LOCAL, DELAY and ERROR (default: 8001,8002,8003)",
+    )
+    parser.add_argument("--journal", metavar="FILE", type=Path, help="keep the journal here")
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    if text == "auto":
+        return (0, 0, 0)
+    try:
+        ports = tuple(map(int, text.split(",")))
+    except ValueError:
+        ports = ()
+    if len(set(ports)) != 3 or len(ports) != 3 or not all(0 < port < 65536 for port in ports):
+        raise argparse.ArgumentTypeError(
+            f"three different ports from 1 to 65535 are needed, as 8001,8002,8003, "
+            f"or the word auto; not {text!r}"
+        )
+    return ports
+
+
+def _house(args: argparse.Namespace) -> House:
+    if args.seed is not None and not 0 <= args.seed < SEED_BOUND:
+        raise UsageError(f"--seed must be from 0 to {SEED_BOUND - 1}, not {args.seed}")
+    plans = dict(PROFILES)
+    named: dict[str, Plan] = {}
+    for text in args.plan:
+        label, equals, file = text.partition("=")
+        if equals and label.upper() in LABELS:
+            named[label.upper()] = _read_plan(file)
+        elif equals and label.isidentifier() and not Path(text).exists():
+            raise UsageError(f"--plan {text}: {label} is none of {', '.join(LABELS)}")
+        else:
+            plans = dict.fromkeys(LABELS, _read_plan(text))
+    plans |= named
+    if args.seed is not None:
+        plans = {label: replace(plan, seed=args.seed) for label, plan in plans.items()}
+    try:
+        catalogue = FolderCatalogue(args.root) if args.root is not None else FlagCatalogue()
+    except NotADirectoryError as exc:
+        raise UsageError(str(exc)) from None
+    return House(plans, catalogue)
+
+
+def _read_plan(file: str) -> Plan:
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except OSError as exc:
+        raise UsageError(f"cannot read the plan {file}: {exc.strerror}") from None
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{file}: not a JSON plan: it is not UTF-8 ({exc.reason})") from None
+    return plan_from_json(text, file)
+
+
+# --- predict ---------------------------------------------------------------------------
+
+
+def _predict(args: argparse.Namespace) -> int:
+    house = _house(args)
+    request = expand(args, Path())
+    if request.label not in LABELS:
+        raise UsageError(f"{request.label} is not served here, so nothing is known of it")
+    forecasts = predict(
+        house.plans[request.label],
+        request.label,
+        request.codes,
+        lambda code: find_code(house.catalogue, code),
+    )
+    counted = totals(forecasts)
+    if args.json:
+        codes = {code: forecast.to_json() for code, forecast in forecasts.items()}
+        print(json.dumps({"codes": codes, "totals": counted}))
+        return 0
+    for code, forecast in forecasts.items():
+        status = "---" if forecast.status is None else forecast.status
+        print(f"{code}  {forecast.do:<9} {status}  {forecast.outcome.replace('_', ' ')}")
+    plan = house.plans[request.label]
+    print(f"{len(forecasts)} codes of {request.label}, seed {plan.seed}:", end=" ")
+    words = [f"{n} {outcome.replace('_', ' ')}" for outcome, n in counted.items() if n]
+    print(", ".join(words))
+    return 0
+
+
+# --- serve -----------------------------------------------------------------------------
+
+
+def _serve(args: argparse.Namespace) -> int:
+    house = _house(args)
+    with _journal(args.journal) as journal:
+        journal.write(_header(house, command=None))
+        asyncio.run(_serve_until_told(args, house, journal))
+        journal.write({"end": True, "status": 0, "claims": None, "files_after": None})
+        return _journal_status(journal, 0)
+
+
+async def _serve_until_told(args: argparse.Namespace, house: House, journal: JournalFile) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    previous = {
+        signum: signal.signal(signum, lambda *_: loop.call_soon_threadsafe(told.set))
+        for signum in (signal.SIGINT, signal.SIGTERM)
+    }
+    servers = MockServers(house.catalogue)
+    try:
+        await servers.start(args.host, args.ports)
+        servers.begin_run(house.plans, journal.write)
+        if args.json:
+            print(json.dumps({"ready": True, "servers": servers.urls}), flush=True)
+        else:
+            for label, url in servers.urls.items():
+                print(f"{label:<5} {url}")
+            print("ready: Ctrl-C ends it", flush=True)
+        await told.wait()
+    finally:
+        await servers.stop()
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+# --- run -------------------------------------------------------------------------------
+
+
+def _run(args: argparse.Namespace) -> int:
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if not command:
+        raise UsageError("run needs a command: mockservers run -- COMMAND ...")
+    house = _house(args)
+    with _journal(args.journal) as journal:
+        status = asyncio.run(_run_to_end(args, command, house, journal))
+        ledger = balance(read_journal(journal.path))
+        _print_ledger(ledger, as_json=args.json)
+        if status == 0 and not ledger.balanced:
+            status = 1
+        return _journal_status(journal, status)
+
+
+async def _run_to_end(
+    args: argparse.Namespace, command: Sequence[str], house: House, journal: JournalFile
+) -> int:
+    """Start the servers, run the command, write header, entries and end of the journal."""
+    claims = Claims()
+    cwd = Path.cwd()
+    first_reading = next(readings(command, cwd), None)
+    servers = MockServers(house.catalogue)
+    journal.write(
+        _header(house, command=list(command))
+        | {
+            "asked": list(first_reading.codes) if first_reading else None,
+            "dest": str(args.dest),
+            "files_before": book_of_files(args.dest),
+        }
+    )
+    try:
+        await servers.start(args.host, args.ports)
+        servers.begin_run(house.plans, journal.write)
+        with refusing_port() as port:
+            env = environment(os.environ, servers.urls, port)
+            status = await run_command(command, env, claims)
+    finally:
+        await servers.stop()
+    asked = resolve_asked(command, claims, cwd)
+    journal.write(
+        {
+            "end": True,
+            "status": status,
+            "asked": list(asked) if asked is not None else None,
+            "claims": claims.to_json(),
+            "files_after": book_of_files(args.dest),
+        }
+    )
+    return status
+
+
+def _print_ledger(ledger: Ledger, *, as_json: bool) -> None:
+    print(json.dumps(ledger.to_json()) if as_json else ledger_text(ledger), flush=True)
+
+
+def _header(house: House, command: list[str] | None) -> Entry:
+    return {
+        "journal": 1,
+        "plans": {label: plan_to_json(plan) for label, plan in house.plans.items()},
+        "command": command,
+        "asked": None,
+        "files_before": None,
+    }
+
+
+@contextmanager
+def _journal(path: Path | None) -> Iterator[JournalFile]:
+    """The journal of a run: at `path`, which stays, or in a temporary file, which does not."""
+    with tempfile.TemporaryDirectory(prefix="mockservers-") as folder:
+        try:
+            journal = JournalFile(path or Path(folder, "journal.jsonl"))
+        except OSError as exc:
+            raise UsageError(f"cannot write the journal {path}: {exc.strerror}") from None
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+def _journal_status(journal: JournalFile, status: int) -> int:
+    """An incomplete journal is told, and is no success."""
+    if journal.error is None:
+        return status
+    reason = journal.error.strerror or journal.error
+    print(
+        f"mockservers: the journal {journal.path} is incomplete: {reason}; "
+        "the ledger covers only what was written",
+        file=sys.stderr,
+    )
+    return status or 1
+
+
+if __name__ == "__main__":
+    main()

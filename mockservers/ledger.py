@@ -1,0 +1,405 @@
+"""Do the books balance? What was seen, said and kept, held against each other; pure.
+
+The judge knows entries only, so a journal written by somebody else's server can be judged too.
+What counts as what stands in SPEC.md, "The ledger".
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mockservers.claims import Claims
+from mockservers.codes import LABELS, is_code, readings
+from mockservers.journal import Entry
+
+OUTCOMES = ("ok", "not_found", "error", "interrupted")
+"""What a program can say of a download."""
+
+WORDS = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
+"""What does not balance is named by one of these."""
+
+_NOTHING = hashlib.sha256(b"").hexdigest()
+_STRAYS = 1000
+
+Files = Mapping[str, Mapping[str, Any]]
+"""The files of a folder: name to `size` and `sha256`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imbalance:
+    """Something that does not balance; `code` is None where no single one can be named."""
+
+    word: str
+    code: str | None
+    saw: str
+    said: str
+
+    def to_json(self) -> dict[str, str | None]:
+        """As in the last line of `mockservers run --json`."""
+        return {"word": self.word, "code": self.code, "saw": self.saw, "said": self.said}
+
+
+@dataclass(slots=True)
+class Row:
+    """The account of one code."""
+
+    requests: list[Entry] = field(default_factory=list)
+    accepts: frozenset[str] = frozenset()
+    """What a program may say of it."""
+    said: Counter[str] = field(default_factory=Counter)
+    file: str = "absent"
+    """absent; same (as the bytes served), or kept, if it was there before and still is;
+    different, or old, if it was there before and still is."""
+
+    @property
+    def seen(self) -> str:
+        """What the server saw come of it, by the last request."""
+        return _seen(self.requests[-1]) if self.requests else "no request"
+
+
+@dataclass(slots=True)
+class Ledger:
+    """The books of one run, and what does not balance in them."""
+
+    label: str | None
+    """The server in scope; None: any of them."""
+    asked: tuple[str, ...] | None
+    claims: Claims
+    rows: dict[str, Row]
+    requests: int
+    most_in_flight: int
+    saved: int
+    """Files that equal the bytes served."""
+    dest: str | None
+    imbalances: list[Imbalance] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing is out of balance. Notes do not count."""
+        return not self.imbalances
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the last line of `mockservers run --json`."""
+        return {
+            "ledger": 1,
+            "balanced": self.balanced,
+            "codes": {
+                name: {
+                    "requests": len(row.requests),
+                    "status": row.requests[-1]["status"] if row.requests else None,
+                    "seen": row.seen,
+                    "said": next(iter(row.said), None),
+                    "file": row.file,
+                }
+                for name, row in self.rows.items()
+            },
+            "imbalances": [imbalance.to_json() for imbalance in self.imbalances],
+            "notes": self.notes,
+        }
+
+
+def resolve_asked(
+    command: Sequence[str], claims: Claims, folder: Path | None = None
+) -> tuple[str, ...] | None:
+    """The codes that a program was asked for, or None where nobody can know.
+
+    They are those of the longest tail of the command that reads as a flags2 command line and
+    agrees with what the program announced; else the list that it printed.
+    """
+    if claims.announced is None:
+        return None
+    announced = (claims.announced, claims.first, claims.last)
+    for reading in readings(command, folder):
+        if (len(reading.codes), reading.codes[0], reading.codes[-1]) == announced:
+            return reading.codes
+    if claims.listed and len(claims.listed) == claims.announced:
+        return tuple(claims.listed)
+    return None
+
+
+def balance(journal: Iterable[Entry]) -> Ledger:
+    """Judge a journal: its header, its entries, its end (absent when the writer was killed)."""
+    lines = iter(journal)
+    header = next(lines)
+    requests: list[Entry] = []
+    strays: list[Entry] = []
+    end: Entry = {}
+    most_in_flight: Counter[str] = Counter()
+    count = 0
+    for entry in lines:
+        if entry.get("end"):
+            end = entry
+        elif entry.get("type") == "request":
+            count += 1
+            server = entry["server"]
+            most_in_flight[server] = max(most_in_flight[server], entry["in_flight"])
+            if entry["code"] and entry["method"] != "HEAD":
+                requests.append(entry)
+            elif entry["method"] != "HEAD" and len(strays) < _STRAYS:
+                strays.append(entry)
+    claims = Claims.from_json(end.get("claims") or {})
+    asked = end.get("asked") if end else None if header.get("command") else header.get("asked")
+    ledger = Ledger(
+        label=claims.label,
+        asked=tuple(asked) if asked is not None else None,
+        claims=claims,
+        rows={},
+        requests=count,
+        most_in_flight=max(most_in_flight.values(), default=0),
+        saved=0,
+        dest=header.get("dest"),
+    )
+    if claims.label in LABELS:
+        ledger.most_in_flight = most_in_flight[claims.label]
+    if not end:
+        ledger.notes.append(
+            "the journal has no end: the run was cut off, and what was said is lost"
+        )
+    _enter(ledger, requests, strays)
+    _judge(ledger, header.get("files_before") or {}, end.get("files_after"))
+    return ledger
+
+
+def _enter(ledger: Ledger, requests: Iterable[Entry], strays: Iterable[Entry]) -> None:
+    """Put every request into the row of its code, or call it unexpected."""
+    if ledger.asked is None:
+        for entry in sorted(requests, key=lambda entry: entry["n"]):
+            name = entry["code"] if ledger.label else f"{entry['server']} {entry['code']}"
+            ledger.rows.setdefault(name, Row()).requests.append(entry)
+        return
+    ledger.rows = {code: Row() for code in ledger.asked}
+    for entry in sorted(requests, key=lambda entry: entry["n"]):
+        in_scope = ledger.label is None or entry["server"] == ledger.label
+        if in_scope and entry["code"] in ledger.rows:
+            ledger.rows[entry["code"]].requests.append(entry)
+        else:
+            _unexpected(ledger, entry)
+    for entry in strays:
+        _unexpected(ledger, entry)
+
+
+def _unexpected(ledger: Ledger, entry: Entry) -> None:
+    saw = f"{entry['method']} {entry['path']} on {entry['server']}"
+    said = f"asked of {ledger.label}" if entry["code"] in (ledger.asked or ()) else "not asked for"
+    ledger.imbalances.append(Imbalance("unexpected", entry["code"], saw, said))
+
+
+def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
+    interrupted = bool(ledger.claims.totals and ledger.claims.totals["interrupted"])
+    for name, row in ledger.rows.items():
+        code = name[-2:]
+        row.file = _file_state(row, code, before, after)
+        row.accepts = _accepts(row, files_known=after is not None, interrupted=interrupted)
+        row.said = ledger.claims.fates.get(code, Counter())
+        _judge_repeats(ledger, name, row)
+    ledger.saved = sum(row.file in ("same", "kept") for row in ledger.rows.values())
+    if ledger.label == "REMOTE":
+        ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
+    if ledger.asked is None:
+        ledger.notes.append(
+            "which codes were asked for is not known (the program announced none): "
+            "requests and files were reconciled, nothing else"
+        )
+    else:
+        _judge_claims(ledger)
+    _judge_files(ledger, before, after or {})
+    announced = ledger.claims.concurrency
+    if announced is not None and ledger.most_in_flight > announced:
+        ledger.notes.append(
+            f"{ledger.most_in_flight} requests were in flight at once, {announced} were announced"
+        )
+    ledger.imbalances.sort(key=lambda found: (WORDS.index(found.word), found.code or ""))
+
+
+def _file_state(row: Row, code: str, before: Files, after: Files | None) -> str:
+    name = f"{code.lower()}.gif"
+    file = (after or {}).get(name)
+    if file is None:
+        return "absent"
+    served = row.requests[-1]["sha256"] or _NOTHING if row.requests else None
+    if file["sha256"] != served:
+        return "old" if before.get(name) == file else "different"
+    return "kept" if before.get(name) == file else "same"
+
+
+def _accepts(row: Row, *, files_known: bool, interrupted: bool) -> frozenset[str]:
+    """What may be said of a code: ok <=> a whole 200 whose bytes are the file, not_found <=> 404,
+    error <=> anything else; what was not finished on Ctrl-C may be called interrupted.
+    """
+    seen = row.seen
+    if seen == "not_found":
+        accepts = {"not_found"}
+    elif seen not in ("ok", "indeterminate"):
+        accepts = {"error"}
+    elif row.file in ("same", "kept") or not files_known:
+        accepts = {"ok"}
+        if seen == "indeterminate" or row.file == "kept":
+            accepts.add("error")
+    else:
+        accepts = {"error"}
+    if interrupted and row.file != "same":
+        accepts.add("interrupted")
+    return frozenset(accepts)
+
+
+def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
+    recovered = False
+    for earlier, _ in zip(row.requests, row.requests[1:], strict=False):
+        if earlier["status"] is None and not recovered:
+            recovered = True
+            ledger.notes.append(f"{name} recovered: asked again after {_describe(earlier)}")
+        elif ledger.asked is None:
+            ledger.notes.append(f"{name} was asked for {len(row.requests)} times")
+            return
+        else:
+            saw = "; then ".join(map(_describe, row.requests))
+            ledger.imbalances.append(Imbalance("duplicated", name, saw, "asked for once"))
+            return
+
+
+def _judge_claims(ledger: Ledger) -> None:
+    claims, rows = ledger.claims, ledger.rows
+    for code in claims.fates:
+        if code not in rows:
+            said = _words(claims.fates[code])
+            ledger.imbalances.append(Imbalance("unexpected", code, "not asked for", said))
+    if claims.totals is None:
+        saw = f"{ledger.requests} requests for {len(rows)} codes"
+        ledger.imbalances.append(Imbalance("lost", None, saw, "no final report"))
+    if claims.fates:
+        for code, row in rows.items():
+            _judge_lines(ledger, code, row)
+        if claims.totals is not None:
+            _judge_sums(ledger, claims.totals)
+    elif claims.totals is not None:
+        _judge_totals(ledger, claims.totals)
+
+
+def _judge_lines(ledger: Ledger, code: str, row: Row) -> None:
+    """Hold what was said of one code against what was seen."""
+    saw = _saw(row)
+    if not row.said:
+        if "interrupted" not in row.accepts and ledger.claims.totals is not None:
+            ledger.imbalances.append(Imbalance("lost", code, saw, "nothing"))
+    elif row.said.total() > 1:
+        ledger.imbalances.append(Imbalance("duplicated", code, saw, _words(row.said)))
+    elif not row.accepts & set(row.said):
+        word = _wrong_ok(row) if "ok" in row.said else "miscounted"
+        ledger.imbalances.append(Imbalance(word, code, saw, _words(row.said)))
+
+
+def _wrong_ok(row: Row) -> str:
+    """The word for a download that was called ok and is not."""
+    if row.file != "absent":
+        return "corrupt"
+    return "lost" if row.seen == "ok" else "miscounted"
+
+
+def _judge_sums(ledger: Ledger, totals: Mapping[str, int]) -> None:
+    """Hold the lines of a program against its own totals."""
+    lines = Counter(said for row in ledger.rows.values() for said in row.said)
+    lines["interrupted"] = len(ledger.rows) - sum(bool(row.said) for row in ledger.rows.values())
+    if not totals["interrupted"]:
+        lines["interrupted"] = 0  # what has no line was called lost already
+    if any(lines[outcome] != totals[outcome] for outcome in OUTCOMES):
+        saw = f"{_words(lines)} by its own lines"
+        ledger.imbalances.append(Imbalance("miscounted", None, saw, _words(totals)))
+
+
+def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
+    """Hold the totals alone against all that may be said of the codes."""
+    rows = ledger.rows
+    least = Counter(next(iter(row.accepts)) for row in rows.values() if len(row.accepts) == 1)
+    most = Counter(outcome for row in rows.values() for outcome in row.accepts)
+    said = sum(totals.values())
+    fits = all(least[o] <= totals[o] <= most[o] for o in OUTCOMES)
+    if fits and said == len(rows):
+        return
+    suspects: list[tuple[str, str]] = []
+    if said < len(rows):
+        unseen = [(code, "lost") for code, row in rows.items() if not row.requests]
+        suspects = unseen if len(unseen) == len(rows) - said else []
+        if not suspects:
+            saw = f"{len(rows)} codes asked for: {_seen_words(ledger)}"
+            ledger.imbalances.append(Imbalance("lost", None, saw, _words(totals)))
+            return
+    elif totals["ok"] > most["ok"]:
+        bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _calls_for_doubt(row)]
+        suspects = bad if len(bad) == totals["ok"] - most["ok"] else []
+    for code, word in suspects:
+        ledger.imbalances.append(Imbalance(word, code, _saw(rows[code]), _words(totals)))
+    if not suspects:
+        saw = _seen_words(ledger)
+        ledger.imbalances.append(Imbalance("miscounted", None, saw, _words(totals)))
+
+
+def _calls_for_doubt(row: Row) -> bool:
+    """Whether the books themselves show how this could wrongly be called ok."""
+    return "ok" not in row.accepts and (row.file != "absent" or row.seen == "ok")
+
+
+def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
+    """Name the files that no download accounts for."""
+    known = {found.code for found in ledger.imbalances if found.word in ("corrupt", "lost")}
+    codes = {f"{name[-2:].lower()}.gif": name for name in ledger.rows}
+    for file, content in after.items():
+        if before.get(file) == content:
+            continue
+        name = codes.get(file)
+        row = ledger.rows[name] if name else None
+        kept = f"{file} has {content['size']} bytes"
+        if row is None:
+            if ledger.asked is not None:
+                code = file[:2].upper() if is_code(file[:2].upper()) else None
+                ledger.imbalances.append(Imbalance("leftover", code, "no download of it", kept))
+        elif row.file == "different" and name not in known:
+            if row.seen == "ok":
+                ledger.imbalances.append(Imbalance("corrupt", name, _saw(row), kept))
+            elif ledger.asked is not None:
+                ledger.imbalances.append(Imbalance("leftover", name, _saw(row), kept))
+        elif row.file == "same" and row.seen not in ("ok", "indeterminate") and name not in known:
+            if ledger.asked is not None:
+                ledger.imbalances.append(Imbalance("leftover", name, _saw(row), kept))
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def _seen(entry: Entry) -> str:
+    if entry["status"] == 404:
+        return "not_found"
+    if entry["status"] != 200 or entry["bytes_sent"] != entry["length"]:
+        return "error"
+    return "indeterminate" if entry["do"] == "reset" or not entry["complete"] else "ok"
+
+
+def _describe(entry: Entry) -> str:
+    if entry["status"] is None:
+        if entry["client_gone"]:
+            return "the client leaving before a reply"
+        return {"reset": "a reset", "empty": "a close"}.get(
+            entry["do"], "an end"
+        ) + " before a reply"
+    if entry["bytes_sent"] or entry["length"]:
+        return f"{entry['status']} with {entry['bytes_sent']} of {entry['length']} bytes"
+    return str(entry["status"])
+
+
+def _saw(row: Row) -> str:
+    saw = "; then ".join(map(_describe, row.requests)) or "no request"
+    return saw if row.file in ("absent", "same") else f"{saw}; the file is {row.file}"
+
+
+def _words(counted: Mapping[str, int]) -> str:
+    """`1 ok, 2 error`, in the order of `OUTCOMES`, without zeros."""
+    words = [f"{counted[o]} {o.replace('_', ' ')}" for o in OUTCOMES if counted.get(o)]
+    return ", ".join(words) or "nothing"
+
+
+def _seen_words(ledger: Ledger) -> str:
+    seen = Counter("/".join(sorted(row.accepts, reverse=True)) for row in ledger.rows.values())
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(seen.items()))

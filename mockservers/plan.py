@@ -1,0 +1,236 @@
+"""A plan, and the fate it gives to every request: a pure function of seed, resource, attempt.
+
+Nothing here knows time, sockets or the order of arrival, so what a run will do is known
+before it starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema
+
+from mockservers.codes import is_code, path_of_code
+from mockservers.faults import KINDS, Reply, Reset, Serve, Status, Truncate
+
+SEED_BOUND = 2**53
+"""Seeds are below this, so that every language with doubles can hold them."""
+
+
+class PlanError(ValueError):
+    """A plan that cannot be used; the text names the place and the value, on one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A share of the resources, in percent, and what they meet."""
+
+    weight: float
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Hold replies until `hold_until_in_flight` are held at once, or `or_s` after the first.
+
+    Opens once per server and run; after that nothing is held.
+    """
+
+    hold_until_in_flight: int
+    or_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a server does to whom. The zero of the algebra, `Plan()`, serves everything."""
+
+    seed: int = 0
+    mix: tuple[Bucket, ...] = ()
+    """Exclusive buckets, in order; their weights sum to at most 100, the rest is `Serve()`."""
+    rules: Mapping[str, tuple[Reply, ...]] = field(default_factory=dict)
+    """A code or a path to its replies by attempt; the last one repeats. Rules beat the mix."""
+    gate: Gate | None = None
+    per_attempt: bool = False
+    """Draw anew for every attempt; else a fate is sticky: it holds for all of them."""
+
+
+def draw(seed: int, label: str, resource: str, attempt: int, purpose: str) -> float:
+    """A number in [0, 1) that depends on the arguments alone (SPEC.md, "The draw")."""
+    text = f"v1|{seed}|{label}|{resource}|{attempt}|{purpose}"
+    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def fate(plan: Plan, label: str, resource: str, attempt: int) -> Reply:
+    """What the request number `attempt` (from 1) for `resource` meets on server `label`.
+
+    `resource` is a code in capitals, or a path without its query. The reply is resolved: a
+    `Status` has one status.
+    """
+    drawn_attempt = attempt if plan.per_attempt else 0
+
+    def u(purpose: str) -> float:
+        return draw(plan.seed, label, resource, drawn_attempt, purpose)
+
+    path_rule = plan.rules.get(path_of_code(resource)) if is_code(resource) else None
+    rule = path_rule or plan.rules.get(resource)
+    reply = rule[min(attempt, len(rule)) - 1] if rule else _from_mix(plan.mix, u)
+    if isinstance(reply, Status) and len(reply.status) > 1:
+        index = int(u("status") * len(reply.status))
+        return replace(reply, status=(reply.status[index],))
+    return reply
+
+
+def _from_mix(mix: tuple[Bucket, ...], u: Callable[[str], float]) -> Reply:
+    if not mix:
+        return Serve()
+    percent, edge = 100 * u("bucket"), 0.0
+    for bucket in mix:
+        edge += bucket.weight
+        if percent < edge:
+            return bucket.reply
+    return Serve()
+
+
+def effective(reply: Reply, *, exists: bool) -> Reply:
+    """What a reply comes to for a resource that is there or not.
+
+    A kind that breaks a reply in its middle acts on resources that exist; an absent one gets
+    its plain, whole 404, after the same delay.
+    """
+    breaks = isinstance(reply, Truncate) or (isinstance(reply, Reset) and reply.after_bytes > 0)
+    return Serve(reply.delay_s) if breaks and not exists else reply
+
+
+# --- JSON ---------------------------------------------------------------------------------
+
+
+def plan_from_json(text: str, source: str = "plan") -> Plan:
+    """Read a plan; raises PlanError that names `source`, the place, the value and the fault."""
+    try:
+        data = json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as exc:
+        raise PlanError(f"{source}: not a JSON plan: {exc}") from None
+    errors = sorted(_validator().iter_errors(data), key=_order)
+    if errors:
+        raise PlanError(f"{source}: {_sentence(errors[0])}")
+    total = math.fsum(bucket["weight"] for bucket in data.get("mix", ()))
+    if total > 100 + 1e-9:
+        raise PlanError(f"{source}: mix: the weights sum to {total:g}, more than 100 percent")
+    return Plan(
+        seed=int(data.get("seed", 0)),
+        mix=tuple(
+            Bucket(bucket.pop("weight"), _reply_from_json(bucket)) for bucket in data.get("mix", ())
+        ),
+        rules={
+            resource: tuple(map(_reply_from_json, replies))
+            for resource, replies in data.get("rules", {}).items()
+        },
+        gate=_gate_from_json(data.get("gate")),
+        per_attempt=data.get("per_attempt", False),
+    )
+
+
+def plan_to_json(plan: Plan) -> dict[str, Any]:
+    """The JSON of a plan, without what has its default; `plan_from_json` reads it back."""
+    data: dict[str, Any] = {"plan": 1, "seed": plan.seed}
+    if plan.mix:
+        data["mix"] = [{"weight": b.weight, **reply_to_json(b.reply)} for b in plan.mix]
+    if plan.rules:
+        data["rules"] = {key: list(map(reply_to_json, rule)) for key, rule in plan.rules.items()}
+    if plan.gate:
+        data["gate"] = {
+            "hold_until_in_flight": plan.gate.hold_until_in_flight,
+            "or_s": plan.gate.or_s,
+        }
+    if plan.per_attempt:
+        data["per_attempt"] = True
+    return data
+
+
+def reply_to_json(reply: Reply) -> dict[str, Any]:
+    """The JSON of a reply, without what has its default."""
+    data: dict[str, Any] = {"do": reply.do}
+    for f in fields(reply):
+        value = getattr(reply, f.name)
+        if value != f.default:
+            data[f.name] = value
+    if isinstance(reply, Status):
+        data["status"] = reply.status[0] if len(reply.status) == 1 else list(reply.status)
+        if reply.headers:
+            data["headers"] = dict(reply.headers)
+    return data
+
+
+def _reply_from_json(data: dict[str, Any]) -> Reply:
+    values = {key: value for key, value in data.items() if key != "do"}
+    if "status" in values:
+        status = values["status"]
+        values["status"] = tuple(map(int, status if isinstance(status, list) else [status]))
+    if "headers" in values:
+        values["headers"] = tuple(values["headers"].items())
+    if "after_bytes" in values:
+        values["after_bytes"] = int(values["after_bytes"])
+    return KINDS[data["do"]](**values)
+
+
+def _gate_from_json(data: dict[str, Any] | None) -> Gate | None:
+    return Gate(int(data["hold_until_in_flight"]), data["or_s"]) if data else None
+
+
+@cache
+def _validator() -> jsonschema.protocols.Validator:
+    schema = json.loads(resources.files("mockservers").joinpath("plan.schema.json").read_text())
+    return jsonschema.Draft202012Validator(schema)
+
+
+def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twin = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twin!r} stands twice in one object")
+    return data
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _order(error: Any) -> tuple[bool, list[str]]:
+    # A key is unknown only for a known kind, so an unknown kind is told first.
+    return error.validator == "unevaluatedProperties", list(map(str, error.absolute_path))
+
+
+def _sentence(error: Any) -> str:
+    place = error.json_path.removeprefix("$").removeprefix(".") or "the plan"
+    match error.validator:
+        case "unevaluatedProperties" | "additionalProperties":
+            known = error.schema.get("properties", {})
+            unknown = [key for key in error.instance if repr(key) in error.message]
+            names = ", ".join(repr(key) for key in unknown if key not in known)
+            return f"{place}: unknown key {names}"
+        case "enum":
+            choices = ", ".join(map(str, error.validator_value))
+            return f"{place}: {error.instance!r} is none of {choices}"
+        case "type":
+            wanted = error.validator_value
+            wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
+            return f"{place}: {_short(error.instance)} is not of type {wanted}"
+        case "pattern":
+            what = error.schema.get("description", f"of the form {error.validator_value}")
+            return f"{place}: {_short(error.instance)} is not {what}"
+        case "not" | "const":
+            return f"{place}: {_short(error.instance)}: {error.schema.get('description')}"
+        case _:
+            return f"{place}: {error.message}"
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,64 @@
+"""A ledger as people read it; pure."""
+
+from collections import Counter
+
+from mockservers.ledger import OUTCOMES, Ledger
+
+
+def ledger_text(ledger: Ledger) -> str:
+    """The ledger in lines: the verdict first, then the books, then what does not balance."""
+    found = len(ledger.imbalances)
+    verdict = "the books balance" if not found else f"NOT BALANCED: {found} imbalance{_s(found)}"
+    lines = [f"ledger: {verdict}", _asked(ledger), _requests(ledger)]
+    lines += _outcomes(ledger)
+    lines.append(_files(ledger))
+    lines += [
+        f"  {one.word:<10} {one.code or '--'}: saw {one.saw}; said: {one.said}"
+        for one in ledger.imbalances
+    ]
+    lines += [f"  note       {note}" for note in ledger.notes]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _asked(ledger: Ledger) -> str:
+    if ledger.asked is None:
+        return "  asked      not known"
+    codes = ledger.asked
+    which = ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
+    of = f" of {ledger.label}" if ledger.label else ""
+    return f"  asked      {len(codes)} code{_s(len(codes))}{of}: {which}"
+
+
+def _requests(ledger: Ledger) -> str:
+    codes = sum(bool(row.requests) for row in ledger.rows.values())
+    announced = ledger.claims.concurrency
+    limit = "" if announced is None else f", {announced} announced"
+    return (
+        f"  requests   {ledger.requests} for {codes} code{_s(codes)}; "
+        f"at most {ledger.most_in_flight} in flight{limit}"
+    )
+
+
+def _outcomes(ledger: Ledger) -> list[str]:
+    seen = Counter(row.seen for row in ledger.rows.values())
+    said = ledger.claims.totals
+    lines = [f"  outcomes   {'':<13} {'seen':>5}" + (f" {'said':>5}" if said else "")]
+    for outcome in (*OUTCOMES, "indeterminate", "no request"):
+        told = said.get(outcome, 0) if said else 0
+        if seen[outcome] or told or outcome == "ok":
+            row = f"             {outcome.replace('_', ' '):<13} {seen[outcome]:>5}"
+            lines.append(row + (f" {told:>5}" if said else ""))
+    if said is None:
+        lines.append("             (no final report was printed: nothing was said)")
+    return lines
+
+
+def _files(ledger: Ledger) -> str:
+    where = f" in {ledger.dest}" if ledger.dest else ""
+    saved = ledger.saved
+    same = "equal to the bytes served" if saved == 1 else "each equal to the bytes served"
+    return f"  files      {saved} saved{where}" + (f", {same}" if saved else "")
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,155 @@
+"""Run a command against the servers, listen to what it says, and keep its files' book."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mockservers.claims import Claims, LineReader
+from mockservers.codes import LABELS
+
+GRACE_S = 5.0
+"""Seconds that a command has to end after each signal: the one that came, SIGTERM, SIGKILL."""
+
+LOOPBACK = "localhost,127.0.0.1,::1"
+
+
+class CannotRunError(Exception):
+    """The command cannot be started; `status` is the shell's for that: 126 or 127."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def environment(
+    base: Mapping[str, str], urls: Mapping[str, str], refusing_port: int
+) -> dict[str, str]:
+    """The environment of the command: where the servers are, and no proxy in between.
+
+    REMOTE points at `refusing_port`, so that nothing leaves the machine. The folder of this
+    interpreter comes first on PATH: what is installed beside it is found without activation.
+    """
+    env = dict(base)
+    env |= {f"FLAGS2_{label}_URL": urls[label] for label in LABELS}
+    env["FLAGS2_REMOTE_URL"] = f"http://127.0.0.1:{refusing_port}/flags"
+    for name in ("NO_PROXY", "no_proxy"):
+        env[name] = ",".join(filter(None, [base.get(name), LOOPBACK]))
+    env["PYTHONUNBUFFERED"] = "1"
+    here = str(Path(sys.executable).parent)
+    env["PATH"] = os.pathsep.join(filter(None, [here, base.get("PATH", os.defpath)]))
+    return env
+
+
+def book_of_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """The regular files of a folder (not of folders below it): name to size and SHA-256."""
+    book: dict[str, dict[str, Any]] = {}
+    with contextlib.suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    with path.open("rb") as file:
+                        digest = hashlib.file_digest(file, "sha256").hexdigest()
+                    book[path.name] = {"size": path.stat().st_size, "sha256": digest}
+    return book
+
+
+@contextlib.contextmanager
+def refusing_port():  # type: ignore[no-untyped-def]
+    """A loopback port that is bound and refuses: nobody listens, and nobody else can."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
+
+
+async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Claims) -> int:
+    """Run a command to its end; returns its exit status as a shell gives it (128 + signal).
+
+    Its stdout is passed through as it comes, and heard for `claims`; stdin and stderr are its
+    own. SIGINT, SIGTERM and SIGHUP to this process are passed on to the command and all that it
+    started; the status is 128 + signal then. Nothing it started outlives it. Raises
+    CannotRunError.
+    """
+    loop = asyncio.get_running_loop()
+    process = await _start(command, env)
+    received: list[signal.Signals] = []
+
+    def on_signal(signum: int, frame: FrameType | None = None) -> None:
+        received.append(signal.Signals(signum))
+        loop.call_soon_threadsafe(_pass_on, process, received)
+
+    handled = [signal.SIGINT, signal.SIGTERM]
+    if os.name == "posix":
+        handled.append(signal.SIGHUP)
+    previous = {signum: signal.signal(signum, on_signal) for signum in handled}
+    try:
+        hearing = asyncio.create_task(_hear(process, claims))
+        status = await process.wait()
+        _signal_group(process, "SIGKILL")  # what the command left running
+        await hearing
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    if received:
+        return 128 + received[0]
+    return 128 - status if status < 0 else status
+
+
+async def _start(command: Sequence[str], env: Mapping[str, str]) -> asyncio.subprocess.Process:
+    """Start the command in a session of its own, so that all of it can be ended together."""
+    stdin = subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
+    program = command[0]
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=env,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            start_new_session=os.name == "posix",
+        )
+    except FileNotFoundError:
+        raise CannotRunError(f"command not found: {program}", 127) from None
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise CannotRunError(f"cannot execute {program}: {reason}", 126) from None
+
+
+async def _hear(process: asyncio.subprocess.Process, claims: Claims) -> None:
+    assert process.stdout is not None
+    reader = LineReader()
+    out = sys.stdout.buffer
+    while data := await process.stdout.read(65_536):
+        for line in reader.feed(data):
+            claims.hear(line)
+        with contextlib.suppress(OSError):  # our own reader has gone: go on for the ledger
+            out.write(data)
+            out.flush()
+    for line in reader.close():
+        claims.hear(line)
+
+
+def _pass_on(process: asyncio.subprocess.Process, received: list[signal.Signals]) -> None:
+    """Send the first signal on, then ever stronger ones; a second signal means at once."""
+    if len(received) > 1:
+        _signal_group(process, "SIGKILL")
+        return
+    loop = asyncio.get_running_loop()
+    _signal_group(process, received[0].name)
+    loop.call_later(GRACE_S, _signal_group, process, "SIGTERM")
+    loop.call_later(2 * GRACE_S, _signal_group, process, "SIGKILL")
+
+
+def _signal_group(process: asyncio.subprocess.Process, name: str) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, getattr(signal, name))
+        else:
+            process.terminate()
