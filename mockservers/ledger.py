@@ -156,9 +156,7 @@ def balance(journal: Iterable[Entry]) -> Ledger:
     if claims.label in LABELS:
         ledger.most_in_flight = most_in_flight[claims.label]
     if not end:
-        ledger.notes.append(
-            "the journal has no end: the run was cut off, and what was said is lost"
-        )
+        ledger.notes.append("the journal has no end: the run was cut off, what was said is lost")
     _enter(ledger, requests, strays)
     _judge(ledger, header.get("files_before") or {}, end.get("files_after"))
     return ledger
@@ -344,26 +342,21 @@ def _calls_for_doubt(row: Row) -> bool:
 
 def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
     """Name the files that no download accounts for."""
-    known = {found.code for found in ledger.imbalances if found.word in ("corrupt", "lost")}
+    named = {found.code for found in ledger.imbalances if found.word in ("corrupt", "lost")}
     codes = {f"{name[-2:].lower()}.gif": name for name in ledger.rows}
     for file, content in after.items():
-        if before.get(file) == content:
-            continue
         name = codes.get(file)
-        row = ledger.rows[name] if name else None
+        if before.get(file) == content or (name and name in named):
+            continue
         kept = f"{file} has {content['size']} bytes"
-        if row is None:
-            if ledger.asked is not None:
-                code = file[:2].upper() if is_code(file[:2].upper()) else None
-                ledger.imbalances.append(Imbalance("leftover", code, "no download of it", kept))
-        elif row.file == "different" and name not in known:
-            if row.seen == "ok":
+        row = ledger.rows[name] if name else None
+        if row and row.seen == "ok":
+            if row.file == "different":
                 ledger.imbalances.append(Imbalance("corrupt", name, _saw(row), kept))
-            elif ledger.asked is not None:
-                ledger.imbalances.append(Imbalance("leftover", name, _saw(row), kept))
-        elif row.file == "same" and row.seen not in ("ok", "indeterminate") and name not in known:
-            if ledger.asked is not None:
-                ledger.imbalances.append(Imbalance("leftover", name, _saw(row), kept))
+        elif ledger.asked is not None and not (row and row.seen == "indeterminate"):
+            code = name or (file[:2].upper() if is_code(file[:2].upper()) else None)
+            saw = _saw(row) if row else "no download of it"
+            ledger.imbalances.append(Imbalance("leftover", code, saw, kept))
 
 
 # --- words --------------------------------------------------------------------------------
@@ -381,9 +374,8 @@ def _describe(entry: Entry) -> str:
     if entry["status"] is None:
         if entry["client_gone"]:
             return "the client leaving before a reply"
-        return {"reset": "a reset", "empty": "a close"}.get(
-            entry["do"], "an end"
-        ) + " before a reply"
+        ending = {"reset": "a reset", "empty": "a close"}.get(entry["do"], "an end")
+        return f"{ending} before a reply"
     if entry["bytes_sent"] or entry["length"]:
         return f"{entry['status']} with {entry['bytes_sent']} of {entry['length']} bytes"
     return str(entry["status"])

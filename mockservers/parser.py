@@ -157,12 +157,12 @@ class RequestParser:
         self._in_head = True
         self._lined = False
         self._expects = False
-        self._head = bytearray()
+        self._head: bytearray = bytearray()
         self._target = b""
-        self._fields = 0
-        self._hosts = 0
+        self._fields: int = 0
+        self._hosts: int = 0
         self._framing: set[bytes] = set()
-        self._body = 0
+        self._body: int = 0
         self._asked = Asked()
 
     def _note_line(self, *, certain: bool = False) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -63,7 +63,7 @@ def book_of_files(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def refusing_port():  # type: ignore[no-untyped-def]
+def refusing_port() -> Iterator[int]:
     """A loopback port that is bound and refuses: nobody listens, and nobody else can."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))

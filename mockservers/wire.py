@@ -63,10 +63,8 @@ class Wire:
 def render(reply: Reply, asked: Asked, found: Found | None) -> Wire:
     """The bytes of a resolved and effective `reply`; `found` is None for an absent resource."""
     match reply:
-        case Serve() if found is None:
-            return _bodiless(404, None, (), asked)
         case Serve():
-            return _resource(asked, found)
+            return _resource(asked, found) if found else _bodiless(404, None, (), asked)
         case Status(status, reason, headers):
             return _bodiless(status[0], reason, headers, asked)
         case Empty():
