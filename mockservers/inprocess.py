@@ -1,0 +1,135 @@
+"""The same plan without sockets: carried by `responses` (requests) and `aioresponses` (aiohttp).
+
+Needs the extra `inprocess`. Quick, for pure logic; they replace the client's own network code,
+so they can carry whole replies and the loss of a connection, and nothing in between. Delays
+are not waited for. Real sockets are the authority for everything.
+"""
+
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import aioresponses
+import requests
+import responses
+
+from mockservers.catalogue import Catalogue, FlagCatalogue
+from mockservers.faults import Empty, Reset, Serve, Status
+from mockservers.journal import Record
+from mockservers.parser import Line, Whole
+from mockservers.plan import Plan
+from mockservers.server import Request, Run, ServerRun
+from mockservers.wire import Asked, Wire, render
+
+EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")
+BASE_URL = "http://inprocess.invalid/flags"
+"""What to give a downloader as its base URL; no such host can exist (RFC 6761)."""
+
+
+class CannotCarryError(ValueError):
+    """A plan holds what a carrier without sockets cannot do; the text names it."""
+
+
+def refuse_what_needs_sockets(plan: Plan) -> None:
+    """Raise CannotCarryError unless a carrier without sockets can carry every reply of `plan`."""
+    if plan.gate:
+        raise CannotCarryError("a gate needs sockets: use mockservers.running")
+    every = [bucket.reply for bucket in plan.mix]
+    every += [reply for rule in plan.rules.values() for reply in rule]
+    for reply in every:
+        match reply:
+            case Serve() | Status() | Empty() | Reset(after_bytes=0):
+                continue
+        raise CannotCarryError(f"{reply} needs sockets: use mockservers.running")
+
+
+@contextmanager
+def responses_carrier(
+    plan: Plan, label: str, record: Record, catalogue: Catalogue | None = None
+) -> Iterator[None]:
+    """Answer requests to `BASE_URL` by `plan`, as server `label`; entries go to `record`."""
+    answer = _answerer(plan, label, record, catalogue)
+
+    def callback(
+        request: requests.PreparedRequest,
+    ) -> tuple[int, dict[str, str], bytes] | Exception:
+        wire, body = answer(request.method or "GET", request.url or "")
+        if wire.status is None:
+            return requests.ConnectionError("Connection aborted.")
+        return wire.status, _fields(wire), body
+
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        for method in ("GET", "HEAD"):
+            mock.add_callback(method, EVERY_URL, callback, content_type=None)
+        yield
+
+
+@contextmanager
+def aioresponses_carrier(
+    plan: Plan, label: str, record: Record, catalogue: Catalogue | None = None
+) -> Iterator[None]:
+    """The same for aiohttp. A lost connection is not tried again here, as aiohttp would."""
+    answer = _answerer(plan, label, record, catalogue)
+
+    def callback(url: object, **_: object) -> aioresponses.CallbackResult:
+        wire, body = answer("GET", str(url))
+        if wire.status is None:
+            raise aiohttp.ServerDisconnectedError
+        return aioresponses.CallbackResult(
+            status=wire.status,
+            body=body,
+            headers=_fields(wire),
+            reason=wire.head.split(b"\r\n", 1)[0].decode().split(" ", 2)[2],
+            response_class=_response_class(),
+        )
+
+    with aioresponses.aioresponses() as mock:
+        mock.get(EVERY_URL, callback=callback, repeat=True)
+        yield
+
+
+def _answerer(
+    plan: Plan, label: str, record: Record, catalogue: Catalogue | None
+) -> Callable[[str, str], tuple[Wire, bytes]]:
+    refuse_what_needs_sockets(plan)
+    server_run = ServerRun(label, plan, catalogue or FlagCatalogue(), Run(record))
+    counting = threading.Lock()  # threads call this, where a server has its one loop
+
+    def answer(method: str, url: str) -> tuple[Wire, bytes]:
+        with counting:
+            request: Request = server_run.arrive(Line(method, urlsplit(url).path))
+            asked = Asked(head_only=method == "HEAD")
+            request.whole = Whole(asked)
+            found = request.resource.found if request.resource else None
+            wire = render(request.reply, asked, found)
+            body = request.resource.read(0, wire.body_stop) if request.resource else b""
+            request.sha256.update(body)
+            request.bytes_sent = len(body)
+            request.end(0, wire, complete=True, client_gone=False)
+        return wire, body
+
+    return answer
+
+
+def _fields(wire: Wire) -> dict[str, str]:
+    lines = wire.head.decode().split("\r\n")[1:-2]
+    return dict(line.split(": ", 1) for line in lines)
+
+
+def _response_class() -> type[aiohttp.ClientResponse] | None:
+    """A way round aioresponses 0.7.9, which does not know an argument new in aiohttp 3.14."""
+    if "stream_writer" not in inspect.signature(aiohttp.ClientResponse.__init__).parameters:
+        return None
+
+    class Response(aiohttp.ClientResponse):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            kwargs.setdefault("stream_writer", SimpleNamespace(output_size=0))
+            super().__init__(*args, **kwargs)
+
+    return Response

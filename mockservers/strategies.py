@@ -1,0 +1,120 @@
+"""Hypothesis strategies for plans and what is in them, in the order of `faults` and `plan`.
+
+Needs the extra `strategies`. What they draw is valid, small, and quick to run: delays stay
+below `MAX_DELAY_S`.
+"""
+
+from hypothesis import strategies as st
+
+from mockservers.codes import ALL_CODES, country_codes, path_of_code
+from mockservers.faults import Empty, Reply, Reset, Serve, Status, Truncate
+from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
+
+MAX_DELAY_S = 0.01
+"""The longest delay drawn, in seconds."""
+
+FAILING_STATUSES = tuple(
+    status for status in range(201, 600) if status not in (301, 302, 303, 307, 308)
+)
+"""Statuses that a client meets as such; a redirect would make it ask somebody else."""
+
+
+def delays() -> st.SearchStrategy[float]:
+    """Seconds to wait before a reply; mostly none."""
+    return st.just(0.0) | st.floats(0, MAX_DELAY_S)
+
+
+def serves() -> st.SearchStrategy[Serve]:
+    """The resource, or a whole 404."""
+    return st.builds(Serve, delay_s=delays())
+
+
+def statuses() -> st.SearchStrategy[Status]:
+    """One status or several to draw from, with or without reason and further headers."""
+    return st.builds(
+        Status,
+        status=st.lists(st.sampled_from(FAILING_STATUSES), min_size=1, max_size=3).map(tuple),
+        reason=st.none() | st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+        headers=st.dictionaries(
+            st.sampled_from(["X-Fault", "Retry-After", "Vary"]), st.sampled_from(["1", "a b", ""])
+        ).map(lambda headers: tuple(headers.items())),
+        delay_s=delays(),
+    )
+
+
+def empties() -> st.SearchStrategy[Empty]:
+    """A close without a byte."""
+    return st.builds(Empty, delay_s=delays())
+
+
+def resets() -> st.SearchStrategy[Reset]:
+    """A reset before, in the head of, or in the body of a reply; never behind its end."""
+    return st.builds(Reset, after_bytes=st.integers(0, 1000), delay_s=delays())
+
+
+def truncates() -> st.SearchStrategy[Truncate]:
+    """An orderly close in the body."""
+    return st.builds(Truncate, after_bytes=st.integers(0, 1000), delay_s=delays())
+
+
+def replies() -> st.SearchStrategy[Reply]:
+    """Every kind of reply."""
+    return st.one_of(serves(), statuses(), empties(), resets(), truncates())
+
+
+def codes() -> st.SearchStrategy[str]:
+    """A code; half of those drawn have a flag."""
+    return st.sampled_from(country_codes()) | st.sampled_from(ALL_CODES)
+
+
+def code_lists(max_size: int = 12) -> st.SearchStrategy[list[str]]:
+    """Different codes in any order, at least one."""
+    return st.lists(codes(), min_size=1, max_size=max_size, unique=True)
+
+
+def seeds() -> st.SearchStrategy[int]:
+    """Every seed a plan may have."""
+    return st.integers(0, SEED_BOUND - 1)
+
+
+@st.composite
+def mixes(draw: st.DrawFn, reply: st.SearchStrategy[Reply] | None = None) -> tuple[Bucket, ...]:
+    """Up to five buckets whose weights sum to at most 100."""
+    left, buckets = 100, []
+    for drawn in draw(st.lists(replies() if reply is None else reply, max_size=5)):
+        weight = draw(st.integers(0, left))
+        left -= weight
+        buckets.append(Bucket(weight, drawn))
+    return tuple(buckets)
+
+
+def rules(
+    reply: st.SearchStrategy[Reply] | None = None, max_attempts: int = 3
+) -> st.SearchStrategy[dict[str, tuple[Reply, ...]]]:
+    """Replies by attempt for some codes and paths."""
+    return st.dictionaries(
+        codes() | codes().map(path_of_code),
+        st.lists(replies() if reply is None else reply, min_size=1, max_size=max_attempts).map(tuple),
+        max_size=5,
+    )
+
+
+def gates(most: int) -> st.SearchStrategy[Gate]:
+    """A gate that `most` requests at once can fill; generous in time."""
+    return st.builds(Gate, st.integers(1, most), st.just(30.0))
+
+
+def sticky_plans(reply: st.SearchStrategy[Reply] | None = None) -> st.SearchStrategy[Plan]:
+    """Plans whose fates are the same at every attempt."""
+    return st.builds(Plan, seed=seeds(), mix=mixes(reply), rules=rules(reply, max_attempts=1))
+
+
+def plans(reply: st.SearchStrategy[Reply] | None = None) -> st.SearchStrategy[Plan]:
+    """Plans of every form, without a gate (whether one can fill depends on the client)."""
+    return st.builds(
+        Plan,
+        seed=seeds(),
+        mix=mixes(reply),
+        rules=rules(reply),
+        per_attempt=st.booleans(),
+    )

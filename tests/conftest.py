@@ -1,0 +1,36 @@
+"""What all tests share: servers that run for the whole session, and a count of examples."""
+
+import re
+
+import pytest
+
+from mockservers.running import running
+
+EXAMPLES: list[int] = []
+
+
+@pytest.fixture(scope="session")
+def servers():
+    """LOCAL, DELAY and ERROR on free ports; each example begins a run of its own."""
+    with running() as started:
+        yield started
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    """Hand the number of Hypothesis examples of a test to the process that reports."""
+    statistics = getattr(item, "hypothesis_statistics", "")
+    passing = sum(map(int, re.findall(r"(\d+) passing examples", statistics)))
+    if passing:
+        item.user_properties.append(("examples", passing))
+
+
+def pytest_runtest_logreport(report):
+    """Add them up there."""
+    if report.when == "teardown":
+        EXAMPLES.extend(value for name, value in report.user_properties if name == "examples")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many examples Hypothesis ran in all."""
+    terminalreporter.write_line(f"{sum(EXAMPLES)} Hypothesis examples")

@@ -1,0 +1,116 @@
+"""Run a reference downloader inside this process, as its command would, and keep its books."""
+
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from unittest import mock
+
+from mockservers.claims import Claims
+from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
+from mockservers.ledger import Ledger, balance, resolve_asked
+from mockservers.plan import Plan
+from mockservers.running import RunningServers
+from mockservers.supervise import book_of_files
+from reference import flags2_asyncio, flags2_common, flags2_threadpool
+
+DOWNLOADERS = (flags2_threadpool, flags2_asyncio)
+CARRIERS = {flags2_threadpool: responses_carrier, flags2_asyncio: aioresponses_carrier}
+
+
+@dataclass
+class Played:
+    """What a run printed, what the server saw, what is on disk, and the judgement."""
+
+    stdout: str
+    entries: list[dict[str, Any]]
+    files: dict[str, bytes]
+    ledger: Ledger
+    claims: Claims = field(default_factory=Claims)
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """What was said of each code."""
+        return {code: next(iter(said)) for code, said in self.claims.fates.items()}
+
+
+def play_sockets(
+    servers: RunningServers,
+    downloader: ModuleType,
+    plan: Plan,
+    arguments: Sequence[str],
+    label: str = "ERROR",
+    download_many: Callable[..., Any] | None = None,
+) -> Played:
+    """Run against real sockets, every server under the same plan."""
+    entries = servers.begin_run(dict.fromkeys(servers.urls, plan))
+    command = ["program", "-s", label, *arguments]
+    with workplace(servers.urls) as folder:
+        stdout = run_main(downloader, command, download_many)
+        servers.settle()
+        return keep_books(command, stdout, entries, folder)
+
+
+def play_in_process(
+    downloader: ModuleType,
+    plan: Plan,
+    arguments: Sequence[str],
+    label: str = "ERROR",
+    download_many: Callable[..., Any] | None = None,
+) -> Played:
+    """Run with the client library's network code replaced."""
+    entries: list[dict[str, Any]] = []
+    command = ["program", "-s", label, *arguments]
+    with (
+        workplace({label: BASE_URL}) as folder,
+        CARRIERS[downloader](plan, label, entries.append),
+    ):
+        stdout = run_main(downloader, command, download_many)
+        return keep_books(command, stdout, entries, folder)
+
+
+@contextlib.contextmanager
+def workplace(urls):
+    """A folder to save in, and the servers to ask."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(flags2_common, "DEST_DIR", str(Path(folder, "downloads"))),
+        mock.patch.dict(flags2_common.SERVERS, urls),
+    ):
+        yield Path(folder, "downloads")
+
+
+def run_main(downloader, command, download_many=None) -> str:
+    """The stdout of a run that ends without an exception or an exit status."""
+    out = io.StringIO()
+    with (
+        mock.patch("sys.argv", command),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(io.StringIO()),  # the progress bar
+    ):
+        flags2_common.main(
+            download_many or downloader.download_many,
+            downloader.DEFAULT_CONCUR_REQ,
+            downloader.MAX_CONCUR_REQ,
+        )
+    return out.getvalue()
+
+
+def keep_books(command, stdout, entries, folder: Path) -> Played:
+    """Judge a run from its journal, as `mockservers run` does."""
+    claims = Claims()
+    for line in stdout.splitlines():
+        claims.hear(line)
+    header = {"journal": 1, "command": command, "files_before": {}, "dest": "downloads"}
+    end = {
+        "end": True,
+        "asked": resolve_asked(command, claims),
+        "claims": claims.to_json(),
+        "files_after": book_of_files(folder),
+    }
+    files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    return Played(stdout, entries, files, balance([header, *entries, end]), claims)
