@@ -20,7 +20,7 @@ def servers():
 def pytest_runtest_teardown(item):
     """Hand the number of Hypothesis examples of a test to the process that reports."""
     statistics = getattr(item, "hypothesis_statistics", "")
-    passing = sum(map(int, re.findall(r"(\d+) passing examples", statistics)))
+    passing = sum(map(int, re.findall(r"(\d+) passing\b", statistics)))
     if passing:
         item.user_properties.append(("examples", passing))
 
