@@ -70,7 +70,7 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
 
     On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
     """
-    results: dict[futures.Future[Result], Result] = {}
+    results: list[Result] = []
     to_do_map: dict[futures.Future[Result], str] = {}
     # Who has the last word on a code, its thread or Ctrl-C: whoever is entered here first.
     last_word: dict[str, str] = {}
@@ -80,14 +80,15 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             raise futures.CancelledError
 
     def settle(future: futures.Future[Result]) -> None:
-        cc = to_do_map[future]
+        # Not kept: a future holds its exception, and that holds a socket open.
+        cc = to_do_map.pop(future)
         try:
             res, error_msg = future.result(), ""
         except requests.ConnectionError:
             error_msg = "Connection error"
         except Exception as exc:
             error_msg = common.error_text(exc)
-        results[future] = Result(HTTPStatus.error, cc) if error_msg else res
+        results.append(Result(HTTPStatus.error, cc) if error_msg else res)
         if verbose and error_msg:
             say(f"*** Error for {cc}: {error_msg}")
 
@@ -105,12 +106,12 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
         executor.shutdown(wait=False, cancel_futures=True)
         for cc in cc_list:
             last_word.setdefault(cc, "Ctrl-C")
-        for future, cc in to_do_map.items():
-            if last_word[cc] == "thread" and future not in results:
+        for future, cc in list(to_do_map.items()):
+            if last_word[cc] == "thread":
                 settle(future)
-        raise Interrupted(Tally(results.values())) from None
+        raise Interrupted(Tally(results)) from None
     executor.shutdown()
-    return Tally(results.values())
+    return Tally(results)
 
 
 def main() -> None:

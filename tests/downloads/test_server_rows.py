@@ -1,0 +1,72 @@
+"""Whatever a server does to one code, the report adds up and nothing half-saved is left."""
+
+from pathlib import Path
+
+import pytest
+from play import DOWNLOADERS, run_main, workplace
+from rows import BODY, CODES, HIT, ROWS, serving
+
+from mockservers.claims import Claims
+from reference import flags2_common, flags2_threadpool
+
+
+def download(downloader, row, monkeypatch, *options):
+    monkeypatch.setattr(flags2_common, "TIMEOUT_S", 0.5)
+    with serving(row) as base_url, workplace({"LOCAL": base_url}) as folder:
+        stdout = run_main(downloader, ["program", *options, *CODES])
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    claims = Claims()
+    for line in stdout.splitlines():
+        claims.hear(line)
+    return claims, files
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_a_reply_of_any_form_ends_as_one_outcome(downloader, row, monkeypatch):
+    claims, files = download(downloader, row, monkeypatch, "-v", "-m", "3")
+    assert sum(claims.totals.values()) == len(CODES)
+    (outcome,) = claims.fates[HIT]
+    assert outcome in row.outcomes
+    assert claims.totals["ok"] == len(CODES) - (outcome != "ok")
+    assert set(files) == {f"{cc.lower()}.gif" for cc in CODES if cc != HIT or outcome == "ok"}
+
+
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_error_lines_are_one_line_of_ascii(downloader, monkeypatch, capsys):
+    for row in ROWS:
+        if row.outcomes == ("error",):
+            monkeypatch.setattr(flags2_common, "TIMEOUT_S", 0.2)
+            with serving(row) as base_url, workplace({"LOCAL": base_url}):
+                stdout = run_main(downloader, ["program", "-v", HIT])
+            line = next(line for line in stdout.splitlines() if line.startswith("*** Error"))
+            text = line.removeprefix("*** Error for BR: ")
+            assert text.isascii()
+            assert text.strip()
+            assert not text.startswith("<"), "no repr of an object"
+            with capsys.disabled():
+                print(f"{downloader.__name__[17:]:<10} {row.name:<32} {text}")
+
+
+def test_the_clean_file_is_saved_as_it_was_sent(monkeypatch):
+    for downloader in DOWNLOADERS:
+        _, files = download(downloader, ROWS[0], monkeypatch)
+        assert set(files.values()) == {BODY}
+
+
+def test_errors_do_not_keep_sockets_open(monkeypatch):
+    row = next(row for row in ROWS if row.name == "503")
+    open_files = Path("/proc/self/fd")
+    if not open_files.exists():
+        pytest.skip("counts open files in /proc/self/fd, which this system has not")
+    most = 0
+
+    def counting_say(line):
+        nonlocal most
+        most = max(most, len(list(open_files.iterdir())))
+
+    with serving(row) as base_url, monkeypatch.context() as patch:
+        patch.setattr(flags2_threadpool, "say", counting_say)
+        before = len(list(open_files.iterdir()))
+        flags2_threadpool.download_many([HIT] * 60, base_url, True, 2)
+    assert most - before < 60, "both ends of a connection are in this process"

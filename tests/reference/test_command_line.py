@@ -1,0 +1,352 @@
+"""What the arguments of a downloader make it do, print, and end with."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections import Counter
+from itertools import product
+from string import ascii_uppercase
+
+import pytest
+from golden.normalise import codes_summary
+from golden.observe import Ended, recorded, run_main, usage_error
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from support import examples
+
+from reference.flags2_common import HTTPStatus, Interrupted, Result, Tally
+
+GOLDEN = recorded("cli.json")
+CASES = GOLDEN["cases"]
+COUNTRIES = recorded("expand.json")["country_codes"].split()
+TOP20 = sorted(recorded("expand.json")["pop20"].split())
+SERVERS = recorded("reports.json")["servers"]
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+capitals = st.sampled_from(ascii_uppercase)
+codes = st.builds(str.__add__, capitals, capitals)
+code_lists = st.lists(codes, max_size=8)
+labels = st.sampled_from(sorted(SERVERS))
+
+
+def case_id(case: dict) -> str:
+    extra = [f"{key}={case[key]}" for key in ("default", "max", "counts") if key in case]
+    return f"{shlex.join(case['argv'])} ({', '.join(extra)})"
+
+
+@pytest.mark.parametrize("case", CASES, ids=case_id)
+def test_a_recorded_command_line_prints_calls_and_ends_as_recorded(case, monkeypatch, tmp_path):
+    from_argparse = case["status"] == 2 or "usage: " in case["stdout"]
+    if PYTHON not in GOLDEN["python_versions"] and from_argparse:
+        pytest.skip(f"what argparse prints was not recorded for Python {PYTHON}")
+    monkeypatch.chdir(tmp_path)
+
+    def download_many(asked: list[str], *_: object) -> Counter:
+        return Counter(dict(zip(HTTPStatus, case.get("counts", [len(asked), 0, 0]), strict=True)))
+
+    ended = run_main(case["argv"], download_many, case["default"], case["max"])
+
+    def text(stream: str) -> str:
+        recording = case[stream]
+        if isinstance(recording, dict):
+            recording = recording[PYTHON]
+        return recording.replace("{usage}", GOLDEN["usage"])
+
+    assert ended.stdout == text("stdout")
+    assert ended.stderr == text("stderr")
+    assert ended.status == case["status"]
+    assert [[codes_summary(asked), *rest] for asked, *rest in ended.calls] == case["calls"]
+
+
+def test_what_was_recorded_has_each_status_and_each_usage_error():
+    assert {case["status"] for case in CASES} == {0, 1, 2}
+    starts = {str(case["stdout"]).split(" must ")[0] for case in CASES if case["status"] == 1}
+    assert starts == {
+        "*** Usage error: --max_req CONCURRENT",
+        "*** Usage error: --limit N",
+        "*** Usage error: --server LABEL",
+        "*** Usage error: each CC argument",
+    }
+
+
+# Oddities that are kept.
+
+
+def test_usage_errors_go_to_stdout_with_status_1_and_those_of_argparse_to_stderr_with_2():
+    own, argparses = run_main(["-m", "0"]), run_main(["-m", "x"])
+    assert (own.status, own.stderr) == (1, "")
+    assert own.stdout.startswith("*** Usage error: --max_req CONCURRENT must be >= 1\nusage: ")
+    assert (argparses.status, argparses.stdout) == (2, "")
+    assert argparses.stderr.startswith("usage: ")
+
+
+@examples(100)
+@given(st.integers(1, 10**6))
+def test_a_limit_without_codes_still_takes_all_twenty(limit):
+    ((asked, *_),) = run_main([f"-l{limit}"]).calls
+    assert asked == TOP20
+
+
+@examples(150)
+@given(code_lists, st.permutations(["-e", "-a"]), st.sampled_from([None, 1, 5, 300]))
+def test_every_beats_all_and_both_ignore_codes(given_codes, options, limit):
+    limits = [] if limit is None else ["-l", str(limit)]
+    ((every, *_),) = run_main([*options, *limits, *given_codes]).calls
+    ((countries, *_),) = run_main(["-a", *limits, *given_codes]).calls
+    assert every == [a + b for a, b in product(ascii_uppercase, repeat=2)][:limit]
+    assert countries == COUNTRIES[:limit]
+
+
+# The grammar.
+
+
+def spelled(draw: st.DrawFn, option: str, value: object | None = None) -> list[str]:
+    """A short, long or abbreviated spelling of an option, as one argument or two."""
+    names = [option[: n + 1] for n in range(2, len(option))] + [option[1:3]]
+    name = draw(st.sampled_from(names))
+    if value is None:
+        return [name]
+    joined = f"{name}{value}" if len(name) == 2 else f"{name}={value}"
+    return draw(st.sampled_from([[name, str(value)], [joined]]))
+
+
+@st.composite
+def command_lines(draw: st.DrawFn) -> tuple[list[str], tuple]:
+    """Arguments, and the call that they must lead to."""
+    asked = draw(st.lists(codes, max_size=14))
+    limit = draw(st.none() | st.integers(1, 20))
+    most = draw(st.none() | st.integers(1, 50))
+    label = draw(st.none() | labels)
+    verbose = draw(st.booleans())
+    options = []
+    if limit is not None:
+        options.append(spelled(draw, "--limit", limit))
+    if most is not None:
+        options.append(spelled(draw, "--max_req", most))
+    if label is not None:
+        recased = [draw(st.sampled_from([c.upper(), c.lower()])) for c in label]
+        options.append(spelled(draw, "--server", "".join(recased)))
+    if verbose:
+        options.append(spelled(draw, "--verbose"))
+    groups = draw(st.permutations([*options, asked])) if asked else draw(st.permutations(options))
+    expected = sorted(set(asked))[:limit] or TOP20
+    call = (expected, SERVERS[label or "LOCAL"], verbose, min(most or 30, len(expected)))
+    return [arg for group in groups for arg in group], call
+
+
+@examples(1000)
+@given(command_lines())
+def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
+    argv, call = drawn
+    ended = run_main(argv)
+    assert ended.calls == [call]
+    assert (ended.status, ended.stderr) == (0, "")
+
+
+@examples(400)
+@given(
+    st.integers(1, 60),
+    st.integers(1, 60),
+    st.none() | st.integers(1, 60),
+    st.sets(codes, min_size=1),
+)
+def test_requests_at_once_are_the_least_of_asked_allowed_and_codes(
+    default, most, asked, given_codes
+):
+    argv = [*given_codes, *([] if asked is None else ["-m", str(asked)])]
+    ended = run_main(argv, default=default, most=most)
+    ((*_, concurrent),) = ended.calls
+    assert concurrent == min(default if asked is None else asked, most, len(given_codes))
+    assert f"\n{concurrent} concurrent connection" in ended.stdout
+
+
+# Usage errors: nothing is requested.
+
+
+@examples(200)
+@given(
+    st.sampled_from([("-m", "--max_req CONCURRENT"), ("-l", "--limit N")]),
+    st.integers(max_value=0),
+    code_lists,
+)
+def test_a_number_below_one_is_a_usage_error_that_requests_nothing(option, number, given_codes):
+    name, meaning = option
+    ended = run_main([*given_codes, name, str(number)])
+    assert ended == usage_error(f"*** Usage error: {meaning} must be >= 1")
+
+
+@examples(200)
+@given(st.text() | st.text("LOCADEYRMT ", max_size=7), code_lists)
+def test_an_unknown_server_is_a_usage_error_that_requests_nothing(label, given_codes):
+    assume(label.upper() not in SERVERS)
+    ended = run_main([*given_codes, f"--server={label}"])
+    assert ended == usage_error(
+        "*** Usage error: --server LABEL must be one of DELAY, ERROR, LOCAL, REMOTE"
+    )
+
+
+@examples(100)
+@given(st.permutations(["-m0", "-l0", "-snowhere", "123"]), st.integers(1, 4))
+def test_of_several_usage_errors_max_req_is_told_before_limit_server_and_codes(argv, length):
+    first = min(argv[:length], key=["-m0", "-l0", "-snowhere", "123"].index)
+    ended = run_main(argv[:length])
+    assert ended.stdout == run_main([first]).stdout
+    assert (ended.status, ended.calls) == (1, [])
+
+
+def is_number(text: str) -> bool:
+    try:
+        int(text)
+    except ValueError:
+        return False
+    return True
+
+
+@examples(200)
+@given(
+    st.sampled_from(["--limit", "--max_req"]),
+    st.text().filter(lambda text: not is_number(text)),
+    code_lists,
+)
+def test_a_text_for_a_number_is_an_error_of_argparse_that_requests_nothing(name, text, given_codes):
+    ended = run_main([*given_codes, f"{name}={text}"])
+    assert (ended.status, ended.stdout, ended.calls) == (2, "", [])
+
+
+# Accounts: every code was counted, and once.
+
+COUNTERS = {
+    "too few": "1 counted of 2; missing: CN",
+    "none": "0 counted of 2; missing: BR, CN",
+    "too many": "4 counted of 2; missing: none",
+}
+TALLIES = {
+    "too few": ("BR", "1 counted of 2; missing: CN"),
+    "none": ("", "0 counted of 2; missing: BR, CN"),
+    "too many": ("BR CN BR US", "4 counted of 2; missing: none"),
+    "one of two twice": ("CN CN", "2 counted of 2; missing: BR"),
+}
+COUNTS = {"too few": [1, 0, 0], "none": [0, 0, 0], "too many": [3, 0, 1]}
+UNACCOUNTED = "*** some downloads are unaccounted for: "
+
+
+def tally(asked: list[str]) -> Tally:
+    return Tally(Result(HTTPStatus.ok, code) for code in asked)
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_a_counter_of_another_total_ends_with_status_1_and_no_report(name):
+    was = GOLDEN["accounting"][name]["plain"]
+    assert was["last_line"] == "AssertionError: some downloads are unaccounted for"
+    counter = Counter(dict(zip(HTTPStatus, COUNTS[name], strict=True)))
+    ended = run_main(["BR", "CN"], lambda *_: counter)
+    assert (ended.status, ended.stdout) == (was["status"], was["stdout"])
+    assert ended.stderr == f"{UNACCOUNTED}{COUNTERS[name]}\n"
+
+
+@pytest.mark.parametrize("name", TALLIES)
+def test_a_tally_of_other_codes_ends_with_status_1_and_names_what_is_missing(name):
+    counted, message = TALLIES[name]
+    ended = run_main(["BR", "CN"], lambda *_: tally(counted.split()))
+    assert (ended.status, ended.stderr) == (1, f"{UNACCOUNTED}{message}\n")
+    assert 20 * "-" not in ended.stdout
+
+
+def test_one_code_counted_twice_in_place_of_another_is_noticed_where_the_listing_noticed_nothing():
+    assert GOLDEN["accounting"]["one of two twice"]["plain"]["status"] == 0
+    assert run_main(["BR", "CN"], lambda *_: tally(["BR", "BR"])).status == 1
+
+
+@pytest.mark.parametrize("name", TALLIES)
+def test_the_accounting_check_survives_python_dash_o(name):
+    assert GOLDEN["accounting"][name]["with -O"]["status"] == 0
+    counted, message = TALLIES[name]
+    code = (
+        "import sys; sys.argv = ['flags2', 'BR', 'CN']\n"
+        "from reference.flags2_common import HTTPStatus, Result, Tally, main\n"
+        f"counted = {counted.split()!r}\n"
+        "main(lambda *_: Tally(Result(HTTPStatus.ok, cc) for cc in counted), 30, 1000)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (1, f"{UNACCOUNTED}{message}\n")
+    assert 20 * "-" not in run.stdout
+
+
+@st.composite
+def accounts(draw: st.DrawFn) -> tuple[list[str], list[Result]]:
+    """Codes to download, and results that mostly are about them."""
+    asked = sorted(draw(st.sets(codes, min_size=1, max_size=8)))
+    counted = list(asked) if draw(st.booleans()) else draw(st.lists(st.sampled_from(asked)))
+    if draw(st.integers(0, 3)) == 0:
+        counted.append(draw(codes | st.sampled_from(asked)))
+    return asked, [
+        Result(draw(st.sampled_from(HTTPStatus)), code) for code in draw(st.permutations(counted))
+    ]
+
+
+@examples(600)
+@given(accounts())
+def test_there_is_a_report_exactly_if_every_code_was_counted_once(drawn):
+    asked, results = drawn
+    ended = run_main(asked, lambda *_: Tally(results))
+    if sorted(code for _, code in results) == asked:
+        assert (ended.status, ended.stderr) == (0, "")
+        assert 20 * "-" in ended.stdout
+    else:
+        missing = sorted(set(asked) - {code for _, code in results})
+        assert ended.status == 1
+        assert 20 * "-" not in ended.stdout
+        assert ended.stderr == (
+            f"{UNACCOUNTED}{len(results)} counted of {len(asked)}; "
+            f"missing: {', '.join(missing) or 'none'}\n"
+        )
+
+
+@examples(150)
+@given(accounts())
+def test_an_interrupted_run_reports_what_finished_then_the_rest_and_ends_with_130(drawn):
+    asked, results = drawn
+    finished = list({result.data: result for result in results if result.data in asked}.values())
+
+    def interrupted(*_: object) -> Counter:
+        raise Interrupted(Tally(finished))
+
+    ended = run_main(asked, interrupted)
+    ok, not_found, error = (sum(r.status is status for r in finished) for status in HTTPStatus)
+    whole = run_main(asked, lambda *_: Tally(Result(HTTPStatus.ok, code) for code in asked))
+    before = whole.stdout.partition(20 * "-")[0]
+    lines = [20 * "-", f"{ok} flag{'s' * (ok != 1)} downloaded."]
+    lines += [f"{not_found} not found."] * (not_found > 0)
+    lines += [f"{error} error{'s' * (error != 1)}."] * (error > 0)
+    lines += ["Elapsed time: #s", f"{len(asked) - len(finished)} interrupted."]
+    assert ended == Ended(130, before + "\n".join(lines) + "\n", "", whole.calls)
+
+
+# Base URLs.
+
+
+def servers_with(**urls: str) -> dict[str, str]:
+    """The SERVERS of an interpreter that starts with these variables."""
+    env = {name: text for name, text in os.environ.items() if not name.startswith("FLAGS2_")}
+    code = "import json; from reference.flags2_common import SERVERS; print(json.dumps(SERVERS))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=env | urls, capture_output=True, check=True
+    )
+    return json.loads(run.stdout)
+
+
+def test_without_variables_the_base_urls_are_those_of_the_listing():
+    assert servers_with() == SERVERS
+    assert servers_with(FLAGS2_LOCAL_URL="", FLAGS2_NOWHERE_URL="http://127.0.0.1") == SERVERS
+
+
+def test_each_base_url_can_be_overridden_by_its_variable():
+    urls = {label: f"http://127.0.0.1:{port}/x" for port, label in enumerate(SERVERS, 9000)}
+    variables = {f"FLAGS2_{label}_URL": f"{url}/" for label, url in urls.items()}
+    assert servers_with(**variables) == urls
+    one = {"FLAGS2_ERROR_URL": urls["ERROR"]}
+    assert servers_with(**one) == SERVERS | {"ERROR": urls["ERROR"]}

@@ -1,0 +1,290 @@
+"""Trial division, its kept oddities, and results in input order whichever finishes first.
+
+Oracles: the sieve of Eratosthenes, and the test of Miller and Rabin beyond it.
+"""
+
+import contextlib
+import io
+import re
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
+
+import pytest
+from golden.normalise import displayed, without_time
+from golden.observe import Writes, recorded
+from hypothesis import given
+from hypothesis import strategies as st
+from support import examples
+
+from reference import primes_threadpool as port
+
+GOLDEN = recorded("primes.json")
+SIEVED = 100_000
+MOST = 10**10
+
+
+def quietly(n: float) -> bool:
+    """`is_prime(n)` without what it prints."""
+    with mock.patch.object(port, "display", lambda message: None):
+        return port.is_prime(n)
+
+
+def primes_below(limit: int) -> list[bool]:
+    """For each n below `limit`, whether it is prime, by the sieve of Eratosthenes."""
+    prime = [n > 1 for n in range(limit)]
+    for n in range(2, limit):
+        if prime[n]:
+            prime[n * n :: n] = [False] * len(prime[n * n :: n])
+    return prime
+
+
+def is_strong_probable_prime(n: int, base: int) -> bool:
+    twos = ((n - 1) & (1 - n)).bit_length() - 1
+    x = pow(base, (n - 1) >> twos, n)
+    return x in (1, n - 1) or any((x := x * x % n) == n - 1 for _ in range(twos - 1))
+
+
+def passes_miller_rabin(n: int) -> bool:
+    """For odd n above 37: these bases leave no liar below 3.3 * 10**24 (Sorenson and Webster)."""
+    return all(is_strong_probable_prime(n, b) for b in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37))
+
+
+def outcome(n: float) -> str:
+    try:
+        return str(quietly(n))
+    except (ValueError, OverflowError) as exc:
+        return type(exc).__name__
+
+
+def test_each_recorded_number_has_the_recorded_verdict():
+    different = []
+    letters = {"True": "T", "False": "F", "ValueError": "V"}
+    for span, verdicts in GOLDEN["table"].items():
+        first, last = map(int, span.split(".."))
+        for n, verdict in zip(range(first, last + 1), verdicts, strict=True):
+            if letters[outcome(n)] != verdict:
+                different.append((n, verdict))
+    different += [(n, v) for n, v in GOLDEN["beyond"] if outcome(int(n)) != v]
+    assert not different
+
+
+def test_each_recorded_number_that_is_no_integer_has_the_recorded_verdict():
+    numbers = {"True": True, "False": False}
+    for text, verdict in GOLDEN["no_integers"]:
+        assert outcome(numbers.get(text) if text in numbers else float(text)) == verdict
+
+
+def test_from_3_to_100_000_the_verdicts_are_those_of_the_sieve():
+    prime = primes_below(SIEVED)
+    with mock.patch.object(port, "display", lambda message: None):
+        assert [n for n in range(3, SIEVED) if port.is_prime(n) is not prime[n]] == []
+
+
+def test_the_two_oracles_agree():
+    prime = primes_below(SIEVED)
+    assert all(passes_miller_rabin(n) is prime[n] for n in range(39, SIEVED, 2))
+
+
+@examples(500)
+@given(st.integers(SIEVED, MOST))
+def test_beyond_the_sieve_the_verdict_is_that_of_miller_and_rabin(n):
+    assert quietly(n) is (n % 2 == 1 and passes_miller_rabin(n))
+
+
+@examples(150)
+@given(st.integers(SIEVED, MOST))
+def test_the_next_prime_after_any_number_is_found_prime(n):
+    n |= 1
+    while not passes_miller_rabin(n):
+        n += 2
+    assert quietly(n) is True
+
+
+@examples(300)
+@given(st.integers(3, 10**5), st.integers(3, 10**5))
+def test_no_product_is_prime(a, b):
+    assert quietly(a * b) is False
+
+
+@examples(150)
+@given(st.integers(3, 10**5))
+def test_no_square_is_prime_nor_missed_by_a_root_that_is_too_small(a):
+    assert quietly(a * a) is False
+
+
+# Oddities that are kept.
+
+
+def test_two_is_not_prime():
+    assert quietly(2) is False
+
+
+def test_one_is_prime():
+    assert quietly(1) is True
+
+
+@examples(200)
+@given(st.integers(max_value=-1).map(lambda n: n | 1))
+def test_an_odd_negative_number_raises_value_error(n):
+    with pytest.raises(ValueError):  # noqa: PT011 - the text differs between Python versions
+        quietly(n)
+
+
+@examples(200)
+@given(st.integers(max_value=0).map(lambda n: n * 2))
+def test_zero_and_even_negative_numbers_are_not_prime(n):
+    assert quietly(n) is False
+
+
+# What is printed.
+
+
+def test_each_recorded_number_is_announced_and_done_as_recorded():
+    for n, text in GOLDEN["printed"].items():
+        with (
+            contextlib.redirect_stdout(io.StringIO()) as out,
+            contextlib.suppress(ValueError, OverflowError),
+        ):
+            port.is_prime(int(n))
+        assert without_time(out.getvalue()) == text
+
+
+@examples(300)
+@given(st.integers(0, 10**6))
+def test_a_verdict_is_announced_before_and_after(n):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        port.is_prime(n)
+    assert displayed(out.getvalue()) == [
+        f"is_prime({n}): doing calculating...",
+        f"is_prime({n}): done.",
+    ]
+
+
+@examples(200)
+@given(st.text())
+def test_a_displayed_message_is_one_write_where_the_listing_made_two(message):
+    assert GOLDEN["display_writes"] == ["[TIME] a message", "\n"]
+    with contextlib.redirect_stdout(Writes()) as out:
+        port.display(message)
+    (piece,) = out.pieces
+    assert re.fullmatch(r"\[\d\d:\d\d:\d\d\] ", piece[:11])
+    assert piece[11:] == f"{message}\n"
+
+
+# The pool.
+
+
+def test_the_fourteen_numbers_are_those_of_the_listing():
+    assert GOLDEN["numbers"] == port.PRIMES
+
+
+def test_the_recorded_results_of_the_fourteen_numbers_are_right():
+    verdicts = [str(n % 2 == 1 and passes_miller_rabin(n)) for n in GOLDEN["numbers"]]
+    assert GOLDEN["results"] == verdicts
+
+
+class Finishing:
+    """An `is_prime` whose calls end in the drawn order, one at a time, without any clock.
+
+    `choices[k]` picks, among the calls that run at once, the one that ends as the k-th.
+    """
+
+    def __init__(self, choices: list[int], results: list[object]) -> None:
+        self.choices = choices
+        self.results = results
+        self.order: list[int] = []
+        self.most_at_once = 0
+        self._running: dict[int, threading.Event] = {}
+        self._changed = threading.Condition()
+
+    def __call__(self, i: int) -> object:
+        may_end = threading.Event()
+        with self._changed:
+            self._running[i] = may_end
+            self._changed.notify()
+        assert may_end.wait(timeout=60)
+        return self.results[i]
+
+    def conduct(self) -> None:
+        """End the calls one after the other; to be run in a thread of its own."""
+        for k, choice in enumerate(self.choices):
+            full = min(3, len(self.choices) - k)
+            with self._changed:
+                assert self._changed.wait_for(lambda full=full: len(self._running) >= full, 60)
+                self.most_at_once = max(self.most_at_once, len(self._running))
+                ended = sorted(self._running)[choice % full]
+                self._running.pop(ended).set()
+            self.order.append(ended)
+
+
+def main_with(finishing: Finishing) -> str:
+    """What `main` prints with numbers from 0 and this `is_prime`."""
+    numbers = list(range(len(finishing.results)))
+    conductor = threading.Thread(target=finishing.conduct)
+    with (
+        mock.patch.object(port, "PRIMES", numbers),
+        mock.patch.object(port, "is_prime", finishing),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+    ):
+        conductor.start()
+        port.main()
+        conductor.join()
+    return out.getvalue()
+
+
+@examples(150)
+@given(st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=14))
+def test_results_come_in_input_order_whichever_finishes_first(drawn):
+    choices, results = [choice for choice, _ in drawn], [result for _, result in drawn]
+    finishing = Finishing(choices, results)
+    lines = displayed(main_with(finishing))
+    assert sorted(finishing.order) == list(range(len(drawn)))
+    assert lines[0] == "Script starting."
+    assert lines[2] == "Waiting for individual results:"
+    assert lines[3:] == [f"result {i}: {result}" for i, result in enumerate(results)]
+
+
+def test_the_numbers_can_finish_in_another_order_than_they_come():
+    finishing = Finishing([2] * 14, list(range(14)))
+    main_with(finishing)
+    assert finishing.order == [*range(2, 14), 1, 0]
+
+
+def test_three_numbers_are_calculated_at_once():
+    finishing = Finishing([0] * 14, list(range(14)))
+    main_with(finishing)
+    assert finishing.most_at_once == 3
+
+
+def test_ctrl_c_starts_no_further_number_and_ends_with_130():
+    release = threading.Event()
+    started: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+            super().shutdown(wait=False, cancel_futures=cancel_futures)
+            release.set()
+            super().shutdown(wait=wait)
+
+    def blocked(n: int) -> bool:
+        started.append(n)
+        return release.wait(timeout=60)
+
+    def interrupted_at(line: str) -> Callable[[str], None]:
+        def display(message: str) -> None:
+            if message == line:
+                raise KeyboardInterrupt
+
+        return display
+
+    with (
+        mock.patch.object(port.futures, "ThreadPoolExecutor", Pool),
+        mock.patch.object(port, "is_prime", blocked),
+        mock.patch.object(port, "display", interrupted_at("Waiting for individual results:")),
+        pytest.raises(SystemExit) as ended,
+    ):
+        port.main()
+    assert ended.value.code == 130
+    assert len(started) <= 3
