@@ -99,9 +99,10 @@ def error_text(exc: BaseException) -> str:
     """What went wrong, on one line of ASCII that any terminal can show; never empty."""
     while exc.args and isinstance(exc.args[0], Exception):  # requests wraps urllib3's
         exc = exc.args[0]
-    text = exc.args[0] if exc.args and isinstance(exc.args[0], str) else str(exc)
+    wraps_another = len(exc.args) > 1 and isinstance(exc.args[1], Exception)
+    text = str(exc.args[0] if wraps_another else exc)
     text = "".join(c if c.isprintable() else " " for c in text)
-    if not text.strip().count(" "):  # no text, or a bare URL or number, says too little
+    if " " not in text.strip() or text[0].isdigit():  # a bare URL, a number: too little
         text = f"{type(exc).__name__}: {text}" if text.strip() else type(exc).__name__
     return text.encode("ascii", "backslashreplace").decode()
 

@@ -80,7 +80,6 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             raise futures.CancelledError
 
     def settle(future: futures.Future[Result]) -> None:
-        # Not kept: a future holds its exception, and that holds a socket open.
         cc = to_do_map.pop(future)
         try:
             res, error_msg = future.result(), ""
@@ -88,6 +87,7 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             error_msg = "Connection error"
         except Exception as exc:
             error_msg = common.error_text(exc)
+        del future  # it holds its exception, which holds this frame, and a socket open
         results.append(Result(HTTPStatus.error, cc) if error_msg else res)
         if verbose and error_msg:
             say(f"*** Error for {cc}: {error_msg}")

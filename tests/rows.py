@@ -23,7 +23,7 @@ GZIPPED = gzip.compress(BODY, mtime=0)
 
 @dataclass(frozen=True)
 class Row:
-    """`sends`, then `ends`: close, reset, or wait for the client to go."""
+    """`sends`, then `ends`: close, reset, wait for the client to go, or stay for more."""
 
     name: str
     sends: bytes
@@ -68,7 +68,7 @@ ROWS = [
     Row("not HTTP", b"\x00\xff\x01 no such protocol\r\n\r\n"),
     Row("broken gzip", _gzip_head(b"not gzip at all")),
     Row("gzip cut short in a whole reply", _gzip_head(GZIPPED[:-20])),
-    Row("redirect loop", _status(302, "Found", b"Location: /flags/br/br.gif")),
+    Row("redirect loop", _status(302, "Found", b"Location: /flags/br/br.gif"), ends="stay"),
     Row("redirect to another scheme", _status(302, "Found", b"Location: ftp://localhost/br.gif")),
     Row("redirect to no URL", _status(302, "Found", b"Location: http://[::1/br.gif")),
     Row("redirect to no host", _status(302, "Found", b"Location: http://\xff\xfe:99999/br.gif")),
@@ -146,7 +146,7 @@ def answer(connection: socket.socket, row: Row) -> None:
             hit = b"/br.gif " in head.split(b"\r\n")[0]
             does = row if hit else CLEAN
             connection.sendall(does.sends)
-            if not hit:
+            if not hit or does.ends == "stay":
                 continue
             if does.ends == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
