@@ -1,0 +1,330 @@
+"""The ledger names what does not balance, by the right word, and nothing else."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support import examples
+
+from mockservers.claims import Claims, LineReader
+from mockservers.ledger import WORDS, balance, resolve_asked
+from mockservers.report import ledger_text
+
+BODY = b"GIF87a, more or less"
+SHA = hashlib.sha256(BODY).hexdigest()
+
+
+def request(code, n=1, status=200, sent=None, do="serve", server="ERROR", **more):
+    body = BODY[:sent] if status == 200 else b""
+    return {
+        "type": "request", "n": n, "conn": n, "server": server, "method": "GET",
+        "path": f"/flags/{code.lower()}/{code.lower()}.gif", "code": code, "attempt": 1,
+        "do": do, "status": status, "length": len(BODY) if status == 200 else 0,
+        "bytes_sent": len(body), "complete": True, "client_gone": False,
+        "sha256": hashlib.sha256(body).hexdigest() if body else None, "in_flight": 1,
+        **more,
+    }  # fmt: skip
+
+
+def whole(code, **more):
+    return request(code, **more)
+
+
+def not_found(code, **more):
+    return request(code, status=404, **more)
+
+
+def refused(code, **more):
+    return request(code, status=503, do="status", **more)
+
+
+def cut(code, **more):
+    return request(code, sent=5, do="truncate", **more)
+
+
+def closed(code, **more):
+    return request(code, status=None, do="empty", **more)
+
+
+def file(content=BODY):
+    return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def judge(asked, entries, said, files=(), before=(), dest="downloads"):
+    """Balance the books of a program asked for `asked` that printed `said` after its header."""
+    plural = "" if len(asked) == 1 else "s"
+    header = ["ERROR site: http://127.0.0.1:8003/flags"]
+    header.append(f"Searching for {len(asked)} flag{plural}: {', '.join(asked)}")
+    header.append("2 concurrent connections will be used.")
+    claims = Claims()
+    for line in [*header, *said]:
+        claims.hear(line)
+    files = {f"{code.lower()}.gif": file() for code in files} if isinstance(files, tuple) else files
+    return balance(
+        [
+            {"journal": 1, "command": ["x"], "files_before": dict(before), "dest": dest},
+            *entries,
+            {"end": True, "asked": list(asked), "claims": claims.to_json(), "files_after": files},
+        ]
+    )
+
+
+def report(ok=0, not_found=0, error=0, interrupted=0):
+    lines = ["-" * 20, f"{ok} flag{'' if ok == 1 else 's'} downloaded."]
+    lines += [f"{not_found} not found."] * bool(not_found)
+    lines += [f"{error} error{'' if error == 1 else 's'}."] * bool(error)
+    lines.append("Elapsed time: 0.01s")
+    return lines + [f"{interrupted} interrupted."] * bool(interrupted)
+
+
+BALANCED = {
+    "an ok, a not found, an error": (
+        ["BR", "US", "ZZ"], [whole("BR"), refused("US"), not_found("ZZ")],
+        report(1, 1, 1), ("BR",),
+    ),
+    "the same with lines": (
+        ["BR", "US", "ZZ"], [whole("BR"), refused("US"), not_found("ZZ")],
+        ["BR OK", "*** Error for US: HTTP 503 - x", "ZZ not found", *report(1, 1, 1)], ("BR",),
+    ),
+    "a save that failed is an error": (["BR"], [whole("BR")], report(error=1), ()),
+    "a request that never came through is an error": (["BR"], [], report(error=1), ()),
+    "a reply cut short is an error": (["BR"], [cut("BR")], report(error=1), ()),
+    "a close, asked again by the client": (
+        ["BR"], [closed("BR"), whole("BR", n=2)], report(1), ("BR",),
+    ),
+    "a HEAD before the GET": (
+        ["BR"], [whole("BR", method="HEAD"), whole("BR")], report(1), ("BR",),
+    ),
+    "interrupted before the request": (
+        ["BR", "US"], [whole("BR")], report(1, interrupted=1), ("BR",),
+    ),
+    "interrupted behind the last byte": (
+        ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1, interrupted=1)], ("BR",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BALANCED)
+def test_correct_books_balance(name):
+    ledger = judge(*BALANCED[name])
+    assert ledger.balanced, ledger.imbalances
+    assert ledger_text(ledger).startswith("ledger: the books balance\n")
+
+
+IMBALANCED = {
+    # what the program did: asked, entries, printed, files -> [(word, code)]
+    "loses a code": (["BR", "US"], [whole("BR")], report(1), ("BR",), [("lost", "US")]),
+    "loses a code, with lines": (
+        ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"),
+        [("lost", "US")],
+    ),
+    "counts one too few": (
+        ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), [("lost", None)],
+    ),
+    "counts one too many": (["BR"], [refused("BR")], report(0, 0, 2), (), [("miscounted", None)]),
+    "calls an error ok": (["BR"], [refused("BR")], report(1), (), [("miscounted", None)]),
+    "calls an error ok, with lines": (
+        ["BR"], [refused("BR")], ["BR OK", *report(1)], (), [("miscounted", "BR")],
+    ),
+    "calls a 404 an error": (
+        ["ZZ"], [not_found("ZZ")], report(error=1), (), [("miscounted", None)],
+    ),
+    "calls an error not found": (["BR"], [refused("BR")], report(0, 1), (), [("miscounted", None)]),
+    "says one thing in lines and another in totals": (
+        ["BR"], [whole("BR")], ["BR OK", *report(error=1)], ("BR",), [("miscounted", None)],
+    ),
+    "calls ok what it did not save": (["BR"], [whole("BR")], report(1), (), [("lost", "BR")]),
+    "calls ok what it did not save, with lines": (
+        ["BR"], [whole("BR")], ["BR OK", *report(1)], (), [("lost", "BR")],
+    ),
+    "saves other bytes": (
+        ["BR"], [whole("BR")], report(1), {"br.gif": file(b"x")}, [("corrupt", "BR")],
+    ),
+    "keeps a truncated file and calls it ok": (
+        ["BR"], [cut("BR")], report(1), {"br.gif": file(BODY[:5])}, [("corrupt", "BR")],
+    ),
+    "keeps a truncated file and calls it an error": (
+        ["BR"], [cut("BR")], report(error=1), {"br.gif": file(BODY[:5])}, [("leftover", "BR")],
+    ),
+    "saves the page of a 404": (
+        ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, [("leftover", "ZZ")],
+    ),
+    "leaves a temporary file": (
+        ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")},
+        [("leftover", "BR")],
+    ),
+    "asks twice": (
+        ["BR"], [whole("BR"), whole("BR", n=2)], report(1), ("BR",), [("duplicated", "BR")],
+    ),
+    "tries again after a 503": (
+        ["BR"], [refused("BR"), whole("BR", n=2)], report(1), ("BR",), [("duplicated", "BR")],
+    ),
+    "tries again a second time after a close": (
+        ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",),
+        [("duplicated", "BR")],
+    ),
+    "prints a line twice": (
+        ["BR"], [whole("BR")], ["BR OK", "BR OK", *report(1)], ("BR",), [("duplicated", "BR")],
+    ),
+    "asks for what nobody wanted": (
+        ["BR"], [whole("BR"), whole("US", n=2)], report(1), ("BR",), [("unexpected", "US")],
+    ),
+    "asks another server": (
+        ["BR"], [whole("BR", server="LOCAL")], report(1), ("BR",), [("unexpected", "BR")],
+    ),
+    "speaks of what nobody wanted": (
+        ["BR"], [whole("BR")], ["BR OK", "US OK", *report(1)], ("BR",), [("unexpected", "US")],
+    ),
+    "asks for another path": (
+        ["BR"], [whole("BR"), {**whole("BR", n=2), "code": None, "path": "/robots.txt"}],
+        report(1), ("BR",), [("unexpected", None)],
+    ),
+    "dies before its report": (["BR"], [whole("BR")], [], ("BR",), [("lost", None)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", IMBALANCED)
+def test_each_wrong_is_called_by_its_word(name):
+    *books, expected = IMBALANCED[name]
+    ledger = judge(*books)
+    found = [(one.word, one.code) for one in ledger.imbalances]
+    assert set(expected) <= set(found)
+    words = {word for word, _ in expected}
+    assert {word for word, _ in found} - words <= {"miscounted", "lost", "leftover"}
+    assert "NOT BALANCED" in ledger_text(ledger)
+    for one in ledger.imbalances:
+        assert one.saw
+        assert one.said
+
+
+def test_every_word_is_needed():
+    used = {word for *_, expected in IMBALANCED.values() for word, _ in expected}
+    assert used == set(WORDS)
+
+
+def test_a_recovered_repeat_is_a_note():
+    ledger = judge(*BALANCED["a close, asked again by the client"])
+    assert any("recovered" in note for note in ledger.notes)
+
+
+def test_a_file_that_was_there_before_is_no_leftover():
+    before = {"old.txt": file(b"old"), "us.gif": file(b"old")}
+    ledger = judge(["BR"], [whole("BR")], report(1), {"br.gif": file(), **before}, before=before)
+    assert ledger.balanced
+
+
+def test_a_second_run_in_the_same_folder_balances():
+    before = {"br.gif": file()}
+    assert judge(["BR"], [whole("BR")], report(1), ("BR",), before=before).balanced
+
+
+def test_an_old_file_that_is_called_ok_is_corrupt():
+    old = {"br.gif": file(b"old")}
+    ledger = judge(["BR"], [whole("BR")], report(1), old, before=old)
+    assert [(one.word, one.code) for one in ledger.imbalances] == [("corrupt", "BR")]
+
+
+def test_where_no_client_can_tell_both_answers_are_accepted():
+    reset = whole("BR", do="reset")
+    assert judge(["BR"], [reset], report(1), ("BR",)).balanced
+    assert judge(["BR"], [reset], report(error=1), ()).balanced
+    assert not judge(["BR"], [reset], report(0, 1), ()).balanced
+
+
+def test_a_program_that_announces_nothing_is_reconciled_and_that_is_said():
+    header = {"journal": 1, "command": ["curl"], "files_before": {}}
+    end = {"end": True, "asked": None, "claims": {}, "files_after": {}}
+    ledger = balance([header, whole("BR"), whole("BR", n=2), not_found("ZZ", n=3), end])
+    assert ledger.balanced
+    assert ledger.rows["ERROR BR"].seen == "ok"
+    assert any("not known" in note for note in ledger.notes)
+
+
+def test_a_journal_without_its_end_is_judged_as_far_as_it_goes():
+    ledger = balance([{"journal": 1, "command": ["x"]}, whole("BR")])
+    assert ledger.balanced
+    assert any("no end" in note for note in ledger.notes)
+
+
+def test_more_in_flight_than_announced_is_noted():
+    ledger = judge(["BR"], [whole("BR", in_flight=3)], report(1), ("BR",))
+    assert any("3 requests were in flight at once, 2 were announced" in n for n in ledger.notes)
+
+
+# --- who was asked for what ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "line", "asked"),
+    [
+        (["go", "br", "cn"], "Searching for 2 flags: BR, CN", ("BR", "CN")),
+        (["dl"], "Searching for 20 flags: from BD to VN", "default"),
+        (["node", "dl", "br"], "Searching for 1 flag: BR", ("BR",)),
+        (["sh", "dl.sh"], "Searching for 2 flags: XX, YY", ("XX", "YY")),
+        (["sh", "dl.sh"], "Searching for 12 flags: from XA to XL", None),
+        (["sh", "dl.sh"], "Looking for flags", None),
+    ],
+)
+def test_what_was_asked_is_read_from_command_and_announcement(command, line, asked):
+    claims = Claims()
+    claims.hear(line)
+    resolved = resolve_asked(command, claims)
+    assert (len(resolved) == 20) if asked == "default" else (resolved == asked)
+
+
+# --- what was said ---------------------------------------------------------------------
+
+
+@examples(500)
+@given(
+    st.lists(st.text(max_size=20).map(lambda t: t.replace("\n", "").replace("\r", ""))), st.data()
+)
+def test_lines_are_the_same_however_the_stream_is_cut(lines, data):
+    ending = data.draw(st.sampled_from(["\n", "\r\n"]))
+    stream = "".join(line + ending for line in lines).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
+    reader, heard = LineReader(), []
+    for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        heard += reader.feed(stream[start:stop])
+    assert heard + reader.close() == lines
+
+
+def test_an_endless_line_takes_bounded_memory():
+    reader = LineReader()
+    for _ in range(100):
+        assert reader.feed(b"x" * 100_000) == []
+    assert len(reader.close()[0]) < 200_000
+
+
+@examples(500)
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                *report(3, 2, 1),
+                "BR OK",
+                "BR not found",
+                "*** Error for BR: x",
+                "LOCAL site: http://x",
+                "Searching for 1 flag: BR",
+                "Searching for 99 flags: from AA to BB",
+                "BR  OK",
+                "x OK",
+                "",
+            ]
+        )
+    )
+)
+def test_claims_survive_the_journal(lines):
+    claims = Claims()
+    for line in lines:
+        claims.hear(line)
+    assert Claims.from_json(claims.to_json()) == claims
+
+
+def test_totals_are_those_behind_the_last_line_of_hyphens():
+    claims = Claims()
+    for line in [*report(9, 9, 9), *report(1)]:
+        claims.hear(line)
+    assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}
