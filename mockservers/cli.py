@@ -59,6 +59,7 @@ class House:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the exit status."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     try:
         args = _parser().parse_args(argv)
         status: int = args.action(args)
@@ -79,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 
 def _complain(exc: Exception) -> int:
-    print(f"mockservers: {' '.join(str(exc).split())}", file=sys.stderr)
+    text = " ".join(str(exc).split())
+    print(f"mockservers: {text if len(text) <= 400 else text[:400] + '...'}", file=sys.stderr)
     return 2
 
 
@@ -278,11 +280,11 @@ def _run(args: argparse.Namespace) -> int:
     house = _house(args)
     with _journal(args.journal) as journal:
         status = asyncio.run(_run_to_end(args, command, house, journal))
+        if journal.error:
+            return _journal_status(journal, status)
         ledger = balance(read_journal(journal.path))
         _print_ledger(ledger, as_json=args.json)
-        if status == 0 and not ledger.balanced:
-            status = 1
-        return _journal_status(journal, status)
+        return status or int(not ledger.balanced)
 
 
 async def _run_to_end(
@@ -357,7 +359,7 @@ def _journal_status(journal: JournalFile, status: int) -> int:
     reason = journal.error.strerror or journal.error
     print(
         f"mockservers: the journal {journal.path} is incomplete: {reason}; "
-        "the ledger covers only what was written",
+        "the books cannot be balanced",
         file=sys.stderr,
     )
     return status or 1

@@ -21,6 +21,9 @@ ALL_CODES = tuple(map("".join, product(ascii_uppercase, repeat=2)))
 POP20 = tuple("BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split())
 """What a flags2 command line without codes asks for: the twenty most populous countries."""
 
+MAX_WORDS = 700
+"""Words at the end of a command that are looked at: room for every code and all options."""
+
 LABELS = ("LOCAL", "DELAY", "ERROR")
 """The servers of this package."""
 
@@ -120,6 +123,6 @@ def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Req
     The first word is the program. Which tail holds the program's own arguments is known only
     when the program has announced what it will do (`mockservers.ledger`).
     """
-    for start in range(1, len(command) + 1):
+    for start in range(max(1, len(command) - MAX_WORDS), len(command) + 1):
         with suppress(CommandLineError):
             yield parse_flags2(command[start:], folder)

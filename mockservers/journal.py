@@ -4,6 +4,7 @@ A header line, an entry per line, an end line. Entries are plain JSON objects; t
 listed in SPEC.md, "The journal". Whoever writes such lines can have them judged.
 """
 
+import errno
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ class JournalFile:
 
     def __init__(self, path: Path) -> None:
         """Start a new journal at `path`; raises OSError where none can be."""
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "not a regular file")
         self.path = path
         self.error: OSError | None = None
         self._file = path.open("wb", buffering=0)

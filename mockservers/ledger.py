@@ -124,7 +124,9 @@ def resolve_asked(
 def balance(journal: Iterable[Entry]) -> Ledger:
     """Judge a journal: its header, its entries, its end (absent when the writer was killed)."""
     lines = iter(journal)
-    header = next(lines)
+    header = next(lines, None)
+    if header is None:
+        raise ValueError("the journal is empty")
     requests: list[Entry] = []
     strays: list[Entry] = []
     end: Entry = {}
@@ -205,6 +207,10 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
     else:
         _judge_claims(ledger)
     _judge_files(ledger, before, after or {})
+    never = [name for name, row in ledger.rows.items() if not row.requests]
+    if never and ledger.label != "REMOTE":
+        names = ", ".join(never[:10]) + (", ..." if len(never) > 10 else "")
+        ledger.notes.append(f"{len(never)} never requested: {names}")
     announced = ledger.claims.concurrency
     if announced is not None and ledger.most_in_flight > announced:
         ledger.notes.append(

@@ -3,6 +3,7 @@
 httptools does the reading; here are the bounds, and what RFC 9112 asks a server to refuse.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -16,6 +17,9 @@ MAX_HEAD = 65_536
 """Longest request head, in bytes; a longer one is refused with 431."""
 MAX_BODY = 1_048_576
 """Longest request body that is read (and thrown away), in bytes; a longer one: 413."""
+
+# A request line by RFC 9112, section 3, with any method.
+_LINE = re.compile(rb"(?:\r?\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/1\.[01]\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,7 @@ class RequestParser:
             except httptools.HttpParserCallbackError:
                 return events  # by _refuse, which has said why
             except httptools.HttpParserError as exc:
-                self._note_line()
-                self._events.append(Refused(400, str(exc)))
+                self._events.append(Refused(self._note_odd_line(), str(exc)))
                 self._refused = True
         if self._in_head and self._begun and not self._refused:
             self._note_line()
@@ -172,7 +175,19 @@ class RequestParser:
         if certain or b"\n" in self._head.lstrip(b"\r\n"):
             self._lined = True
             method = self._parser.get_method().decode("ascii", "backslashreplace")
-            self._events.append(Line(method, _path(self._target)))
+            target = self._target
+            path = target.decode("ascii", "replace") if method == "CONNECT" else _path(target)
+            self._events.append(Line(method, path))
+
+    def _note_odd_line(self) -> int:
+        """Tell of a line that httptools would not read, if it is one; the status for it."""
+        self._note_line()
+        match = _LINE.match(self._head)
+        if self._lined or not match:
+            return 400
+        self._lined = True
+        self._events.append(Line(match[1].decode(), _path(match[2])))
+        return 400 if match[1] in (b"GET", b"HEAD") else 405
 
     def _refuse(self, status: int, reason: str) -> None:
         """Leave the parser from inside one of its callbacks."""

@@ -7,6 +7,7 @@ before it starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -192,9 +193,8 @@ def _validator() -> jsonschema.protocols.Validator:
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     data = dict(pairs)
     if len(data) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twin = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {twin!r} stands twice in one object")
+        twin, _ = Counter(key for key, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the key {_short(twin)} stands twice in one object")
     return data
 
 
@@ -211,13 +211,11 @@ def _sentence(error: Any) -> str:
     place = error.json_path.removeprefix("$").removeprefix(".") or "the plan"
     match error.validator:
         case "unevaluatedProperties" | "additionalProperties":
-            known = error.schema.get("properties", {})
-            unknown = [key for key in error.instance if repr(key) in error.message]
-            names = ", ".join(repr(key) for key in unknown if key not in known)
-            return f"{place}: unknown key {names}"
+            unknown = next(key for key in error.instance if repr(key) in error.message)
+            return f"{place}: unknown key {_short(unknown)}"
         case "enum":
             choices = ", ".join(map(str, error.validator_value))
-            return f"{place}: {error.instance!r} is none of {choices}"
+            return f"{place}: {_short(error.instance)} is none of {choices}"
         case "type":
             wanted = error.validator_value
             wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted

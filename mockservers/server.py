@@ -118,6 +118,8 @@ class Request:
     in_flight: int
     start_s: float
     whole: Whole | None = None
+    expects: bool = False
+    """The client waits for leave to send its body."""
     first_byte_s: float | None = None
     bytes_sent: int = 0
     sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
@@ -244,8 +246,9 @@ class Connection(asyncio.Protocol):
                     self._had_line = True
                     self._waiting.append(self._house.server_runs[self._label].arrive(event))
                 case Expect():
-                    if len(self._waiting) == 1:
-                        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                    self._waiting[-1].expects = True
+                    if len(self._waiting) == 1 and not self._busy:
+                        self._grant()
                 case Whole(asked):
                     self._waiting[-1].whole = event
                     if not asked.keep_alive:
@@ -254,14 +257,16 @@ class Connection(asyncio.Protocol):
                         self._turn()
                 case Refused():
                     self._refuse(event)
-            if self._deaf:
+            if self._deaf or self._lingering or self._transport.is_closing():
                 break
         if len(self._waiting) >= MAX_WAITING:
             self._transport.pause_reading()
 
     def eof_received(self) -> bool:
         """Close, unless replies are due: a client may close its sending side and still listen."""
-        if self._lingering or not self._waiting or self._waiting[-1].whole is None:
+        if self._waiting and self._waiting[-1].whole is None:
+            self._waiting.pop().end(self._conn, None, complete=False, client_gone=True)
+        if self._lingering or not self._waiting:
             return False
         self._deaf = self._heard_all = True
         return True
@@ -274,8 +279,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The operating system has taken all it was given."""
         self._blocked = False
-        if self._wire:
-            self._handed_over()
+        if self._wire and not self._taken():
+            self._send_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Account for what was under way."""
@@ -327,33 +332,40 @@ class Connection(asyncio.Protocol):
         self._wire = wire
         if wire.head:
             request.first_byte_s = request.server_run.run.now()
-        self._hand_over(wire.head)
+        self._send_on(wire.head)
 
-    def _hand_over(self, head: bytes) -> None:
-        """Give the operating system the next bytes of the reply."""
+    def _send_on(self, head: bytes = b"") -> None:
+        """Hand bytes over until no more are taken at once, or the reply has ended."""
         request, wire = self._waiting[0], self._wire
         assert wire is not None
-        stop = min(wire.body_stop, request.bytes_sent + CHUNK)
-        self._handed = b""
-        if request.resource and stop > request.bytes_sent:
-            self._handed = request.resource.read(request.bytes_sent, stop)
-            if len(self._handed) < stop - request.bytes_sent:  # the file has shrunk
+        while not self._transport.is_closing():
+            start, stop = request.bytes_sent, min(wire.body_stop, request.bytes_sent + CHUNK)
+            self._handed = self._read(request.resource, start, stop)
+            if len(self._handed) < stop - start:  # the file has shrunk, or gone
                 self._transport.abort()
                 return
-        if head or self._handed:
-            self._transport.write(head + self._handed)
-        if not self._blocked:
-            self._handed_over()
+            if head or self._handed:
+                self._transport.write(head + self._handed)
+            if self._transport.is_closing() or self._blocked or self._taken():
+                return
+            head = b""
 
-    def _handed_over(self) -> None:
-        """All that was given was taken: give more, or end the reply as planned."""
+    def _read(self, resource: Resource | None, start: int, stop: int) -> bytes:
+        if resource is None or stop <= start:
+            return b""
+        try:
+            return resource.read(start, stop)
+        except OSError:
+            return b""
+
+    def _taken(self) -> bool:
+        """Count what was taken; at the end of the reply do as planned, and say True."""
         request, wire = self._waiting[0], self._wire
         assert wire is not None
         request.sha256.update(self._handed)
         request.bytes_sent += len(self._handed)
         if request.bytes_sent < wire.body_stop:
-            self._hand_over(b"")
-            return
+            return False
         self._end(complete=True, client_gone=False)
         match wire.ending:
             case Ending.RESET:
@@ -364,6 +376,10 @@ class Connection(asyncio.Protocol):
                 self._since = monotonic()
                 # Not at once: a thousand requests sent together must not nest a thousand calls.
                 asyncio.get_running_loop().call_soon(self._next)
+        return True
+
+    def _grant(self) -> None:
+        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _next(self) -> None:
         if self._transport.is_closing() or self._busy or self._lingering:
@@ -372,6 +388,8 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         if self._waiting and self._waiting[0].whole:
             self._turn()
+        elif self._waiting and self._waiting[0].expects:
+            self._grant()
         elif not self._waiting and self._refusal:
             self._transport.write(refusal(self._refusal.status, Asked(keep_alive=False)).head)
             self._linger()
@@ -561,7 +579,10 @@ def bind(host: str, port: int) -> list[socket.socket]:
 def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     if host == "localhost":
         return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
-    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "not a host name") from None
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 

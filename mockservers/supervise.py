@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
@@ -18,6 +19,10 @@ from mockservers.codes import LABELS
 
 GRACE_S = 5.0
 """Seconds that a command has to end after each signal: the one that came, SIGTERM, SIGKILL."""
+
+_SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if os.name == "posix":
+    _SIGNALS.append(signal.SIGHUP)
 
 LOOPBACK = "localhost,127.0.0.1,::1"
 
@@ -75,65 +80,85 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
 
     Its stdout is passed through as it comes, and heard for `claims`; stdin and stderr are its
     own. SIGINT, SIGTERM and SIGHUP to this process are passed on to the command and all that it
-    started; the status is 128 + signal then. Nothing it started outlives it. Raises
+    started; the status is 128 + signal then. What is left of its session ends with it. From
+    then on the signals are ignored, for the ledger is about to be printed. Raises
     CannotRunError.
     """
     loop = asyncio.get_running_loop()
-    process = await _start(command, env)
+    process, hearing = await _start(command, env, claims)
     received: list[signal.Signals] = []
 
     def on_signal(signum: int, frame: FrameType | None = None) -> None:
         received.append(signal.Signals(signum))
         loop.call_soon_threadsafe(_pass_on, process, received)
 
-    handled = [signal.SIGINT, signal.SIGTERM]
-    if os.name == "posix":
-        handled.append(signal.SIGHUP)
-    previous = {signum: signal.signal(signum, on_signal) for signum in handled}
-    try:
-        hearing = asyncio.create_task(_hear(process, claims))
-        status = await process.wait()
-        _signal_group(process, "SIGKILL")  # what the command left running
-        await hearing
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
+    for signum in _SIGNALS:
+        signal.signal(signum, on_signal)
+    status = await process.wait()
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)  # the ledger is about to be printed
+    _signal_group(process, "SIGKILL")  # what the command left running
+    await asyncio.to_thread(hearing.drain)
     if received:
         return 128 + received[0]
     return 128 - status if status < 0 else status
 
 
-async def _start(command: Sequence[str], env: Mapping[str, str]) -> asyncio.subprocess.Process:
+async def _start(
+    command: Sequence[str], env: Mapping[str, str], claims: Claims
+) -> tuple[asyncio.subprocess.Process, "_Hearing"]:
     """Start the command in a session of its own, so that all of it can be ended together."""
     stdin = subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
     program = command[0]
+    # A pipe of our own: asyncio's would make the end of the command wait for its children's.
+    hear, speak = os.pipe()
+    hearing = _Hearing(hear, claims)
     try:
-        return await asyncio.create_subprocess_exec(
-            *command,
-            env=env,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            start_new_session=os.name == "posix",
+        process = await asyncio.create_subprocess_exec(
+            *command, env=env, stdin=stdin, stdout=speak, start_new_session=os.name == "posix"
         )
     except FileNotFoundError:
         raise CannotRunError(f"command not found: {program}", 127) from None
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise CannotRunError(f"cannot execute {program}: {reason}", 126) from None
+    finally:
+        os.close(speak)
+        hearing.start()
+    return process, hearing
 
 
-async def _hear(process: asyncio.subprocess.Process, claims: Claims) -> None:
-    assert process.stdout is not None
-    reader = LineReader()
-    out = sys.stdout.buffer
-    while data := await process.stdout.read(65_536):
-        for line in reader.feed(data):
-            claims.hear(line)
-        with contextlib.suppress(OSError):  # our own reader has gone: go on for the ledger
-            out.write(data)
-            out.flush()
-    for line in reader.close():
-        claims.hear(line)
+class _Hearing(threading.Thread):
+    """Passes a pipe on to stdout as it comes, and tells the claims of its lines."""
+
+    def __init__(self, pipe: int, claims: Claims) -> None:
+        super().__init__(daemon=True)
+        self._pipe = pipe
+        self._claims = claims
+        self._reader = LineReader()
+        self._pieces = 0
+        self._waits = True
+
+    def run(self) -> None:
+        while data := os.read(self._pipe, 65_536):
+            self._pieces, self._waits = self._pieces + 1, False
+            for line in self._reader.feed(data):
+                self._claims.hear(line)
+            with contextlib.suppress(OSError):  # our own reader has gone: go on for the ledger
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            self._waits = True
+        os.close(self._pipe)
+
+    def drain(self) -> None:
+        """Wait for the end of the pipe; give up on one that is open and silent for a second."""
+        while self.is_alive():
+            pieces = self._pieces
+            self.join(1.0)
+            if self._waits and self._pieces == pieces:
+                break
+        for line in self._reader.close():
+            self._claims.hear(line)
 
 
 def _pass_on(process: asyncio.subprocess.Process, received: list[signal.Signals]) -> None:

@@ -33,12 +33,15 @@ async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> by
     all that can happen to a connection or a reply.
     """
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
-    async with session.get(url, headers=common.HEADERS) as resp:
+    # sock_read knows no silence behind an interim reply (1xx), so the head has a limit of its own.
+    async with asyncio.timeout(2 * common.TIMEOUT_S):
+        resp = await session.get(url, headers=common.HEADERS)
+    async with resp:
         if resp.status == 404:
             raise web.HTTPNotFound
         if resp.status != 200:
             raise aiohttp.ClientError(f"HTTP {resp.status} - {resp.reason}")
-        common.refuse_coding(resp.headers)
+        common.refuse_coding(resp.headers.getall("Content-Encoding", []))
         return await resp.read()
 
 

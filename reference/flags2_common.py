@@ -9,7 +9,7 @@ import string
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
@@ -96,25 +96,25 @@ def say(line: str) -> None:
 
 
 def error_text(exc: BaseException) -> str:
-    """What went wrong, on one line of ASCII that any terminal can show; never empty."""
+    """What went wrong, on one line of at most 200 characters of ASCII; never empty."""
     while exc.args and isinstance(exc.args[0], Exception):  # requests wraps urllib3's
         exc = exc.args[0]
     wraps_another = len(exc.args) > 1 and isinstance(exc.args[1], Exception)
     text = str(exc.args[0] if wraps_another else exc)
     text = "".join(c if c.isprintable() else " " for c in text)
-    if " " not in text.strip() or text[0].isdigit():  # a bare URL, a number: too little
+    if " " not in text.strip() or text[0] in "<0123456789":  # a URL, a number, a repr
         text = f"{type(exc).__name__}: {text}" if text.strip() else type(exc).__name__
-    return text.encode("ascii", "backslashreplace").decode()
+    return text.encode("ascii", "backslashreplace").decode()[:200]
 
 
-def refuse_coding(headers: Mapping[str, str]) -> None:
+def refuse_coding(codings: Iterable[str]) -> None:
     """Raise ValueError for a body that is coded although nobody asked for that.
 
     Neither client library can tell a compressed body that was cut short from a whole one.
     """
-    coding = headers.get("Content-Encoding", "identity")
-    if coding.lower() != "identity":
-        raise ValueError(f"Content-Encoding {coding} was not asked for")
+    for coding in codings:
+        if coding.strip().lower() not in ("", "identity"):
+            raise ValueError(f"Content-Encoding {coding} was not asked for")
 
 
 def initial_report(cc_list: list[str], actual_req: int, server_label: str) -> None:
@@ -250,6 +250,7 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
 
     Ends the program with status 1 when a download is unaccounted for, with 130 on Ctrl-C.
     """
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - closed: `>&-`
     try:
         args, cc_list = process_args(default_concur_req)
         actual_req = min(args.max_req, max_concur_req, len(cc_list))

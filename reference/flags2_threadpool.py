@@ -36,7 +36,7 @@ def get_flag(base_url: str, cc: str) -> bytes:
     resp = requests.get(url, headers=common.HEADERS, timeout=common.TIMEOUT_S)
     if resp.status_code != 200:
         raise requests.HTTPError(f"HTTP {resp.status_code} - {resp.reason}", response=resp)
-    common.refuse_coding(resp.headers)
+    common.refuse_coding(resp.headers.get("Content-Encoding", "").split(","))
     return resp.content
 
 
@@ -110,6 +110,9 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             if last_word[cc] == "thread":
                 settle(future)
         raise Interrupted(Tally(results)) from None
+    except BaseException:  # stdout or stderr has gone: let no thread be cut off while it saves
+        executor.shutdown(cancel_futures=True)
+        raise
     executor.shutdown()
     return Tally(results)
 

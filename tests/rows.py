@@ -82,6 +82,10 @@ ROWS = [
         ("not_found", "error")),
     Row("a header of 60 KB", SIZED_HEAD + _LONG + b"\r\n" + BODY, ("ok", "error")),
     Row("120 headers", SIZED_HEAD + _MANY + b"\r\n" + BODY, ("ok", "error")),
+    Row("gzip under two headers", _gzip_head(GZIPPED[:-20]).replace(
+        b"Content-Encoding", b"Content-Encoding: identity\r\nContent-Encoding")),
+    Row("silent after an interim reply", b"HTTP/1.1 103 Early Hints\r\n\r\n", ends="wait"),
+    Row("silent after a continue", b"HTTP/1.1 100 Continue\r\n\r\n", ends="wait"),
     Row("never answers", b"", ends="wait"),
     Row("stops in the body", SIZED_HEAD + b"\r\n" + BODY[:100], ends="wait"),
     Row("more body than announced, open", SIZED_HEAD + b"\r\n" + BODY + b"more",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 from unittest import mock
 
 from golden.normalise import command_text
@@ -35,6 +36,14 @@ class Ended:
 
 class AtOnce(BaseException):
     """Stands for `os._exit`, which would end the tests too."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def end_at_once(status: int) -> NoReturn:
+    raise AtOnce(status)
 
 
 class Writes(io.StringIO):
@@ -83,7 +92,7 @@ def run_main(
     with (
         as_recorded(),
         mock.patch.object(sys, "argv", ["flags2", *argv]),
-        mock.patch.object(os, "_exit", side_effect=AtOnce),
+        mock.patch.object(os, "_exit", end_at_once),
         contextlib.redirect_stdout(io.StringIO()) as out,
         contextlib.redirect_stderr(io.StringIO()) as err,
     ):
@@ -92,7 +101,7 @@ def run_main(
         except SystemExit as exc:
             status = exc.code
         except AtOnce as exc:
-            (status,) = exc.args
+            status = exc.status
     if isinstance(status, str):  # as the interpreter does
         err.write(f"{status}\n")
         status = 1

@@ -28,6 +28,7 @@ PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 capitals = st.sampled_from(ascii_uppercase)
 codes = st.builds(str.__add__, capitals, capitals)
 code_lists = st.lists(codes, max_size=8)
+some = st.integers(1, 60)
 labels = st.sampled_from(sorted(SERVERS))
 
 
@@ -136,7 +137,7 @@ def command_lines(draw: st.DrawFn) -> tuple[list[str], tuple]:
     return [arg for group in groups for arg in group], call
 
 
-@examples(1000)
+@examples(500)
 @given(command_lines())
 def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     argv, call = drawn
@@ -145,13 +146,8 @@ def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     assert (ended.status, ended.stderr) == (0, "")
 
 
-@examples(400)
-@given(
-    st.integers(1, 60),
-    st.integers(1, 60),
-    st.none() | st.integers(1, 60),
-    st.sets(codes, min_size=1),
-)
+@examples(250)
+@given(some, some, st.none() | some, st.sets(codes, min_size=1))
 def test_requests_at_once_are_the_least_of_asked_allowed_and_codes(
     default, most, asked, given_codes
 ):
@@ -288,7 +284,7 @@ def accounts(draw: st.DrawFn) -> tuple[list[str], list[Result]]:
     ]
 
 
-@examples(600)
+@examples(300)
 @given(accounts())
 def test_there_is_a_report_exactly_if_every_code_was_counted_once(drawn):
     asked, results = drawn

@@ -112,7 +112,7 @@ def test_what_was_recorded_covers_each_shape_and_long_lists():
     assert max(len(case["input"]) for case in CASES) >= 400
 
 
-@examples(300)
+@examples(200)
 @given(lists)
 def test_the_swaps_alone_turn_the_input_into_the_output(items):
     moved, output = items.copy(), items.copy()
@@ -125,7 +125,7 @@ def test_the_swaps_alone_turn_the_input_into_the_output(items):
     assert moved == output
 
 
-@examples(300)
+@examples(200)
 @given(lists)
 def test_no_comparison_or_swap_leaves_the_list(items):
     with tracing() as trace:
@@ -136,7 +136,7 @@ def test_no_comparison_or_swap_leaves_the_list(items):
 # That it sorts.
 
 
-@examples(1500)
+@examples(1000)
 @given(lists)
 def test_the_result_is_the_sorted_list_in_place(items):
     expected = sorted(items)
@@ -144,7 +144,7 @@ def test_the_result_is_the_sorted_list_in_place(items):
     assert items == expected
 
 
-@examples(300)
+@examples(200)
 @given(lists)
 def test_the_result_holds_the_very_items_that_were_given(items):
     given_items = sorted(map(id, items))
@@ -152,7 +152,7 @@ def test_the_result_holds_the_very_items_that_were_given(items):
     assert sorted(map(id, items)) == given_items
 
 
-@examples(300)
+@examples(200)
 @given(lists)
 def test_sorting_twice_is_sorting_once(items):
     quicksort(items)
@@ -210,11 +210,10 @@ def test_every_permutation_of_eight_items_is_sorted():
 
 
 def test_equal_items_may_change_places():
-    items = [1, 1, 1, 0, True]
-    assert sorted(items)[-1] is True
+    items = [0, 0, 1, 0, False]
+    assert [type(item) for item in sorted(items)] == [int, int, int, bool, int]
     quicksort(items)
-    assert items == [0, 1, 1, 1, 1]
-    assert items[-1] is not True
+    assert [type(item) for item in items] == [int, int, bool, int, int]
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c["name"] in ("killer", "worst found")][-2:])
@@ -253,7 +252,7 @@ def quadratic(n: int) -> float:
     return n * n / 2 + 2 * n
 
 
-@examples(500)
+@examples(400)
 @given(lists | st.lists(st.integers(0, 1), max_size=120))
 def test_no_list_takes_more_comparisons_than_half_its_square_and_twice_its_length(items):
     assert comparisons(items) <= quadratic(len(items))

@@ -70,7 +70,7 @@ def test_each_recorded_final_report_is_printed_alike():
     assert not different
 
 
-@examples(500)
+@examples(300)
 @given(code_lists, st.integers(0, 1000), st.sampled_from(["LOCAL", "DELAY", "ERROR", "REMOTE"]))
 def test_the_initial_report_tells_server_number_codes_and_connections(codes, requests, label):
     site, search, connections = printed_before(codes, requests, label).splitlines()
