@@ -266,7 +266,7 @@ def test_the_accounting_check_survives_python_dash_o(name):
         "main(lambda *_: Tally(Result(HTTPStatus.ok, cc) for cc in counted), 30, 1000)\n"
     )
     run = subprocess.run(
-        [sys.executable, "-O", "-c", code], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-O", "-c", code], capture_output=True, text=True, check=False
     )
     assert (run.returncode, run.stderr) == (1, f"{UNACCOUNTED}{message}\n")
     assert 20 * "-" not in run.stdout
@@ -330,7 +330,7 @@ def servers_with(**urls: str) -> dict[str, str]:
     env = {name: text for name, text in os.environ.items() if not name.startswith("FLAGS2_")}
     code = "import json; from reference.flags2_common import SERVERS; print(json.dumps(SERVERS))"
     run = subprocess.run(
-        [sys.executable, "-c", code], env=env | urls, capture_output=True, check=True
+        [sys.executable, "-P", "-c", code], env=env | urls, capture_output=True, check=True
     )
     return json.loads(run.stdout)
 

@@ -1,5 +1,6 @@
 """The three programs that need no server, as installed commands and as `python -m`."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from golden.normalise import displayed, task_blocks, without_numbers
-from golden.observe import recorded
+from golden.observe import Writes, recorded
+
+from reference import quicksort_threads
 
 PRIMES = recorded("primes.json")
 QUICKSORTS = recorded("quicksort_programs.json")
@@ -22,6 +25,7 @@ def command(program: str, how: str) -> list[str]:
 
 def start(argv: list[str], *, unbuffered: bool = False) -> subprocess.Popen:
     env = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    env["PYTHONSAFEPATH"] = "1"  # what is installed, not what lies in the working directory
     if unbuffered:
         env["PYTHONUNBUFFERED"] = "1"
     return subprocess.Popen(
@@ -100,6 +104,14 @@ def test_each_task_of_quicksort_processes_has_a_process_of_its_own():
     head, blocks = task_blocks(ended(start(command("quicksort-processes", "python -m")))[1])
     pids = [re.search(r"\d+", text)[0] for text in (head[-1], *(block[0] for block in blocks))]
     assert len(set(pids)) == 1 + len(blocks)
+
+
+def test_a_task_of_quicksort_threads_is_one_write():
+    with contextlib.redirect_stdout(Writes()) as out:
+        quicksort_threads.task(7)
+    (piece,) = out.pieces
+    assert without_numbers(piece).splitlines() == QUICKSORTS["quicksort_threads"]["task"]
+    assert piece.startswith("[Task 7] process...\n")
 
 
 def test_threads_do_not_tear_the_tasks_even_into_an_unbuffered_pipe():

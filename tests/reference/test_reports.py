@@ -135,6 +135,6 @@ def test_lines_said_by_30_threads_into_an_unbuffered_pipe_arrive_whole():
         "from reference.flags2_common import say\n"
         "with ThreadPoolExecutor(30) as pool: list(pool.map(say, [f'<{i}>' for i in range(2000)]))"
     )
-    run = subprocess.run([sys.executable, "-u", "-c", code], capture_output=True, check=True)
+    run = subprocess.run([sys.executable, "-P", "-u", "-c", code], capture_output=True, check=True)
     lines = run.stdout.decode().splitlines()
     assert sorted(lines) == sorted(f"<{i}>" for i in range(2000))
