@@ -176,9 +176,9 @@ def read_country_codes() -> list[str]:
     Raises ValueError, with a usage error as its text, when that file cannot be read.
     """
     path = Path(COUNTRY_CODES_FILE)
-    if not path.exists():
-        path = Path(__file__).with_name(COUNTRY_CODES_FILE)
     try:
+        if not path.exists():
+            path = Path(__file__).with_name(COUNTRY_CODES_FILE)
         return path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as exc:
         raise ValueError(f"*** Usage error: cannot read {path}: {error_text(exc)}") from exc
@@ -269,20 +269,21 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
         exit_at_once(130)
     except OSError as exc:  # stdout: its disk is full, or its reader (`| head`) has gone
         if not isinstance(exc, BrokenPipeError):
-            sys.stderr.write(f"*** cannot write the report: {error_text(exc)}\n")
+            sys.stderr.write(f"*** ended by {error_text(exc)}\n")
         exit_at_once(1)
 
 
 def check_accounts(cc_list: list[str], counter: Counter[HTTPStatus]) -> None:
     """End the program with status 1 unless every code of `cc_list` was counted, and once."""
-    missing = Counter(cc_list)
-    missing.subtract(counter.codes if isinstance(counter, Tally) else cc_list[: counter.total()])
-    if counter.total() != len(cc_list) or any(missing.values()):
-        names = ", ".join((+missing).elements())
-        sys.exit(
-            "*** some downloads are unaccounted for: "
-            f"{counter.total()} counted of {len(cc_list)}; missing: {names or 'none'}"
-        )
+    message = f"*** some downloads are unaccounted for: {counter.total()} counted of {len(cc_list)}"
+    if isinstance(counter, Tally):
+        missing = Counter(cc_list)
+        missing.subtract(counter.codes)
+        if any(missing.values()):
+            names = ", ".join((+missing).elements()) or "none"
+            sys.exit(f"{message}; missing: {names}")
+    if counter.total() != len(cc_list):
+        sys.exit(message)
 
 
 def exit_at_once(status: int) -> NoReturn:

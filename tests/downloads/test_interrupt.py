@@ -107,5 +107,5 @@ def test_a_stdout_that_is_closed_or_full_ends_without_a_traceback(command, argum
             assert "Error" not in done.stderr
             if redirection == ">/dev/full":
                 assert done.returncode == 1
-                assert "*** cannot write the report: [Errno 28]" in done.stderr
+                assert "*** ended by [Errno 28]" in done.stderr
             assert not list(tmp_path.glob("downloads/*.part"))

@@ -203,3 +203,9 @@ def test_a_codes_file_without_the_right_to_read_it_is_a_usage_error(folder):
     denied = PermissionError(13, "Permission denied", "country_codes.txt")
     with mock.patch.object(Path, "read_text", side_effect=denied):
         assert_told_as_a_usage_error("[Errno 13] Permission denied: 'country_codes.txt'")
+
+
+def test_a_working_directory_without_the_right_to_enter_it_is_a_usage_error(folder):
+    denied = PermissionError(13, "Permission denied", "country_codes.txt")
+    with mock.patch.object(Path, "exists", side_effect=denied):
+        assert_told_as_a_usage_error("[Errno 13] Permission denied: 'country_codes.txt'")
