@@ -51,7 +51,7 @@ class _Parser(argparse.ArgumentParser):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What to serve, how, and where: the options that the commands share."""
+    """What to serve, and how: the options that the commands share."""
 
     plans: Mapping[str, Plan]
     catalogue: Catalogue
@@ -113,7 +113,12 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("downloads"),
         help="where the command saves its files (default: %(default)s)",
     )
-    run.add_argument("command", metavar="-- COMMAND ...", nargs=argparse.REMAINDER)
+    run.add_argument(
+        "command",
+        metavar="-- COMMAND",
+        nargs=argparse.REMAINDER,
+        help="what to run; FLAGS2_LOCAL_URL, FLAGS2_DELAY_URL and FLAGS2_ERROR_URL tell it where",
+    )
     run.set_defaults(action=_run)
 
     forecast = commands.add_parser(
@@ -121,7 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_house(forecast)
     add_flags2_arguments(forecast)
-    forecast.add_argument("--json", action="store_true", help="as JSON")
+    forecast.add_argument(
+        "--json", action="store_true", help="per code and in total, as one line of JSON"
+    )
     forecast.set_defaults(action=_predict)
     return parser
 
@@ -228,7 +235,8 @@ def _predict(args: argparse.Namespace) -> int:
         status = "---" if forecast.status is None else forecast.status
         print(f"{code}  {forecast.do:<9} {status}  {forecast.outcome.replace('_', ' ')}")
     plan = house.plans[request.label]
-    print(f"{len(forecasts)} codes of {request.label}, seed {plan.seed}:", end=" ")
+    plural = "" if len(forecasts) == 1 else "s"
+    print(f"{len(forecasts)} code{plural} of {request.label}, seed {plan.seed}:", end=" ")
     words = [f"{n} {outcome.replace('_', ' ')}" for outcome, n in counted.items() if n]
     print(", ".join(words))
     return 0
@@ -363,7 +371,3 @@ def _journal_status(journal: JournalFile, status: int) -> int:
         file=sys.stderr,
     )
     return status or 1
-
-
-if __name__ == "__main__":
-    main()

@@ -59,7 +59,7 @@ class CommandLineError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Order:
     """What a flags2 command line asks for."""
 
     codes: tuple[str, ...]
@@ -76,11 +76,15 @@ def add_flags2_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("cc", metavar="CC", nargs="*", help="code, or letter for 26 codes")
     parser.add_argument("-a", "--all", action="store_true", help="the codes of country_codes.txt")
     parser.add_argument("-e", "--every", action="store_true", help="AA to ZZ")
-    parser.add_argument("-l", "--limit", metavar="N", type=int, default=sys.maxsize)
-    parser.add_argument("-s", "--server", metavar="LABEL", default="LOCAL")
+    parser.add_argument(
+        "-l", "--limit", metavar="N", type=int, default=sys.maxsize, help="the first N codes"
+    )
+    parser.add_argument(
+        "-s", "--server", metavar="LABEL", default="LOCAL", help="LOCAL, DELAY or ERROR"
+    )
 
 
-def expand(args: argparse.Namespace, folder: Path | None = None) -> Request:
+def expand(args: argparse.Namespace, folder: Path | None = None) -> Order:
     """The codes and the server that parsed arguments mean; raises CommandLineError.
 
     `folder` is where `-a` looks for `country_codes.txt` first.
@@ -89,7 +93,7 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Request:
         raise CommandLineError(f"--limit must be at least 1, not {args.limit}")
     label = args.server.upper()
     if label not in (*LABELS, "REMOTE"):
-        raise CommandLineError(f"--server must be LOCAL, DELAY or ERROR, not {args.server}")
+        raise CommandLineError(f"--server must be one of LOCAL, DELAY, ERROR, not {args.server}")
     wanted: set[str] = set()
     if args.every:
         wanted = set(ALL_CODES)
@@ -102,10 +106,10 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Request:
             if not named:
                 raise CommandLineError(f"CC must be A to Z or AA to ZZ, not {word!r}")
             wanted |= named
-    return Request(tuple(sorted(wanted)[: args.limit]) or POP20, label)
+    return Order(tuple(sorted(wanted)[: args.limit]) or POP20, label)
 
 
-def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Request:
+def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Order:
     """Read `words` by the flags2 grammar; raises CommandLineError where they do not parse."""
     parser = _Parser(add_help=False)
     add_flags2_arguments(parser)
@@ -117,7 +121,7 @@ def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Request:
     return expand(args, folder)
 
 
-def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Request]:
+def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Order]:
     """Every tail of a command that parses by the flags2 grammar, the longest first.
 
     The first word is the program. Which tail holds the program's own arguments is known only

@@ -2,7 +2,7 @@
 
 A plan holds such values; `mockservers.plan.fate` resolves one per request; `mockservers.wire`
 turns it into bytes. To add a kind: its class here, its place in `Reply`, its schema in
-`plan.schema.json`; the type checker then names every `match` that lacks it.
+`plan.schema.json`, its name in `KINDS`; the type checker then names the `match` in `wire`.
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ from mockservers.journal import Record
 from mockservers.parser import Line, Whole
 from mockservers.plan import Plan
 from mockservers.server import Request, Run, ServerRun
-from mockservers.wire import Asked, Wire, render
+from mockservers.wire import RequestForm, Wire, render
 
 EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")
 BASE_URL = "http://inprocess.invalid/flags"
@@ -104,7 +104,7 @@ def _answerer(
     def answer(method: str, url: str) -> tuple[Wire, bytes]:
         with counting:
             request: Request = server_run.arrive(Line(method, urlsplit(url).path))
-            asked = Asked(head_only=method == "HEAD")
+            asked = RequestForm(head_only=method == "HEAD")
             request.whole = Whole(asked)
             found = request.resource.found if request.resource else None
             wire = render(request.reply, asked, found)

@@ -1,7 +1,8 @@
-"""Do the books balance? What was seen, said and kept, held against each other; pure.
+"""Do the books balance? What was seen, said and kept, held against each other.
 
-The judge knows entries only, so a journal written by somebody else's server can be judged too.
-What counts as what stands in SPEC.md, "The ledger".
+Pure, but for `resolve_asked`, which reads the codes file for `-a`. The judge knows entries only:
+`balance(read_journal(path))` judges a journal written by somebody else's server too. What counts
+as what stands in SPEC.md, "The ledger".
 """
 
 import hashlib
@@ -51,8 +52,9 @@ class Row:
     """What a program may say of it."""
     said: Counter[str] = field(default_factory=Counter)
     file: str = "absent"
-    """absent; same (as the bytes served), or kept, if it was there before and still is;
-    different, or old, if it was there before and still is."""
+    """One of: absent; same (new, and equal to the bytes served); kept (equal, and there before,
+    so that nobody can tell whether it was written again); different (new, and not equal); old
+    (not equal, and there before)."""
 
     @property
     def seen(self) -> str:
@@ -72,7 +74,9 @@ class Ledger:
     requests: int
     most_in_flight: int
     saved: int
-    """Files that equal the bytes served."""
+    """New files that equal the bytes served."""
+    kept: int
+    """Files that equal the bytes served, and were there before: written again, or not."""
     dest: str | None
     imbalances: list[Imbalance] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -129,12 +133,17 @@ def balance(journal: Iterable[Entry]) -> Ledger:
         raise ValueError("the journal is empty")
     requests: list[Entry] = []
     strays: list[Entry] = []
+    timed_out: list[str] = []
     end: Entry = {}
     most_in_flight: Counter[str] = Counter()
     count = 0
     for entry in lines:
         if entry.get("end"):
             end = entry
+        elif entry.get("type") == "gate" and not entry["filled"]:
+            timed_out.append(
+                f"the gate of {entry['server']} opened by its time: {entry['held']} held"
+            )
         elif entry.get("type") == "request":
             count += 1
             server = entry["server"]
@@ -153,7 +162,9 @@ def balance(journal: Iterable[Entry]) -> Ledger:
         requests=count,
         most_in_flight=max(most_in_flight.values(), default=0),
         saved=0,
+        kept=0,
         dest=header.get("dest"),
+        notes=timed_out,
     )
     if claims.label in LABELS:
         ledger.most_in_flight = most_in_flight[claims.label]
@@ -196,14 +207,17 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
         row.accepts = _accepts(row, files_known=after is not None, interrupted=interrupted)
         row.said = ledger.claims.fates.get(code, Counter())
         _judge_repeats(ledger, name, row)
-    ledger.saved = sum(row.file in ("same", "kept") for row in ledger.rows.values())
+    ledger.saved = sum(row.file == "same" for row in ledger.rows.values())
+    ledger.kept = sum(row.file == "kept" for row in ledger.rows.values())
     if ledger.label == "REMOTE":
         ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
     if ledger.asked is None:
         ledger.notes.append(
             "which codes were asked for is not known (the program announced none): "
-            "requests and files were reconciled, nothing else"
+            "only requests, files and counts were reconciled"
         )
+        if ledger.claims.totals is not None:
+            _judge_totals(ledger, ledger.claims.totals)
     else:
         _judge_claims(ledger)
     _judge_files(ledger, before, after or {})

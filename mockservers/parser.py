@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import httptools
 
-from mockservers.wire import Asked
+from mockservers.wire import RequestForm
 
 MAX_TARGET = 8_192
 """Longest request target, in bytes; a longer one is refused with 414."""
@@ -35,7 +35,7 @@ class Line:
 class Whole:
     """The request of the last `Line` has been read to its end."""
 
-    asked: Asked
+    asked: RequestForm
     refused: int | None = None
     """A status to answer it with, whatever the plan says: 405 for a method but GET and HEAD."""
 
@@ -127,7 +127,7 @@ class RequestParser:
         self._in_head = False
         self._head.clear()
         version = self._parser.get_http_version()
-        self._asked = Asked(
+        self._asked = RequestForm(
             head_only=self._parser.get_method() == b"HEAD",
             keep_alive=self._parser.should_keep_alive(),
             minor=0 if version == "1.0" else 1,
@@ -166,7 +166,7 @@ class RequestParser:
         self._hosts: int = 0
         self._framing: set[bytes] = set()
         self._body: int = 0
-        self._asked = Asked()
+        self._asked = RequestForm()
 
     def _note_line(self, *, certain: bool = False) -> None:
         """Tell of the request line, once, when all of it is there."""

@@ -48,7 +48,7 @@ class Gate:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a server does to whom. The zero of the algebra, `Plan()`, serves everything."""
+    """What a server does to whom; `Plan()` serves everything."""
 
     seed: int = 0
     mix: tuple[Bucket, ...] = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mockservers.plan import Plan, effective, fate
-from mockservers.wire import Asked, Found, Wire, render
+from mockservers.wire import Found, RequestForm, Wire, render
 
 OUTCOMES = ("ok", "not_found", "error", "depends")
 """What a download can come to; `depends` where that is up to the client."""
@@ -44,7 +44,7 @@ def totals(forecasts: dict[str, Forecast]) -> dict[str, int]:
 def _forecast(plan: Plan, label: str, code: str, found: Found | None) -> Forecast:
     def meet(attempt: int) -> tuple[str, Wire]:
         reply = effective(fate(plan, label, code, attempt), exists=found is not None)
-        return reply.do, render(reply, Asked(), found)
+        return reply.do, render(reply, RequestForm(), found)
 
     do, wire = meet(1)
     outcome = _outcome(wire)

@@ -8,7 +8,9 @@ from mockservers.ledger import OUTCOMES, Ledger
 def ledger_text(ledger: Ledger) -> str:
     """The ledger in lines: the verdict first, then the books, then what does not balance."""
     found = len(ledger.imbalances)
-    verdict = "the books balance" if not found else f"NOT BALANCED: {found} imbalance{_s(found)}"
+    verdict = f"NOT BALANCED: {found} imbalance{_s(found)}" if found else "the books balance"
+    if ledger.asked is None and not found:
+        verdict += ", as far as they go"
     lines = [f"ledger: {verdict}", _asked(ledger), _requests(ledger)]
     lines += _outcomes(ledger)
     lines.append(_files(ledger))
@@ -57,7 +59,8 @@ def _files(ledger: Ledger) -> str:
     where = f" in {ledger.dest}" if ledger.dest else ""
     saved = ledger.saved
     same = "equal to the bytes served" if saved == 1 else "each equal to the bytes served"
-    return f"  files      {saved} saved{where}" + (f", {same}" if saved else "")
+    kept = f"; {ledger.kept} there before, and unchanged" if ledger.kept else ""
+    return f"  files      {saved} saved{where}" + (f", {same}" if saved else "") + kept
 
 
 def _s(count: int) -> str:

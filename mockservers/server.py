@@ -1,4 +1,4 @@
-"""The three servers: the one room with sockets and clocks.
+"""The three servers: the room with sockets and clocks.
 
 One event loop carries all of them. What a request meets was decided by `mockservers.plan`
 and formed by `mockservers.wire`; here it happens, and becomes a journal entry when it ends,
@@ -22,7 +22,7 @@ from mockservers.faults import Reply
 from mockservers.journal import Record
 from mockservers.parser import Expect, Line, Refused, RequestParser, Whole
 from mockservers.plan import Gate, Plan, effective, fate
-from mockservers.wire import Asked, Ending, Wire, refusal, render
+from mockservers.wire import Ending, RequestForm, Wire, refusal, render
 
 MAX_CONNECTIONS = 10_000
 """Connections per server; further ones are closed at once."""
@@ -195,7 +195,12 @@ class HeldGate:
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests in; replies out, one at a time, in the order of the requests."""
+    """One connection: requests in; replies out, one at a time, in the order of the requests.
+
+    A request waits until it is whole and first in line (`_waiting`); then it is its turn (`_busy`):
+    gate, delay, bytes (`_wire`), entry. A connection that will end reads no more requests
+    (`_deaf`), answers those that wait, then closes its side and lingers (`_lingering`).
+    """
 
     def __init__(self, house: "MockServers", label: str) -> None:
         self._house = house
@@ -391,7 +396,7 @@ class Connection(asyncio.Protocol):
         elif self._waiting and self._waiting[0].expects:
             self._grant()
         elif not self._waiting and self._refusal:
-            self._transport.write(refusal(self._refusal.status, Asked(keep_alive=False)).head)
+            self._transport.write(refusal(self._refusal.status, RequestForm(keep_alive=False)).head)
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
@@ -406,7 +411,7 @@ class Connection(asyncio.Protocol):
         """Answer the request that is not whole, or none, with a status, and close after it."""
         self._deaf = True
         if self._waiting and self._waiting[-1].whole is None:
-            self._waiting[-1].whole = Whole(Asked(keep_alive=False), refused.status)
+            self._waiting[-1].whole = Whole(RequestForm(keep_alive=False), refused.status)
             if not self._busy and len(self._waiting) == 1:
                 self._turn()
             return

@@ -26,7 +26,7 @@ class Ending(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestForm:
     """What of a request decides the form of its reply."""
 
     head_only: bool = False
@@ -60,7 +60,7 @@ class Wire:
     """False where a client may or may not get what was sent: a reset behind the last byte."""
 
 
-def render(reply: Reply, asked: Asked, found: Found | None) -> Wire:
+def render(reply: Reply, asked: RequestForm, found: Found | None) -> Wire:
     """The bytes of a resolved and effective `reply`; `found` is None for an absent resource."""
     match reply:
         case Serve():
@@ -82,11 +82,11 @@ def render(reply: Reply, asked: Asked, found: Found | None) -> Wire:
             assert_never(reply)
 
 
-def refusal(status: int, asked: Asked) -> Wire:
+def refusal(status: int, asked: RequestForm) -> Wire:
     """The reply to a request that no plan is asked about; the connection is closed after it."""
     headers = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
     keep = status == HTTPStatus.METHOD_NOT_ALLOWED and asked.keep_alive
-    return _bodiless(status, None, headers, Asked(asked.head_only, keep, asked.minor))
+    return _bodiless(status, None, headers, RequestForm(asked.head_only, keep, asked.minor))
 
 
 def _reset(whole: Wire | None, after_bytes: int) -> Wire:
@@ -99,21 +99,21 @@ def _reset(whole: Wire | None, after_bytes: int) -> Wire:
     return Wire(whole.head, stop, Ending.RESET, whole.status, whole.length, certain)
 
 
-def _resource(asked: Asked, found: Found) -> Wire:
+def _resource(asked: RequestForm, found: Found) -> Wire:
     head = _head(200, None, (("Content-Type", found.content_type),), found.length, asked)
     stop = 0 if asked.head_only else found.length
     return Wire(head, stop, _ending(asked), 200, found.length)
 
 
 def _bodiless(
-    status: int, reason: str | None, headers: tuple[tuple[str, str], ...], asked: Asked
+    status: int, reason: str | None, headers: tuple[tuple[str, str], ...], asked: RequestForm
 ) -> Wire:
     # RFC 9110, section 8.6: no Content-Length with 204; with 304 it would be that of a 200.
     length = None if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else 0
-    return Wire(_head(status, reason, headers, length, asked), 0, _ending(asked), status, 0)
+    return Wire(_head(status, reason, headers, length, asked), 0, _ending(asked), status, length)
 
 
-def _ending(asked: Asked) -> Ending:
+def _ending(asked: RequestForm) -> Ending:
     return Ending.KEEP if asked.keep_alive else Ending.CLOSE
 
 
@@ -122,7 +122,7 @@ def _head(
     reason: str | None,
     headers: tuple[tuple[str, str], ...],
     length: int | None,
-    asked: Asked,
+    asked: RequestForm,
 ) -> bytes:
     if reason is None:
         reason = PHRASES.get(status, "")

@@ -72,7 +72,7 @@ async def downloader_coro(
     cc_list: list[str], base_url: str, verbose: bool, concur_req: int
 ) -> tuple[Tally, bool]:
     """Download with at most `concur_req` requests at once; also tell whether Ctrl-C came."""
-    errors_told: set[str] = set()
+    errors_told: set[str] = set()  # on Ctrl-C what was settled is settled again
 
     async def settle(future: Awaitable[Result]) -> Result:
         try:

@@ -11,6 +11,7 @@ Port of the listing `flags2_threadpool.py`. A sample run:
     361 not found.
     165 errors.
     Elapsed time: 6.05s
+    ...
 """
 
 from collections.abc import Callable, Iterable
@@ -45,8 +46,8 @@ def download_one(
 ) -> Result:
     """Fetch and save one flag; raises whatever `get_flag` and `save_flag` raise, but for a 404.
 
-    `conclude` is called when the reply is there (or has failed), before anything that can
-    be observed is done with it; what it raises ends the download.
+    `conclude` is called once the reply is there or has failed, before anything is saved or
+    printed; it raises CancelledError where Ctrl-C has given this code up already.
     """
     try:
         try:

@@ -27,7 +27,7 @@ def make_process() -> None:
 
 def main() -> None:
     """Announce, then start the tasks; the interpreter ends when the last one has."""
-    print("__name__ :  __main__")
+    print("__name__ :  __main__")  # R-15
     print(f"[Main {getpid()}] process...")
     make_process()
 

@@ -241,6 +241,30 @@ def test_a_program_that_announces_nothing_is_reconciled_and_that_is_said():
     assert any("not known" in note for note in ledger.notes)
 
 
+def test_totals_of_a_program_that_announces_nothing_are_held_against_what_was_seen():
+    def judged(totals):
+        claims = {"totals": {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0} | totals}
+        end = {"end": True, "asked": None, "claims": claims, "files_after": {"br.gif": file()}}
+        return balance([{"journal": 1, "command": ["x"]}, whole("BR"), not_found("ZZ", n=2), end])
+
+    assert judged({"ok": 1, "not_found": 1}).balanced
+    assert [one.word for one in judged({"ok": 7}).imbalances] == ["miscounted"]
+    assert [one.word for one in judged({"ok": 1}).imbalances] == ["lost"]
+
+
+def test_a_file_that_was_there_before_is_told_apart_from_a_saved_one():
+    ledger = judge(["BR"], [whole("BR")], report(1), ("BR",), before={"br.gif": file()})
+    assert (ledger.saved, ledger.kept) == (0, 1)
+    assert "0 saved in downloads; 1 there before, and unchanged" in ledger_text(ledger)
+
+
+def test_a_gate_that_opened_by_its_time_is_noted():
+    gate = {"type": "gate", "server": "ERROR", "held": 1, "filled": False, "at_s": 2.0}
+    ledger = judge(["BR"], [gate, whole("BR")], report(1), ("BR",))
+    assert ledger.balanced
+    assert "the gate of ERROR opened by its time: 1 held" in ledger.notes
+
+
 def test_a_journal_without_its_end_is_judged_as_far_as_it_goes():
     ledger = balance([{"journal": 1, "command": ["x"]}, whole("BR")])
     assert ledger.balanced
