@@ -26,7 +26,7 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 _STRAYS = 1000
 
 Files = Mapping[str, Mapping[str, Any]]
-"""The files of a folder: name to `size` and `sha256`."""
+"""The files of a folder: name to `size`, `sha256`, `mtime_ns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,8 @@ class Row:
     """What a program may say of it."""
     said: Counter[str] = field(default_factory=Counter)
     file: str = "absent"
-    """One of: absent; same (new, and equal to the bytes served); kept (equal, and there before,
-    so that nobody can tell whether it was written again); different (new, and not equal); old
-    (not equal, and there before)."""
+    """One of: absent; same (written in this run, and equal to the bytes served); kept (equal, but
+    from before the run); different (written, and not equal); old (not equal, from before)."""
 
     @property
     def seen(self) -> str:
@@ -76,7 +75,7 @@ class Ledger:
     saved: int
     """New files that equal the bytes served."""
     kept: int
-    """Files that equal the bytes served, and were there before: written again, or not."""
+    """Files that equal the bytes served, and were there before the run, untouched."""
     dest: str | None
     imbalances: list[Imbalance] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -59,7 +59,7 @@ def _files(ledger: Ledger) -> str:
     where = f" in {ledger.dest}" if ledger.dest else ""
     saved = ledger.saved
     same = "equal to the bytes served" if saved == 1 else "each equal to the bytes served"
-    kept = f"; {ledger.kept} there before, and unchanged" if ledger.kept else ""
+    kept = f"; {ledger.kept} there before, and not written again" if ledger.kept else ""
     return f"  files      {saved} saved{where}" + (f", {same}" if saved else "") + kept
 
 

@@ -55,7 +55,9 @@ def environment(
 
 
 def book_of_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """The regular files of a folder (not of folders below it): name to size and SHA-256."""
+    """The regular files of a folder (not of folders below it): name to size, SHA-256, and the
+    time of the last change, which tells a file that was written again from one that was not.
+    """
     book: dict[str, dict[str, Any]] = {}
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir()):
@@ -63,7 +65,12 @@ def book_of_files(folder: Path) -> dict[str, dict[str, Any]]:
                 if path.is_file():
                     with path.open("rb") as file:
                         digest = hashlib.file_digest(file, "sha256").hexdigest()
-                    book[path.name] = {"size": path.stat().st_size, "sha256": digest}
+                    status = path.stat()
+                    book[path.name] = {
+                        "size": status.st_size,
+                        "sha256": digest,
+                        "mtime_ns": status.st_mtime_ns,
+                    }
     return book
 
 

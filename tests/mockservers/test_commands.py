@@ -102,6 +102,19 @@ def test_what_is_predicted_is_what_a_run_does(command, tmp_path, plan_file):
     assert met == {c: (f["do"], f["status"]) for c, f in forecast["codes"].items()}
 
 
+@posix
+@needs("curl")
+def test_files_of_a_run_before_are_told_apart_from_saved_ones(tmp_path):
+    for _ in range(2):
+        done = run("mockservers", "run", "--ports", "auto", "--", "flags2-threadpool", "BR", "CN",
+                   cwd=tmp_path)  # fmt: skip
+        assert done.returncode == 0
+        assert "files      2 saved in downloads, each equal to the bytes served\n" in done.stdout
+    fetch = "curl -s -o /dev/null $FLAGS2_LOCAL_URL/br/br.gif"
+    done = run("mockservers", "run", "--ports", "auto", "--", "sh", "-c", fetch, cwd=tmp_path)
+    assert "0 saved in downloads; 1 there before, and not written again\n" in done.stdout
+
+
 @pytest.mark.parametrize("command", DOWNLOADERS)
 def test_remote_is_refused_and_nothing_leaves_the_machine(command, tmp_path):
     done, ledger = mockservers_run(command, "-s", "REMOTE", "BR", cwd=tmp_path)
@@ -111,6 +124,7 @@ def test_remote_is_refused_and_nothing_leaves_the_machine(command, tmp_path):
 
 
 @posix
+@needs("curl")
 def test_a_program_that_miscounts_fails_the_run(tmp_path):
     liar = tmp_path / "liar.sh"
     liar.write_text(

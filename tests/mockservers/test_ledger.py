@@ -255,7 +255,7 @@ def test_totals_of_a_program_that_announces_nothing_are_held_against_what_was_se
 def test_a_file_that_was_there_before_is_told_apart_from_a_saved_one():
     ledger = judge(["BR"], [whole("BR")], report(1), ("BR",), before={"br.gif": file()})
     assert (ledger.saved, ledger.kept) == (0, 1)
-    assert "0 saved in downloads; 1 there before, and unchanged" in ledger_text(ledger)
+    assert "0 saved in downloads; 1 there before, and not written again" in ledger_text(ledger)
 
 
 def test_a_gate_that_opened_by_its_time_is_noted():
