@@ -51,7 +51,7 @@ carried = serves() | statuses() | empties()
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(400)
+@examples(300)
 @given(plan=plans(carried), codes=code_lists(), m=st.integers(1, 12), verbose=st.booleans())
 def test_every_code_gets_exactly_one_fate_in_process(downloader, plan, codes, m, verbose):
     arguments = ["-m", str(m), *codes, *["-v"] * verbose]

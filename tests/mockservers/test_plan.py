@@ -62,20 +62,20 @@ def test_the_draw_gives_the_vectors_of_the_spec():
         assert draw(int(seed), label, resource, int(attempt), purpose) == float(u)
 
 
-@examples(800)
+@examples(300)
 @given(plans(), LABELS, codes(), st.integers(1, 5))
 def test_a_fate_is_a_function_of_its_arguments(plan, label, code, attempt):
     again = plan_from_json(json.dumps(plan_to_json(plan)))
     assert fate(plan, label, code, attempt) == fate(again, label, code, attempt)
 
 
-@examples(500)
+@examples(200)
 @given(sticky_plans(), LABELS, codes(), st.integers(1, 9), st.integers(1, 9))
 def test_a_fate_from_the_mix_is_sticky(plan, label, code, one, other):
     assert fate(plan, label, code, one) == fate(plan, label, code, other)
 
 
-@examples(500)
+@examples(200)
 @given(plans(), LABELS, codes(), codes(), replies(), st.integers(1, 3))
 def test_a_rule_never_changes_the_fate_of_another_resource(
     plan, label, code, other, reply, attempt
@@ -86,7 +86,7 @@ def test_a_rule_never_changes_the_fate_of_another_resource(
         assert fate(more, label, code, attempt) == fate(plan, label, code, attempt)
 
 
-@examples(300)
+@examples(200)
 @given(plans(), LABELS, codes(), st.lists(replies(), min_size=1, max_size=4), st.integers(1, 9))
 def test_a_path_rule_beats_a_code_rule_beats_the_mix(plan, label, code, several, attempt):
     def resolved(reply):  # the statuses to draw from come down to one of them
@@ -135,7 +135,7 @@ def test_another_seed_gives_other_fates():
     assert len(fates) == 100
 
 
-@examples(500)
+@examples(200)
 @given(plans())
 def test_a_plan_survives_json(plan):
     assert plan_from_json(json.dumps(plan_to_json(plan))) == plan

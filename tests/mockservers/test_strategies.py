@@ -58,7 +58,7 @@ def test_the_simplest_plan_is_the_empty_one():
     assert plan_to_json(find(plans(), lambda plan: True)) == {"plan": 1, "seed": 0}
 
 
-@examples(300)
+@examples(100)
 @given(plans(), code_lists(), gates(7), sticky_plans())
 def test_what_is_drawn_is_valid(plan, codes, gate, sticky):
     for drawn in (plan, sticky):
