@@ -31,7 +31,7 @@ def serves() -> st.SearchStrategy[Serve]:
 
 def statuses() -> st.SearchStrategy[Status]:
     """One status or several to draw from, with or without reason and further headers."""
-    one = st.sampled_from(FAILING_STATUSES)
+    one = st.sampled_from([503, 404]) | st.sampled_from(FAILING_STATUSES)
     return st.builds(
         Status,
         status=st.tuples(one) | st.lists(one, min_size=1, max_size=3).map(tuple),

@@ -71,8 +71,9 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
 
     On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
     """
-    results: list[Result] = []
-    to_do_map: dict[futures.Future[Result], str] = {}
+    codes = sorted(cc_list)
+    results: dict[int, Result] = {}  # by the place of the code
+    to_do_map: dict[futures.Future[Result], int] = {}
     # Who has the last word on a code, its thread or Ctrl-C: whoever is entered here first.
     last_word: dict[str, str] = {}
 
@@ -81,23 +82,26 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             raise futures.CancelledError
 
     def settle(future: futures.Future[Result]) -> None:
-        cc = to_do_map.pop(future)
+        place = to_do_map[future]
+        cc = codes[place]
         try:
             res, error_msg = future.result(), ""
         except requests.ConnectionError:
             error_msg = "Connection error"
         except Exception as exc:
             error_msg = common.error_text(exc)
-        del future  # it holds its exception, which holds this frame, and a socket open
-        results.append(Result(HTTPStatus.error, cc) if error_msg else res)
+        # First counted, then forgotten: Ctrl-C may come in between. Forgotten, for a future holds
+        # its exception, which holds this frame, and a socket open.
+        results[place] = Result(HTTPStatus.error, cc) if error_msg else res
+        del to_do_map[future], future
         if verbose and error_msg:
             say(f"*** Error for {cc}: {error_msg}")
 
     executor = futures.ThreadPoolExecutor(max_workers=concur_req)
     try:
-        for cc in sorted(cc_list):
+        for place, cc in enumerate(codes):
             future = executor.submit(download_one, cc, base_url, verbose, conclude)
-            to_do_map[future] = cc
+            to_do_map[future] = place
         done_iter: Iterable[futures.Future[Result]] = futures.as_completed(to_do_map)
         if not verbose:
             done_iter = tqdm.tqdm(done_iter, total=len(cc_list))
@@ -105,17 +109,17 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             settle(future)
     except KeyboardInterrupt:
         executor.shutdown(wait=False, cancel_futures=True)
-        for cc in cc_list:
+        for cc in codes:
             last_word.setdefault(cc, "Ctrl-C")
-        for future, cc in list(to_do_map.items()):
-            if last_word[cc] == "thread":
+        for future, place in list(to_do_map.items()):
+            if last_word[codes[place]] == "thread" and place not in results:
                 settle(future)
-        raise Interrupted(Tally(results)) from None
+        raise Interrupted(Tally(results.values())) from None
     except BaseException:  # stdout or stderr has gone: let no thread be cut off while it saves
         executor.shutdown(cancel_futures=True)
         raise
     executor.shutdown()
-    return Tally(results)
+    return Tally(results.values())
 
 
 def main() -> None:
