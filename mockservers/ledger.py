@@ -311,10 +311,10 @@ def _judge_lines(ledger: Ledger, code: str, row: Row) -> None:
 
 def _wrong_ok(row: Row) -> str:
     """The word for a download that was called ok and is not."""
-    if row.requests and row.file != "absent":
-        return "corrupt"
     if not row.requests:
         return "lost"
+    if row.file != "absent":
+        return "corrupt"
     return "lost" if row.seen == "ok" else "miscounted"
 
 

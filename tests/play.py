@@ -44,13 +44,12 @@ def play_sockets(
     plan: Plan,
     arguments: Sequence[str],
     label: str = "ERROR",
-    download_many: Callable[..., Any] | None = None,
 ) -> Played:
     """Run against real sockets, every server under the same plan."""
     entries = servers.begin_run(dict.fromkeys(servers.urls, plan))
     command = ["program", "-s", label, *arguments]
     with workplace(servers.urls) as folder:
-        stdout = run_main(downloader, command, download_many)
+        stdout = run_main(downloader, command)
         servers.settle()
         return keep_books(command, stdout, entries, folder)
 
