@@ -3,5 +3,22 @@
 Read the modules in this order: `faults`, `codes`, `plan`, `profiles`, `wire`, `predict`
 (values and decisions); `flags`, `catalogue`, `parser`, `server` (what is served, and how);
 `journal`, `claims`, `ledger`, `report` (what was seen, what was said, whether it balances);
-`supervise`, `cli` (the commands); `running`, `inprocess`, `strategies` (for tests of one's own).
+`supervise`, `control`, `cli` (the commands); `embed`, `inprocess`, `strategies`,
+`pytest_plugin` (for tests of one's own).
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mockservers.embed import running
+
+__all__ = ["running"]
+
+
+def __getattr__(name: str) -> Any:
+    """`mockservers.running`, read only when it is asked for."""
+    if name == "running":
+        from mockservers.embed import running
+
+        return running
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-from mockservers.codes import code_of_path, country_codes, path_of_code
+from mockservers.codes import country_codes, path_of_code
 from mockservers.flags import flag
 from mockservers.wire import Found
 
@@ -19,6 +19,8 @@ class Resource:
 
     found: Found
     read: Callable[[int, int], bytes]
+    body: bytes | None = None
+    """All of it, where it is in memory."""
 
 
 class Catalogue(Protocol):
@@ -32,15 +34,16 @@ class FlagCatalogue:
     """The built-in flags of the 194 country codes."""
 
     def __init__(self) -> None:
-        self._codes = frozenset(country_codes())
+        self._codes = {path_of_code(code): code for code in country_codes()}
+        self._resources: dict[str, Resource] = {}
 
     def find(self, path: str) -> Resource | None:
         """The flag at `/flags/xx/xx.gif`."""
-        code = code_of_path(path)
-        if code not in self._codes:
-            return None
-        body = flag(code)
-        return Resource(Found(len(body), "image/gif"), lambda start, stop: body[start:stop])
+        if path in self._codes and path not in self._resources:
+            body = flag(self._codes[path])
+            found = Found(len(body), "image/gif")
+            self._resources[path] = Resource(found, lambda a, b: body[a:b], body)
+        return self._resources.get(path)
 
 
 class FolderCatalogue:
@@ -74,7 +77,11 @@ class FolderCatalogue:
         return Resource(Found(length, content_type), read)
 
 
-def find_code(catalogue: Catalogue, code: str) -> Found | None:
-    """What the catalogue has for a code."""
-    resource = catalogue.find(path_of_code(code))
-    return resource.found if resource else None
+def found_in(catalogue: Catalogue) -> Callable[[str], Found | None]:
+    """What the catalogue has at a path, as `mockservers.predict` asks."""
+
+    def find(path: str) -> Found | None:
+        resource = catalogue.find(path)
+        return resource.found if resource else None
+
+    return find

@@ -6,6 +6,7 @@ the totals behind a line of twenty hyphens.
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +62,15 @@ class Claims:
                 self.first, self.last = self.listed[0], self.listed[-1]
         elif match := _CONNECTIONS.fullmatch(line):
             self.concurrency = int(match[1])
+
+    def report(self, said: Mapping[str, str]) -> None:
+        """Take in what became of each code (ok, not_found or error), in place of its lines."""
+        self.totals = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
+        for code, outcome in said.items():
+            if outcome not in ("ok", "not_found", "error"):
+                raise ValueError(f"{code}: {outcome!r} is none of ok, not_found, error")
+            self.fates.setdefault(code, Counter())[outcome] += 1
+            self.totals[outcome] += 1
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the end line of a journal."""

@@ -1,4 +1,4 @@
-"""The command `mockservers`: serve, run, predict."""
+"""The command `mockservers`: serve, run, ledger, predict."""
 
 import argparse
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, find_code
+from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, found_in
 from mockservers.claims import Claims
 from mockservers.codes import (
     LABELS,
@@ -121,6 +121,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.set_defaults(action=_run)
 
+    judge = commands.add_parser("ledger", help="balance the books of an earlier run again")
+    judge.add_argument("journal", metavar="JOURNAL", type=Path, help="what --journal kept")
+    judge.add_argument(
+        "--files",
+        metavar="DIR",
+        type=Path,
+        help="judge the files that are there now (default: those the journal ends with)",
+    )
+    judge.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    judge.set_defaults(action=_ledger)
+
     forecast = commands.add_parser(
         "predict", help="say what a run will come to, without running it"
     )
@@ -224,7 +235,7 @@ def _predict(args: argparse.Namespace) -> int:
         house.plans[request.label],
         request.label,
         request.codes,
-        lambda code: find_code(house.catalogue, code),
+        found_in(house.catalogue),
     )
     counted = totals(forecasts)
     if args.json:
@@ -233,7 +244,7 @@ def _predict(args: argparse.Namespace) -> int:
         return 0
     for code, forecast in forecasts.items():
         status = "---" if forecast.status is None else forecast.status
-        print(f"{code}  {forecast.do:<9} {status}  {forecast.outcome.replace('_', ' ')}")
+        print(f"{code}  {forecast.do:<13} {status}  {forecast.outcome.replace('_', ' ')}")
     plan = house.plans[request.label]
     plural = "" if len(forecasts) == 1 else "s"
     print(f"{len(forecasts)} code{plural} of {request.label}, seed {plan.seed}:", end=" ")
@@ -264,7 +275,7 @@ async def _serve_until_told(args: argparse.Namespace, house: House, journal: Jou
     servers = MockServers(house.catalogue)
     try:
         await servers.start(args.host, args.ports)
-        servers.begin_run(house.plans, journal.write)
+        servers.begin_run(house.plans, journal)
         if args.json:
             print(json.dumps({"ready": True, "servers": servers.urls}), flush=True)
         else:
@@ -313,7 +324,7 @@ async def _run_to_end(
     )
     try:
         await servers.start(args.host, args.ports)
-        servers.begin_run(house.plans, journal.write)
+        servers.begin_run(house.plans, journal)
         with refusing_port() as port:
             env = environment(os.environ, servers.urls, port)
             status = await run_command(command, env, claims)
@@ -330,6 +341,23 @@ async def _run_to_end(
         }
     )
     return status
+
+
+# --- ledger ----------------------------------------------------------------------------
+
+
+def _ledger(args: argparse.Namespace) -> int:
+    if args.files is not None and not args.files.is_dir():
+        raise UsageError(f"--files {args.files} is not a folder")
+    files = None if args.files is None else book_of_files(args.files)
+    try:
+        ledger = balance(read_journal(args.journal), files)
+    except OSError as exc:
+        raise UsageError(f"cannot read the journal {args.journal}: {exc.strerror}") from None
+    except ValueError as exc:
+        raise UsageError(str(exc)) from None
+    _print_ledger(ledger, as_json=args.json)
+    return int(not ledger.balanced)
 
 
 def _print_ledger(ledger: Ledger, *, as_json: bool) -> None:

@@ -5,7 +5,6 @@ would prove nothing if both sides of them were kept by the same hand.
 """
 
 import argparse
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -27,7 +26,8 @@ MAX_WORDS = 700
 LABELS = ("LOCAL", "DELAY", "ERROR")
 """The servers of this package."""
 
-_CODE_PATH = re.compile(r"/flags/([a-z])([a-z])/\1\2\.gif")
+CODE_OF_PATH = {f"/flags/{code}/{code}.gif": code.upper() for code in map(str.lower, ALL_CODES)}
+"""`BR` for `/flags/br/br.gif`; no other path is that of a code."""
 
 
 def country_codes(folder: Path | None = None) -> tuple[str, ...]:
@@ -41,12 +41,6 @@ def country_codes(folder: Path | None = None) -> tuple[str, ...]:
 def is_code(text: str) -> bool:
     """Whether `text` is one of the 676 codes."""
     return len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
-
-
-def code_of_path(path: str) -> str | None:
-    """`BR` for `/flags/br/br.gif`; None for every other path."""
-    match = _CODE_PATH.fullmatch(path)
-    return "".join(match.groups()).upper() if match else None
 
 
 def path_of_code(code: str) -> str:

@@ -6,6 +6,7 @@ are not waited for. Real sockets are the authority for everything.
 """
 
 import inspect
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -20,12 +21,20 @@ import requests
 import responses
 
 from mockservers.catalogue import Catalogue, FlagCatalogue
-from mockservers.faults import Empty, Reset, Serve, Status
-from mockservers.journal import Record
+from mockservers.faults import (
+    Empty,
+    Hang,
+    RateLimit,
+    Reset,
+    Serve,
+    Status,
+    WrongType,
+)
+from mockservers.journal import NoJournal, Record
 from mockservers.parser import Line, Whole
 from mockservers.plan import Plan
 from mockservers.server import Request, Run, ServerRun
-from mockservers.wire import RequestForm, Wire, render
+from mockservers.wire import RequestForm, Wire
 
 EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")
 BASE_URL = "http://inprocess.invalid/flags"
@@ -38,13 +47,14 @@ class CannotCarryError(ValueError):
 
 def refuse_what_needs_sockets(plan: Plan) -> None:
     """Raise CannotCarryError unless a carrier without sockets can carry every reply of `plan`."""
-    if plan.gate:
-        raise CannotCarryError("a gate needs sockets: use mockservers.running")
-    every = [bucket.reply for bucket in plan.mix]
-    every += [reply for rule in plan.rules.values() for reply in rule]
-    for reply in every:
+    if plan.gate or plan.refuse:
+        what = "a gate" if plan.gate else "refuse"
+        raise CannotCarryError(f"{what} needs sockets: use mockservers.running")
+    for reply in plan.replies():
         match reply:
-            case Serve() | Status() | Empty() | Reset(after_bytes=0):
+            case Serve() | Status() | RateLimit() | WrongType():
+                continue
+            case Empty() | Hang() | Reset(after_bytes=0):
                 continue
         raise CannotCarryError(f"{reply} needs sockets: use mockservers.running")
 
@@ -98,7 +108,7 @@ def _answerer(
     plan: Plan, label: str, record: Record, catalogue: Catalogue | None
 ) -> Callable[[str, str], tuple[Wire, bytes]]:
     refuse_what_needs_sockets(plan)
-    server_run = ServerRun(label, plan, catalogue or FlagCatalogue(), Run(record))
+    server_run = ServerRun(label, plan, catalogue or FlagCatalogue(), Run(NoJournal()))
     counting = threading.Lock()  # threads call this, where a server has its one loop
 
     def answer(method: str, url: str) -> tuple[Wire, bytes]:
@@ -106,12 +116,10 @@ def _answerer(
             request: Request = server_run.arrive(Line(method, urlsplit(url).path))
             asked = RequestForm(head_only=method == "HEAD")
             request.whole = Whole(asked)
-            found = request.resource.found if request.resource else None
-            wire = render(request.reply, asked, found)
-            body = request.resource.read(0, wire.body_stop) if request.resource else b""
-            request.sha256.update(body)
-            request.bytes_sent = len(body)
-            request.end(0, wire, complete=True, client_gone=False)
+            wire = request.answer(asked)
+            body = request.read(wire.body_stop)
+            request.sent(body)
+            record(json.loads(request.entry(0, complete=True, client_gone=False)))
         return wire, body
 
     return answer

@@ -7,8 +7,10 @@ listed in SPEC.md, "The journal". Whoever writes such lines can have them judged
 import errno
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 Entry = dict[str, Any]
 """One line of a journal."""
@@ -16,11 +18,58 @@ Entry = dict[str, Any]
 Record = Callable[[Entry], None]
 """Takes an entry; must not block and must not raise."""
 
+BUFFERED_LINES = 256
+"""Lines that wait for a flush at most."""
+
+
+class Journal(Protocol):
+    """Where the entries of a run go, one by one; neither blocks nor raises."""
+
+    def write(self, entry: Entry) -> None:
+        """Add an entry and flush."""
+
+    def write_line(self, line: str) -> None:
+        """Add an entry that is a line of JSON already; it may wait for the next flush."""
+
+    def flush(self) -> None:
+        """Hand over what waits."""
+
+
+class NoJournal:
+    """Forgets every entry."""
+
+    def write(self, entry: Entry) -> None:
+        """Do nothing."""
+
+    def write_line(self, line: str) -> None:
+        """Do nothing."""
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+class Recorder:
+    """Hands every entry to a function."""
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def write(self, entry: Entry) -> None:
+        """Hand it over."""
+        self._record(entry)
+
+    def write_line(self, line: str) -> None:
+        """Hand it over, as an object."""
+        self._record(json.loads(line))
+
+    def flush(self) -> None:
+        """Do nothing: nothing waits."""
+
 
 class JournalFile:
     """Writes a journal so that it is readable to the last whole line whenever the writer dies.
 
-    Each `write` hands whole lines to the operating system. When it cannot (the disk is full),
+    Each flush hands whole lines to the operating system. When it cannot (the disk is full),
     `error` keeps the first reason and nothing more is written: a journal with a hole would lie.
     """
 
@@ -31,27 +80,123 @@ class JournalFile:
         self.path = path
         self.error: OSError | None = None
         self._file = path.open("wb", buffering=0)
+        self._lines: list[str] = []
 
-    def write(self, *entries: Entry) -> None:
-        """Append entries, a line each."""
-        if self.error:
+    def write(self, entry: Entry) -> None:
+        """Append an entry and flush."""
+        self.write_line(json.dumps(entry))
+        self.flush()
+
+    def write_line(self, line: str) -> None:
+        """Append a line of JSON, to be flushed when `BUFFERED_LINES` of them wait."""
+        self._lines.append(line)
+        if len(self._lines) >= BUFFERED_LINES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand the lines that wait to the operating system."""
+        if not self._lines:
             return
-        lines = memoryview(b"".join(json.dumps(entry).encode() + b"\n" for entry in entries))
+        data = memoryview(("\n".join(self._lines) + "\n").encode())
+        self._lines.clear()
         try:
-            while lines:
-                lines = lines[self._file.write(lines) :]
+            while data and not self.error:
+                data = data[self._file.write(data) :]
         except OSError as exc:
             self.error = exc
 
     def close(self) -> None:
-        """Close the file; the journal stays."""
+        """Flush and close the file; the journal stays."""
+        self.flush()
         self._file.close()
+
+
+def request_line(
+    n: int,
+    conn: int,
+    server: str,
+    method: str,
+    path: str,
+    code: str | None,
+    attempt: int,
+    do: str | None,
+    status: int | None,
+    length: int | None,
+    bytes_sent: int,
+    complete: bool,
+    client_gone: bool,
+    sha256: str | None,
+    in_flight: int,
+    delay_s: float,
+    start_s: float,
+    first_byte_s: float | None,
+    end_s: float,
+    location: str | None = None,
+) -> str:
+    """A `request` entry as a line of JSON, without its line end.
+
+    Written by hand, in pieces that repeat: `json.dumps` of the same would take longer than all
+    the rest of a request (bench/README.md).
+    """
+    before, after = _pieces(
+        server, method, do, status, length, bytes_sent, complete, client_gone, sha256, location
+    )  # fmt: skip
+    code_json = f'"{code}"' if code else "null"
+    first_json = "null" if first_byte_s is None else f"{first_byte_s:.6f}"
+    return (
+        f'{{"type": "request", "n": {n}, "conn": {conn}, {before}"path": {quoted(path)}, '
+        f'"code": {code_json}, "attempt": {attempt}, {after}"in_flight": {in_flight}, '
+        f'"delay_s": {delay_s}, "start_s": {start_s:.6f}, "first_byte_s": {first_json}, '
+        f'"end_s": {end_s:.6f}}}'
+    )
+
+
+@lru_cache(maxsize=4096)
+def _pieces(
+    server: str,
+    method: str,
+    do: str | None,
+    status: int | None,
+    length: int | None,
+    bytes_sent: int,
+    complete: bool,
+    client_gone: bool,
+    sha256: str | None,
+    location: str | None,
+) -> tuple[str, str]:
+    before = {"server": server, "method": method}
+    after: Entry = {"do": do, "status": status}
+    if location is not None:
+        after["location"] = location
+    after |= {"length": length, "bytes_sent": bytes_sent, "complete": complete}
+    after |= {"client_gone": client_gone, "sha256": sha256}
+    return json.dumps(before)[1:-1] + ", ", json.dumps(after)[1:-1] + ", "
+
+
+_NUMBER, _TEXT, _NONE = (int, float), (str,), type(None)
+_REQUEST: dict[str, tuple[type, ...]] = {
+    "n": (int,),
+    "conn": (int,),
+    "server": _TEXT,
+    "method": _TEXT,
+    "path": _TEXT,
+    "code": (str, _NONE),
+    "do": (str, _NONE),
+    "status": (int, _NONE),
+    "length": (int, _NONE),
+    "bytes_sent": (int,),
+    "complete": (bool,),
+    "client_gone": (bool,),
+    "sha256": (str, _NONE),
+    "in_flight": (int,),
+}
+"""What a `request` entry needs to be judged."""
 
 
 def read_journal(path: Path) -> Iterator[Entry]:
     """The lines of a journal, one by one; a last line that was cut short is left out.
 
-    Raises ValueError, naming file and line, for what is no journal.
+    Raises ValueError, naming file and line, for what is no journal or cannot be judged.
     """
     with path.open("rb") as lines:
         for number, line in enumerate(lines, 1):
@@ -63,4 +208,11 @@ def read_journal(path: Path) -> Iterator[Entry]:
                 raise ValueError(f"{path}: line {number} is not JSON: {exc}") from None
             if number == 1 and not (isinstance(entry, dict) and entry.get("journal") == 1):
                 raise ValueError(f"{path}: line 1 is not the header of a journal")
+            if not isinstance(entry, dict):
+                raise ValueError(f"{path}: line {number} is not an entry")
+            if entry.get("type") == "request":
+                for name, types in _REQUEST.items():
+                    if not isinstance(entry.get(name, ...), types):
+                        what = f"{name!r} is missing or of another type"
+                        raise ValueError(f"{path}: line {number} is no request entry: {what}")
             yield entry

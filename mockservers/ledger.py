@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from mockservers.claims import Claims
 from mockservers.codes import LABELS, is_code, readings
@@ -22,8 +23,17 @@ OUTCOMES = ("ok", "not_found", "error", "interrupted")
 WORDS = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
 """What does not balance is named by one of these."""
 
+INDETERMINATE = ("no_length", "cut_headers", "too_long", "huge_headers")
+"""Kinds of reply of which no one can say whether a client takes them for a success."""
+
 _NOTHING = hashlib.sha256(b"").hexdigest()
 _STRAYS = 1000
+_KEPT_PER_CODE = 64
+"""Requests for one code that are kept, per server; further ones are only counted."""
+_KEPT_FIELDS = (
+    "n", "conn", "server", "method", "path", "code", "do", "status", "length", "bytes_sent",
+    "complete", "client_gone", "sha256", "location",
+)  # fmt: skip
 
 Files = Mapping[str, Mapping[str, Any]]
 """The files of a folder: name to `size`, `sha256`, `mtime_ns`."""
@@ -48,6 +58,11 @@ class Row:
     """The account of one code."""
 
     requests: list[Entry] = field(default_factory=list)
+    """Its requests, redirects that were followed included, in the order of arrival."""
+    more: int = 0
+    """Requests beyond those."""
+    possible: list[Entry] = field(default_factory=list)
+    """Requests of which one was its last, where the books cannot tell which."""
     accepts: frozenset[str] = frozenset()
     """What a program may say of it."""
     said: Counter[str] = field(default_factory=Counter)
@@ -56,9 +71,15 @@ class Row:
     from before the run); different (written, and not equal); old (not equal, from before)."""
 
     @property
+    def finals(self) -> list[Entry]:
+        """Its last request; several where the books cannot tell which it was."""
+        return self.possible or self.requests[-1:]
+
+    @property
     def seen(self) -> str:
         """What the server saw come of it, by the last request."""
-        return _seen(self.requests[-1]) if self.requests else "no request"
+        seen = {_seen(entry) for entry in self.finals} or {"no request"}
+        return seen.pop() if len(seen) == 1 else "indeterminate"
 
 
 @dataclass(slots=True)
@@ -92,7 +113,7 @@ class Ledger:
             "balanced": self.balanced,
             "codes": {
                 name: {
-                    "requests": len(row.requests),
+                    "requests": len(row.requests) + row.more,
                     "status": row.requests[-1]["status"] if row.requests else None,
                     "seen": row.seen,
                     "said": next(iter(row.said), None),
@@ -124,14 +145,20 @@ def resolve_asked(
     return None
 
 
-def balance(journal: Iterable[Entry]) -> Ledger:
-    """Judge a journal: its header, its entries, its end (absent when the writer was killed)."""
+def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledger:
+    """Judge a journal: its header, its entries, its end (absent when the writer was killed).
+
+    `files_after` takes the place of the files that the journal ends with. Raises ValueError for
+    an empty journal.
+    """
     lines = iter(journal)
     header = next(lines, None)
     if header is None:
         raise ValueError("the journal is empty")
     requests: list[Entry] = []
     strays: list[Entry] = []
+    kept: Counter[tuple[str, str]] = Counter()
+    led_to: set[str] = set()
     timed_out: list[str] = []
     end: Entry = {}
     most_in_flight: Counter[str] = Counter()
@@ -147,10 +174,19 @@ def balance(journal: Iterable[Entry]) -> Ledger:
             count += 1
             server = entry["server"]
             most_in_flight[server] = max(most_in_flight[server], entry["in_flight"])
-            if entry["code"] and entry["method"] != "HEAD":
-                requests.append(entry)
-            elif entry["method"] != "HEAD" and len(strays) < _STRAYS:
-                strays.append(entry)
+            if entry["method"] == "HEAD":
+                continue
+            slim = {name: entry.get(name) for name in _KEPT_FIELDS}
+            if slim["location"]:
+                led_to.add(_led_to(slim)[1])
+            if entry["code"]:
+                kept[server, entry["code"]] += 1
+                if kept[server, entry["code"]] <= _KEPT_PER_CODE:
+                    requests.append(slim)
+            elif entry["path"] in led_to:
+                requests.append(slim)
+            elif len(strays) < _STRAYS:
+                strays.append(slim)
     claims = Claims.from_json(end.get("claims") or {})
     asked = end.get("asked") if end else None if header.get("command") else header.get("asked")
     ledger = Ledger(
@@ -170,26 +206,97 @@ def balance(journal: Iterable[Entry]) -> Ledger:
     if not end:
         ledger.notes.append("the journal has no end: the run was cut off, what was said is lost")
     _enter(ledger, requests, strays)
-    _judge(ledger, header.get("files_before") or {}, end.get("files_after"))
+    for (server, code), count in kept.items():
+        row = ledger.rows.get(code) or ledger.rows.get(f"{server} {code}")
+        if row and count > _KEPT_PER_CODE:
+            row.more += count - _KEPT_PER_CODE
+    after = end.get("files_after") if files_after is None else files_after
+    _judge(ledger, header.get("files_before") or {}, after)
     return ledger
 
 
 def _enter(ledger: Ledger, requests: Iterable[Entry], strays: Iterable[Entry]) -> None:
-    """Put every request into the row of its code, or call it unexpected."""
-    if ledger.asked is None:
-        for entry in sorted(requests, key=lambda entry: entry["n"]):
-            name = entry["code"] if ledger.label else f"{entry['server']} {entry['code']}"
-            ledger.rows.setdefault(name, Row()).requests.append(entry)
-        return
-    ledger.rows = {code: Row() for code in ledger.asked}
+    """Put every request into the row of its download, or call it unexpected.
+
+    A request that follows a redirect belongs to the download that was redirected.
+    """
+    asked = ledger.asked is not None
+    ledger.rows = {code: Row() for code in ledger.asked or ()}
+    waiting: Waiting = {}
+    came_by: dict[tuple[str, str], set[str]] = {}
     for entry in sorted(requests, key=lambda entry: entry["n"]):
-        in_scope = ledger.label is None or entry["server"] == ledger.label
-        if in_scope and entry["code"] in ledger.rows:
-            ledger.rows[entry["code"]].requests.append(entry)
-        else:
+        name = _redirected(waiting, entry, ledger) or _name(ledger, entry)
+        if name is None:
             _unexpected(ledger, entry)
+            continue
+        ledger.rows.setdefault(name, Row()).requests.append(entry)
+        came_by.setdefault((entry["server"], entry["path"]), set()).add(name)
+        if entry["location"]:
+            waiting.setdefault(_led_to(entry), []).append((name, entry["conn"]))
     for entry in strays:
-        _unexpected(ledger, entry)
+        if asked:
+            _unexpected(ledger, entry)
+    _disentangle(ledger, came_by.values())
+
+
+def _name(ledger: Ledger, entry: Entry) -> str | None:
+    """The row of a request that nobody was redirected to; None for one that was not asked for."""
+    code: str | None = entry["code"]
+    if ledger.asked is None:
+        return code if ledger.label or not code else f"{entry['server']} {code}"
+    in_scope = ledger.label in (None, entry["server"])
+    return code if in_scope and code in ledger.rows else None
+
+
+Waiting = dict[tuple[str | None, str], list[tuple[str, int]]]
+"""Where redirects lead (server, or None for any; path): row and connection of each."""
+
+
+def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
+    """The row of the download that was led to this request, if one was; it waits no longer."""
+    keys = ((entry["server"], entry["path"]), (None, entry["path"]))
+    hops = [(key, hop) for key in keys for hop in waiting.get(key, ())]
+    near = [(key, hop) for key, hop in hops if hop[1] == entry["conn"]]
+    own = _name(ledger, entry)
+    begun = own is not None and bool(own in ledger.rows and ledger.rows[own].requests)
+    if not hops or (own and not begun and not near):
+        return None
+    key, hop = (near or hops)[0]
+    waiting[key].remove(hop)
+    return hop[0]
+
+
+def _disentangle(ledger: Ledger, groups: Iterable[set[str]]) -> None:
+    """Where several downloads came by one path and met different replies, nobody can tell who met
+    which: each may have ended as any of them did.
+    """
+    apart: list[set[str]] = []
+    for names in groups:
+        if len(names) > 1:
+            together = names.union(*(group for group in apart if group & names))
+            apart = [*(group for group in apart if not group & names), together]
+    for names in apart:
+        rows = [ledger.rows[name] for name in names]
+        ends = [
+            e for row in rows for e in row.requests if not e["location"] or e is row.requests[-1]
+        ]
+        if len({(_seen(entry), entry["sha256"]) for entry in ends}) > 1:
+            for row in rows:
+                row.possible = ends
+            among = ", ".join(sorted(names)[:10])
+            ledger.notes.append(
+                f"redirects led to one path: which of {among} met which is not known"
+            )
+
+
+def _led_to(entry: Entry) -> tuple[str | None, str]:
+    """Server (None: any) and path to which a reply redirects."""
+    here = f"http://here.invalid{entry['path']}"
+    try:
+        to = urlsplit(urljoin(here, entry["location"]))
+    except ValueError:
+        return None, ""
+    return entry["server"] if to.netloc == "here.invalid" else None, to.path or "/"
 
 
 def _unexpected(ledger: Ledger, entry: Entry) -> None:
@@ -203,7 +310,8 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
     for name, row in ledger.rows.items():
         code = name[-2:]
         row.file = _file_state(row, code, before, after)
-        row.accepts = _accepts(row, files_known=after is not None, interrupted=interrupted)
+        file = (after or {}).get(f"{code.lower()}.gif", {}).get("sha256")
+        row.accepts = _accepts(row, file, files_known=after is not None, interrupted=interrupted)
         row.said = ledger.claims.fates.get(code, Counter())
         _judge_repeats(ledger, name, row)
     ledger.saved = sum(row.file == "same" for row in ledger.rows.values())
@@ -237,27 +345,33 @@ def _file_state(row: Row, code: str, before: Files, after: Files | None) -> str:
     file = (after or {}).get(name)
     if file is None:
         return "absent"
-    served = row.requests[-1]["sha256"] or _NOTHING if row.requests else None
-    if file["sha256"] != served:
+    if file["sha256"] not in {_bytes_sent(entry) for entry in row.finals}:
         return "old" if before.get(name) == file else "different"
     return "kept" if before.get(name) == file else "same"
 
 
-def _accepts(row: Row, *, files_known: bool, interrupted: bool) -> frozenset[str]:
+def _bytes_sent(entry: Entry) -> str:
+    return entry["sha256"] or _NOTHING
+
+
+def _accepts(row: Row, file: str | None, *, files_known: bool, interrupted: bool) -> frozenset[str]:
     """What may be said of a code: ok <=> a whole 200 whose bytes are the file, not_found <=> 404,
-    error <=> anything else; what was not finished on Ctrl-C may be called interrupted.
+    error <=> anything else; what was not finished on Ctrl-C may be called interrupted. `file` is
+    the SHA-256 of its file.
     """
-    seen = row.seen
-    if seen == "not_found":
-        accepts = {"not_found"}
-    elif seen not in ("ok", "indeterminate"):
-        accepts = {"error"}
-    elif row.file in ("same", "kept") or not files_known:
-        accepts = {"ok"}
-        if seen == "indeterminate" or row.file == "kept":
+    accepts = set() if row.finals else {"error"}
+    for entry in row.finals:
+        seen = _seen(entry)
+        if seen == "not_found":
+            accepts.add("not_found")
+        elif seen == "error":
             accepts.add("error")
-    else:
-        accepts = {"error"}
+        elif not files_known or file == _bytes_sent(entry):
+            accepts.add("ok")
+            if seen == "indeterminate" or row.file == "kept":
+                accepts.add("error")
+        else:
+            accepts.add("error")
     if interrupted and row.file != "same":
         accepts.add("interrupted")
     return frozenset(accepts)
@@ -265,8 +379,12 @@ def _accepts(row: Row, *, files_known: bool, interrupted: bool) -> frozenset[str
 
 def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
     recovered = False
-    for earlier, _ in zip(row.requests, row.requests[1:], strict=False):
-        if earlier["status"] is None and not recovered:
+    for earlier, later in zip(row.requests, row.requests[1:], strict=False):
+        if row.possible:
+            return  # whose requests these are is not known
+        if earlier["location"] and _led_to(earlier)[1] == later["path"]:
+            recovered = False
+        elif earlier["status"] is None and not recovered:
             recovered = True
             ledger.notes.append(f"{name} recovered: asked again after {_describe(earlier)}")
         elif ledger.asked is None:
@@ -374,7 +492,7 @@ def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
         if row and row.seen == "ok":
             if row.file == "different":
                 ledger.imbalances.append(Imbalance("corrupt", name, _saw(row), kept))
-        elif ledger.asked is not None and not (row and row.seen == "indeterminate"):
+        elif ledger.asked is not None and not (row and row.file == "same" and "ok" in row.accepts):
             code = name or (file[:2].upper() if is_code(file[:2].upper()) else None)
             saw = _saw(row) if row else "no download of it"
             ledger.imbalances.append(Imbalance("leftover", code, saw, kept))
@@ -384,9 +502,15 @@ def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
 
 
 def _seen(entry: Entry) -> str:
+    if entry["do"] == "cut_headers" and entry["complete"]:
+        return "indeterminate"
     if entry["status"] == 404:
         return "not_found"
-    if entry["status"] != 200 or entry["bytes_sent"] != entry["length"]:
+    if entry["status"] != 200 or entry["do"] == "bad_gzip":
+        return "error"
+    if entry["do"] in INDETERMINATE:
+        return "indeterminate"
+    if entry["bytes_sent"] != entry["length"]:
         return "error"
     return "indeterminate" if entry["do"] == "reset" or not entry["complete"] else "ok"
 
@@ -395,8 +519,8 @@ def _describe(entry: Entry) -> str:
     if entry["status"] is None:
         if entry["client_gone"]:
             return "the client leaving before a reply"
-        ending = {"reset": "a reset", "empty": "a close"}.get(entry["do"], "an end")
-        return f"{ending} before a reply"
+        ending = {"reset": "a reset", "empty": "a close", "garbage": "garbage"}
+        return f"{ending.get(entry['do'], 'an end')} before a reply"
     if entry["bytes_sent"] or entry["length"]:
         return f"{entry['status']} with {entry['bytes_sent']} of {entry['length']} bytes"
     return str(entry["status"])

@@ -12,15 +12,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from importlib import resources
+from statistics import NormalDist
 from typing import Any
 
 import jsonschema
 
 from mockservers.codes import is_code, path_of_code
-from mockservers.faults import KINDS, Reply, Reset, Serve, Status, Truncate
+from mockservers.faults import (
+    KINDS,
+    Delay,
+    Garbage,
+    Lognormal,
+    Reply,
+    Serve,
+    Status,
+    Uniform,
+)
 
 SEED_BOUND = 2**53
 """Seeds are below this, so that every language with doubles can hold them."""
+
+NOISE_BLOCKS = 8
+"""SHA-256 digests in the bytes of a `garbage` reply."""
 
 
 class PlanError(ValueError):
@@ -58,20 +71,37 @@ class Plan:
     gate: Gate | None = None
     per_attempt: bool = False
     """Draw anew for every attempt; else a fate is sticky: it holds for all of them."""
+    refuse: bool = False
+    """Nobody listens: connections are refused, and the rest of the plan is never asked."""
+
+    def replies(self) -> tuple[Reply, ...]:
+        """Every reply that stands in the plan: those of the mix, then those of the rules."""
+        by_rule = (reply for rule in self.rules.values() for reply in rule)
+        return (*(bucket.reply for bucket in self.mix), *by_rule)
 
 
 def draw(seed: int, label: str, resource: str, attempt: int, purpose: str) -> float:
     """A number in [0, 1) that depends on the arguments alone (SPEC.md, "The draw")."""
-    text = f"v1|{seed}|{label}|{resource}|{attempt}|{purpose}"
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    digest = _digest(f"v1|{seed}|{label}|{resource}|{attempt}|{purpose}")
     return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+def noise(seed: int, label: str, resource: str, attempt: int) -> bytes:
+    """256 bytes that depend on the arguments alone and are not the start of an HTTP reply."""
+    text = f"v1|{seed}|{label}|{resource}|{attempt}|bytes"
+    drawn = b"".join(_digest(f"{text}|{block}") for block in range(NOISE_BLOCKS))
+    return bytes([drawn[0] | 0x80]) + drawn[1:]
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
 def fate(plan: Plan, label: str, resource: str, attempt: int) -> Reply:
     """What the request number `attempt` (from 1) for `resource` meets on server `label`.
 
     `resource` is a code in capitals, or a path without its query. The reply is resolved: a
-    `Status` has one status.
+    `Status` has one status, a delay is a number, garbage has its noise.
     """
     drawn_attempt = attempt if plan.per_attempt else 0
 
@@ -81,9 +111,13 @@ def fate(plan: Plan, label: str, resource: str, attempt: int) -> Reply:
     path_rule = plan.rules.get(path_of_code(resource)) if is_code(resource) else None
     rule = path_rule or plan.rules.get(resource)
     reply = rule[min(attempt, len(rule)) - 1] if rule else _from_mix(plan.mix, u)
+    if not isinstance(reply.delay_s, int | float):
+        reply = replace(reply, delay_s=_drawn_delay(reply.delay_s, u("delay")))
     if isinstance(reply, Status) and len(reply.status) > 1:
         index = int(u("status") * len(reply.status))
         return replace(reply, status=(reply.status[index],))
+    if isinstance(reply, Garbage):
+        return replace(reply, noise=noise(plan.seed, label, resource, drawn_attempt))
     return reply
 
 
@@ -98,14 +132,14 @@ def _from_mix(mix: tuple[Bucket, ...], u: Callable[[str], float]) -> Reply:
     return Serve()
 
 
-def effective(reply: Reply, *, exists: bool) -> Reply:
-    """What a reply comes to for a resource that is there or not.
-
-    A kind that breaks a reply in its middle acts on resources that exist; an absent one gets
-    its plain, whole 404, after the same delay.
-    """
-    breaks = isinstance(reply, Truncate) or (isinstance(reply, Reset) and reply.after_bytes > 0)
-    return Serve(reply.delay_s) if breaks and not exists else reply
+def _drawn_delay(delay: Uniform | Lognormal, u: float) -> float:
+    match delay:
+        case Uniform(low_s, high_s):
+            return low_s + (high_s - low_s) * u
+        case Lognormal(median_s, sigma, max_s):
+            if u == 0:  # its normal quantile is minus infinity
+                return 0.0
+            return min(max_s, median_s * math.exp(sigma * NormalDist().inv_cdf(u)))
 
 
 # --- JSON ---------------------------------------------------------------------------------
@@ -123,7 +157,7 @@ def plan_from_json(text: str, source: str = "plan") -> Plan:
     total = math.fsum(bucket["weight"] for bucket in data.get("mix", ()))
     if total > 100 + 1e-9:
         raise PlanError(f"{source}: mix: the weights sum to {total:g}, more than 100 percent")
-    return Plan(
+    plan = Plan(
         seed=int(data.get("seed", 0)),
         mix=tuple(
             Bucket(bucket.pop("weight"), _reply_from_json(bucket)) for bucket in data.get("mix", ())
@@ -134,7 +168,13 @@ def plan_from_json(text: str, source: str = "plan") -> Plan:
         },
         gate=_gate_from_json(data.get("gate")),
         per_attempt=data.get("per_attempt", False),
+        refuse=data.get("refuse", False),
     )
+    for delay in (reply.delay_s for reply in plan.replies()):
+        if isinstance(delay, Uniform) and delay.low_s > delay.high_s:
+            between = f"[{delay.low_s:g}, {delay.high_s:g}]"
+            raise PlanError(f"{source}: delay_s: uniform {between}: the lower bound comes first")
+    return plan
 
 
 def plan_to_json(plan: Plan) -> dict[str, Any]:
@@ -151,6 +191,8 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         }
     if plan.per_attempt:
         data["per_attempt"] = True
+    if plan.refuse:
+        data["refuse"] = True
     return data
 
 
@@ -159,8 +201,10 @@ def reply_to_json(reply: Reply) -> dict[str, Any]:
     data: dict[str, Any] = {"do": reply.do}
     for f in fields(reply):
         value = getattr(reply, f.name)
-        if value != f.default:
+        if value != f.default and f.name != "noise":
             data[f.name] = value
+    if not isinstance(reply.delay_s, int | float):
+        data["delay_s"] = _delay_to_json(reply.delay_s)
     if isinstance(reply, Status):
         data["status"] = reply.status[0] if len(reply.status) == 1 else list(reply.status)
         if reply.headers:
@@ -175,9 +219,32 @@ def _reply_from_json(data: dict[str, Any]) -> Reply:
         values["status"] = tuple(map(int, status if isinstance(status, list) else [status]))
     if "headers" in values:
         values["headers"] = tuple(values["headers"].items())
-    if "after_bytes" in values:
-        values["after_bytes"] = int(values["after_bytes"])
+    for name in ("after_bytes", "retry_after_s"):  # 7.0 is an integer to JSON Schema
+        if name in values:
+            values[name] = int(values[name])
+    if "delay_s" in values:
+        values["delay_s"] = _delay_from_json(values["delay_s"])
     return KINDS[data["do"]](**values)
+
+
+def _delay_to_json(delay: Uniform | Lognormal) -> dict[str, Any]:
+    match delay:
+        case Uniform(low_s, high_s):
+            return {"uniform": [low_s, high_s]}
+        case Lognormal(median_s, sigma, max_s):
+            return {"lognormal": {"median": median_s, "sigma": sigma, "max": max_s}}
+
+
+def _delay_from_json(data: float | dict[str, Any]) -> Delay:
+    match data:
+        case {"uniform": [low_s, high_s]}:
+            return Uniform(low_s, high_s)
+        case {"lognormal": {"median": median_s, "sigma": sigma, "max": max_s}}:
+            return Lognormal(median_s, sigma, max_s)
+        case {}:
+            raise AssertionError("the schema knows no other")
+        case _:
+            return data
 
 
 def _gate_from_json(data: dict[str, Any] | None) -> Gate | None:

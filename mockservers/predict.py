@@ -1,15 +1,28 @@
 """What a run will come to, from plan and codes alone."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
-from mockservers.plan import Plan, effective, fate
-from mockservers.wire import Found, RequestForm, Wire, render
+from mockservers.codes import CODE_OF_PATH, is_code, path_of_code
+from mockservers.plan import Plan, fate
+from mockservers.wire import Found, RequestForm, Wire, effective, render
 
 OUTCOMES = ("ok", "not_found", "error", "depends")
 """What a download can come to; `depends` where that is up to the client."""
+
+FEWEST_HOPS = 10
+"""Redirects that every client follows (aiohttp gives up behind these)."""
+MOST_HOPS = 50
+"""Redirects that some client follows (curl gives up behind these)."""
+
+_PLAIN = RequestForm()
+"""How the reference downloaders ask: HTTP/1.1, no gzip."""
+
+Find = Callable[[str], Found | None]
+"""What there is at a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +38,27 @@ class Forecast:
         return {"do": self.do, "status": self.status, "outcome": self.outcome}
 
 
-def predict(
-    plan: Plan, label: str, codes: Iterable[str], find: Callable[[str], Found | None]
-) -> dict[str, Forecast]:
+def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[str, Forecast]:
     """The forecast for each code, asked of server `label` under `plan`.
 
-    `find` tells what is there for a code. Pure: as often as it is called, it says the same.
+    A correct client waits as long as it takes, follows redirects, and offers no gzip. `find` tells
+    what is there at a path. Pure: as often as it is called, it says the same.
     """
-    return {code: _forecast(plan, label, code, find(code)) for code in codes}
+    codes = tuple(codes)
+    if plan.refuse:
+        return dict.fromkeys(codes, Forecast("refuse", None, "error"))
+    oracle = _Oracle(plan, label, find)
+    paths = {code: path_of_code(code) for code in codes}
+    # Who is redirected to a code counts as one who asks for it: whose attempt is the first?
+    targets = {target for path in paths.values() for target in oracle.targets(path)}
+    forecasts = {}
+    for code, path in paths.items():
+        do, wire = oracle.meet(path, 1)
+        attempts = oracle.attempts(path) if path in targets else (1,)
+        possible = frozenset().union(*(oracle.outcomes(path, n) for n in attempts))
+        outcome = next(iter(possible)) if len(possible) == 1 else "depends"
+        forecasts[code] = Forecast(do, wire.status, outcome)
+    return forecasts
 
 
 def totals(forecasts: dict[str, Forecast]) -> dict[str, int]:
@@ -41,23 +67,86 @@ def totals(forecasts: dict[str, Forecast]) -> dict[str, int]:
     return {outcome: counted[outcome] for outcome in OUTCOMES}
 
 
-def _forecast(plan: Plan, label: str, code: str, found: Found | None) -> Forecast:
-    def meet(attempt: int) -> tuple[str, Wire]:
-        reply = effective(fate(plan, label, code, attempt), exists=found is not None)
-        return reply.do, render(reply, RequestForm(), found)
+class _Oracle:
+    """One server under one plan, asked attempt by attempt; a code and its path are one resource."""
 
-    do, wire = meet(1)
-    outcome = _outcome(wire)
-    # Some clients ask again when a connection ends before the reply's head was complete.
-    if wire.status is None and _outcome(meet(2)[1]) != outcome:
-        outcome = "depends"
-    return Forecast(do, wire.status, outcome)
+    def __init__(self, plan: Plan, label: str, find: Find) -> None:
+        self._plan = plan
+        self._label = label
+        self._find = find
+        self._known: dict[tuple[str, int, int, bool], frozenset[str]] = {}
+
+    def meet(self, path: str, attempt: int) -> tuple[str, Wire]:
+        """The kind of reply, and the reply, of an attempt."""
+        name, found = CODE_OF_PATH.get(path, path), self._find(path)
+        counted = is_code(name) or found is not None or path in self._plan.rules
+        drawn = fate(self._plan, self._label, name, attempt if counted else 1)
+        reply = effective(drawn, _PLAIN, found)
+        return reply.do, render(reply, _PLAIN, found, path)
+
+    def attempts(self, path: str) -> range:
+        """Attempts that stand for all: beyond them, the fate is that of the last."""
+        if self._plan.per_attempt:
+            return range(1, MOST_HOPS)
+        rules = (self._plan.rules.get(key, ()) for key in (path, CODE_OF_PATH.get(path, "")))
+        return range(1, max(map(len, rules)) + 2)
+
+    def targets(self, path: str) -> Iterator[str]:
+        """The other paths to which redirects lead from a path, however many hops away."""
+        seen, to_do = {path}, [path]
+        while to_do and len(seen) < 1000:
+            at = to_do.pop()
+            for attempt in self.attempts(at):
+                target = _target(at, self.meet(at, attempt)[1])
+                if target and target not in seen:
+                    seen.add(target)
+                    to_do.append(target)
+                    yield target
+
+    def outcomes(
+        self, path: str, attempt: int, hops: int = 0, resent: bool = False
+    ) -> frozenset[str]:
+        """All that correct clients may make of a download whose next request is this one."""
+        key = (path, attempt, hops, resent)
+        if key not in self._known:
+            self._known[key] = self._outcomes(*key)
+        return self._known[key]
+
+    def _outcomes(self, path: str, attempt: int, hops: int, resent: bool) -> frozenset[str]:
+        _, wire = self.meet(path, attempt)
+        if wire.status is None and wire.certain:
+            # Some clients ask again, once, when a connection ends before the reply's head did.
+            if resent:
+                return frozenset({"error"})
+            return self.outcomes(path, attempt + 1, hops, True) | {"error"}
+        if not wire.certain:
+            return frozenset({"ok", "error"})
+        if wire.location is not None:
+            return self._behind(path, attempt, wire, hops)
+        if wire.status == 404:
+            return frozenset({"not_found"})
+        whole = wire.status == 200 and wire.body is None and wire.body_stop == wire.length
+        return frozenset({"ok" if whole else "error"})
+
+    def _behind(self, path: str, attempt: int, wire: Wire, hops: int) -> frozenset[str]:
+        """What may come of a redirect."""
+        target = _target(path, wire)
+        if target is None:  # elsewhere: nothing is known of it here
+            return frozenset({"ok", "not_found", "error"})
+        if hops == MOST_HOPS:
+            return frozenset({"error"})
+        attempts = (attempt + 1,) if target == path else self.attempts(target)
+        found = (self.outcomes(target, number, hops + 1) for number in attempts)
+        given_up = frozenset({"error"} if hops >= FEWEST_HOPS else ())
+        return given_up.union(*found)
 
 
-def _outcome(wire: Wire) -> str:
-    if not wire.certain:
-        return "depends"
-    if wire.status == 404:
-        return "not_found"
-    whole = wire.status == 200 and wire.body_stop == wire.length
-    return "ok" if whole else "error"
+def _target(path: str, wire: Wire) -> str | None:
+    """The path on this server to which a reply redirects, if it does."""
+    if wire.location is None:
+        return None
+    try:
+        to = urlsplit(urljoin(f"http://here.invalid{path}", wire.location))
+    except ValueError:
+        return None
+    return to.path or "/" if (to.scheme, to.netloc) == ("http", "here.invalid") else None

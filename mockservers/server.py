@@ -6,23 +6,26 @@ however it ends. Nothing is judged here.
 """
 
 import asyncio
+import contextlib
 import errno
 import hashlib
+import logging
 import os
 import socket
 import struct
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from functools import lru_cache
 from time import monotonic
 
 from mockservers.catalogue import Catalogue, Resource
-from mockservers.codes import LABELS, code_of_path
-from mockservers.faults import Reply
-from mockservers.journal import Record
+from mockservers.codes import CODE_OF_PATH, LABELS
+from mockservers.faults import Reply, wait_s
+from mockservers.journal import Entry, Journal, NoJournal, request_line
 from mockservers.parser import Expect, Line, Refused, RequestParser, Whole
-from mockservers.plan import Gate, Plan, effective, fate
-from mockservers.wire import Ending, RequestForm, Wire, refusal, render
+from mockservers.plan import Gate, Plan, fate
+from mockservers.wire import Ending, RequestForm, Wire, effective, refusal, render
 
 MAX_CONNECTIONS = 10_000
 """Connections per server; further ones are closed at once."""
@@ -38,6 +41,18 @@ BACKLOG = 4096
 """Connections that the operating system may hold before they are accepted."""
 CHUNK = 262_144
 """Body bytes handed to the operating system at once."""
+DRIP_S = 0.02
+"""Seconds between two pieces of a dripping body, at least."""
+FLUSH_S = 0.05
+"""Seconds that a journal entry may wait to be written."""
+ACCEPT_AGAIN_S = 0.1
+"""Seconds until the next try to accept, when the operating system has no room."""
+ACCEPT_AT_ONCE = 64
+"""Connections accepted before others get their turn."""
+
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+log = logging.getLogger("mockservers")
 
 
 class PortInUseError(OSError):
@@ -45,21 +60,58 @@ class PortInUseError(OSError):
 
 
 class Run:
-    """A run: where its entries go, its clock, and its numbering."""
+    """A run: where its entries go, its clock, and its numbering.
 
-    def __init__(self, record: Record) -> None:
-        self.record = record
-        self._began = monotonic()
-        self._requests = 0
+    A run ends when the next one begins; `over` is called then, as soon as the last of its
+    requests has its entry. What comes later is not written down.
+    """
+
+    def __init__(self, journal: Journal, over: Callable[[], None] = lambda: None) -> None:
+        self.requests = 0
+        """How many have arrived: the number of the latest, by order of arrival."""
+        self.under_way = 0
+        self.began = monotonic()
+        self._journal = journal
+        self._over = over
+        self._replaced = False
+        self._flush: asyncio.TimerHandle | None = None
 
     def now(self) -> float:
         """Seconds since the run began, to the microsecond."""
-        return round(monotonic() - self._began, 6)
+        return round(monotonic() - self.began, 6)
 
-    def next_number(self) -> int:
-        """The number of a request by order of arrival, from 1."""
-        self._requests += 1
-        return self._requests
+    def write(self, entry: Entry) -> None:
+        """Write an entry now."""
+        self._journal.write(entry)
+
+    def write_line(self, line: str) -> None:
+        """Write an entry, at most `FLUSH_S` from now."""
+        self._journal.write_line(line)
+        if self._flush is None:
+            self._flush = asyncio.get_running_loop().call_later(FLUSH_S, self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush = None
+        self._journal.flush()
+
+    def left(self) -> None:
+        """A request has its entry."""
+        self.under_way -= 1
+        if self._replaced and not self.under_way:
+            self._end()
+
+    def replace(self) -> None:
+        """The next run begins."""
+        self._replaced = True
+        if not self.under_way:
+            self._end()
+
+    def _end(self) -> None:
+        if self._flush:
+            self._flush.cancel()
+        self._journal.flush()
+        self._over()
+        self._journal = NoJournal()
 
 
 class ServerRun:
@@ -72,7 +124,7 @@ class ServerRun:
         self.in_flight = 0
         self.gate = HeldGate(plan.gate, label, run) if plan.gate else None
         self._catalogue = catalogue
-        self._attempts: Counter[str] = Counter()
+        self._attempts: dict[str, int] = {}
 
     def arrive(self, line: Line) -> "Request":
         """Take in a request line: number it, count it, look up its fate.
@@ -81,78 +133,178 @@ class ServerRun:
         Attempts are counted for codes, for paths with a rule and for what exists, so that memory
         is bounded.
         """
-        code = code_of_path(line.path)
-        name = code or line.path
-        resource = self._catalogue.find(line.path)
+        path = line.path
+        code = CODE_OF_PATH.get(path)
+        name = code or path
+        resource = self._catalogue.find(path)
         attempt = 1
-        if code or resource or line.path in self.plan.rules:
-            attempt = self._attempts[name] + 1
+        if code or resource or path in self.plan.rules:
+            attempt = self._attempts.get(name, 0) + 1
             if line.method == "GET":
                 self._attempts[name] = attempt
-        drawn = fate(self.plan, self.label, name, attempt)
         self.in_flight += 1
+        run = self.run
+        run.requests += 1
+        run.under_way += 1
         return Request(
-            server_run=self,
-            n=self.run.next_number(),
-            line=line,
-            code=code,
-            attempt=attempt,
-            reply=effective(drawn, exists=resource is not None),
-            resource=resource,
-            in_flight=self.in_flight,
-            start_s=self.run.now(),
+            self,
+            run.requests,
+            line,
+            code,
+            attempt,
+            fate(self.plan, self.label, name, attempt),
+            resource,
+            self.in_flight,
+            monotonic() - run.began,
         )
 
 
-@dataclass(slots=True, eq=False)
 class Request:
     """A request on its way, from its line to its entry."""
 
-    server_run: ServerRun
-    n: int
-    line: Line
-    code: str | None
-    attempt: int
-    reply: Reply
-    resource: Resource | None
-    in_flight: int
-    start_s: float
-    whole: Whole | None = None
-    expects: bool = False
-    """The client waits for leave to send its body."""
-    first_byte_s: float | None = None
-    bytes_sent: int = 0
-    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    __slots__ = (
+        "attempt",
+        "bytes_sent",
+        "code",
+        "expects",
+        "first_byte_s",
+        "in_flight",
+        "line",
+        "n",
+        "reply",
+        "resource",
+        "server_run",
+        "sha256",
+        "start_s",
+        "whole",
+        "wire",
+    )
 
-    def end(self, conn: int, wire: Wire | None, *, complete: bool, client_gone: bool) -> None:
-        """Write the entry; `wire` is None when no reply had begun."""
-        self.server_run.in_flight -= 1
-        refused = self.whole is not None and self.whole.refused is not None
+    def __init__(
+        self,
+        server_run: ServerRun,
+        n: int,
+        line: Line,
+        code: str | None,
+        attempt: int,
+        reply: Reply,
+        resource: Resource | None,
+        in_flight: int,
+        start_s: float,
+    ) -> None:
+        self.server_run = server_run
+        self.n = n
+        self.line = line
+        self.code = code
+        self.attempt = attempt
+        self.reply = reply
+        self.resource = resource
+        self.in_flight = in_flight
+        self.start_s = start_s
+        self.whole: Whole | None = None
+        self.expects = False
+        """The client waits for leave to send its body."""
+        self.wire: Wire | None = None
+        """The reply, once it has begun."""
+        self.first_byte_s: float | None = None
+        self.bytes_sent = 0
+        self.sha256: hashlib._Hash | None = None
+        """Of the bytes sent, where they are not in memory."""
+
+    @property
+    def delay_s(self) -> float:
+        """The delay of its reply, which is resolved."""
+        assert isinstance(self.reply.delay_s, int | float)
+        return self.reply.delay_s
+
+    @property
+    def refused(self) -> int | None:
+        """The status with which the server refuses it on its own, if it does."""
+        return self.whole.refused if self.whole else None
+
+    def answer(self, asked: RequestForm) -> Wire:
+        """Form the reply."""
+        refused = self.refused
+        if refused:
+            wire = refusal(refused, asked)
+        else:
+            found = self.resource.found if self.resource else None
+            self.reply = effective(self.reply, asked, found)
+            wire = render(self.reply, asked, found, self.line.path)
+        self.wire = wire
+        if wire.head:
+            self.first_byte_s = monotonic() - self.server_run.run.began
+        return wire
+
+    def read(self, stop: int) -> bytes:
+        """The next bytes of the body, up to `stop`; fewer when the file has shrunk, or gone."""
+        if stop <= self.bytes_sent or self.wire is None:
+            return b""
+        if self.wire.body is not None:
+            return self.wire.body[self.bytes_sent : stop]
+        assert self.resource is not None
+        try:
+            return self.resource.read(self.bytes_sent, stop)
+        except OSError:
+            return b""
+
+    def sent(self, piece: bytes) -> None:
+        """Count bytes of the body."""
+        if self.in_memory is None and piece:
+            self.sha256 = self.sha256 or hashlib.sha256()
+            self.sha256.update(piece)
+        self.bytes_sent += len(piece)
+
+    @property
+    def in_memory(self) -> bytes | None:
+        """The body, where it is in memory."""
+        if self.wire and self.wire.body is not None:
+            return self.wire.body
+        return self.resource.body if self.resource else None
+
+    def end(self, conn: int, *, complete: bool, client_gone: bool) -> None:
+        """Write the entry."""
         run = self.server_run.run
-        run.record(
-            {
-                "type": "request",
-                "n": self.n,
-                "conn": conn,
-                "server": self.server_run.label,
-                "method": self.line.method,
-                "path": self.line.path,
-                "code": self.code,
-                "attempt": self.attempt,
-                "do": None if refused else self.reply.do,
-                "status": wire.status if wire else None,
-                "length": wire.length if wire else None,
-                "bytes_sent": self.bytes_sent,
-                "complete": complete,
-                "client_gone": client_gone,
-                "sha256": self.sha256.hexdigest() if self.bytes_sent else None,
-                "in_flight": self.in_flight,
-                "delay_s": 0 if refused else self.reply.delay_s,
-                "start_s": self.start_s,
-                "first_byte_s": self.first_byte_s,
-                "end_s": run.now(),
-            }
+        run.write_line(self.entry(conn, complete=complete, client_gone=client_gone))
+        run.left()
+
+    def entry(self, conn: int, *, complete: bool, client_gone: bool) -> str:
+        """Leave, and give the journal entry as a line of JSON."""
+        wire, run = self.wire, self.server_run.run
+        self.server_run.in_flight -= 1
+        digest = None
+        if self.bytes_sent:
+            body = self.in_memory
+            digest = _digest(body, self.bytes_sent) if body else None
+            digest = self.sha256.hexdigest() if self.sha256 else digest
+        refused = self.refused
+        return request_line(
+            self.n,
+            conn,
+            self.server_run.label,
+            self.line.method,
+            self.line.path,
+            self.code,
+            self.attempt,
+            None if refused else self.reply.do,
+            wire.status if wire else None,
+            wire.length if wire else None,
+            self.bytes_sent,
+            complete,
+            client_gone,
+            digest,
+            self.in_flight,
+            0 if refused else self.delay_s,
+            self.start_s,
+            self.first_byte_s,
+            monotonic() - run.began,
+            wire.location if wire else None,
         )
+
+
+@lru_cache(maxsize=4096)
+def _digest(body: bytes, stop: int) -> str:
+    return hashlib.sha256(body[:stop]).hexdigest()
 
 
 class HeldGate:
@@ -189,7 +341,7 @@ class HeldGate:
         self.cancel()
         held, self._held = self._held, {}
         entry = {"type": "gate", "server": self._label, "held": len(held), "filled": filled}
-        self._run.record({**entry, "at_s": self._run.now()})
+        self._run.write({**entry, "at_s": self._run.now()})
         for go_on in held.values():
             go_on()
 
@@ -218,10 +370,11 @@ class Connection(asyncio.Protocol):
         """The client has closed its side."""
         self._lingering = False
         self._had_line = False
+        self._dropped = False
+        """It ends because of us, not of the client."""
         self._busy = False
         """It is the turn of the first of the waiting requests."""
-        self._wire: Wire | None = None
-        """What is being sent to it, once that has begun."""
+        self._dripping_since = 0.0
         self._handed = b""
         self._blocked = False
         self._timer: asyncio.TimerHandle | None = None
@@ -236,7 +389,7 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=0)  # to be told when the last byte was taken
         connections = self._house.connections[self._label]
         if len(connections) >= MAX_CONNECTIONS:
-            transport.abort()
+            self.abort()
         connections.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -270,7 +423,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Close, unless replies are due: a client may close its sending side and still listen."""
         if self._waiting and self._waiting[-1].whole is None:
-            self._waiting.pop().end(self._conn, None, complete=False, client_gone=True)
+            self._waiting.pop().end(self._conn, complete=False, client_gone=True)
         if self._lingering or not self._waiting:
             return False
         self._deaf = self._heard_all = True
@@ -284,7 +437,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The operating system has taken all it was given."""
         self._blocked = False
-        if self._wire and not self._taken():
+        if self._busy and not self._taken():
             self._send_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -296,12 +449,12 @@ class Connection(asyncio.Protocol):
             if request.server_run.gate:
                 request.server_run.gate.forget(self)
         while self._waiting:
-            self._end(complete=False, client_gone=not self._house.stopping)
+            self._end(complete=False, client_gone=not self._dropped)
         if self._refusal or not self._had_line:
             reason = self._refusal or Refused(0, "ended without a request line")
             entry = {"type": "connection", "conn": self._conn, "server": self._label}
             entry |= {"status": reason.status or None, "reason": reason.reason}
-            self._run.record({**entry, "start_s": self._opened_s, "end_s": self._run.now()})
+            self._run.write({**entry, "start_s": self._opened_s, "end_s": self._run.now()})
 
     # --- a request's turn ------------------------------------------------------------
 
@@ -310,16 +463,16 @@ class Connection(asyncio.Protocol):
         self._busy = True
         request = self._waiting[0]
         gate = request.server_run.gate
-        if gate and not gate.is_open and not (request.whole and request.whole.refused):
+        if gate and not gate.is_open and not request.refused:
             gate.hold(self, self._after_gate)
         else:
             self._after_gate()
 
     def _after_gate(self) -> None:
         request = self._waiting[0]
-        if request.reply.delay_s and not (request.whole and request.whole.refused):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(request.reply.delay_s, self._send)
+        wait = wait_s(request.reply)
+        if wait and not request.refused:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._send)
         else:
             self._send()
 
@@ -329,46 +482,52 @@ class Connection(asyncio.Protocol):
         asked = request.whole.asked
         if self._deaf and len(self._waiting) == 1 and not self._refusal:
             asked = replace(asked, keep_alive=False)
-        if request.whole.refused:
-            wire = refusal(request.whole.refused, asked)
-        else:
-            found = request.resource.found if request.resource else None
-            wire = render(request.reply, asked, found)
-        self._wire = wire
-        if wire.head:
-            request.first_byte_s = request.server_run.run.now()
+        wire = request.answer(asked)
+        if wire.bytes_per_s:
+            self._dripping_since = monotonic()
         self._send_on(wire.head)
 
     def _send_on(self, head: bytes = b"") -> None:
         """Hand bytes over until no more are taken at once, or the reply has ended."""
-        request, wire = self._waiting[0], self._wire
+        transport, request = self._transport, self._waiting[0]
+        wire = request.wire
         assert wire is not None
-        while not self._transport.is_closing():
-            start, stop = request.bytes_sent, min(wire.body_stop, request.bytes_sent + CHUNK)
-            self._handed = self._read(request.resource, start, stop)
+        while not transport.is_closing():
+            start = request.bytes_sent
+            stop = min(wire.body_stop, start + CHUNK)
+            if wire.bytes_per_s:
+                due = (monotonic() - self._dripping_since) * wire.bytes_per_s
+                stop = min(stop, max(start, int(due)))
+            self._handed = request.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
-                self._transport.abort()
+                self.abort()
                 return
-            if head or self._handed:
-                self._transport.write(head + self._handed)
-            if self._transport.is_closing() or self._blocked or self._taken():
+            data = head + self._handed
+            if stop == wire.body_stop:
+                data += wire.tail
+            if data:
+                transport.write(data)
+            if transport.is_closing() or self._blocked or self._taken():
+                return
+            if wire.bytes_per_s:
+                self._wait_for_next_drop(wire.bytes_per_s, wire.body_stop)
                 return
             head = b""
 
-    def _read(self, resource: Resource | None, start: int, stop: int) -> bytes:
-        if resource is None or stop <= start:
-            return b""
-        try:
-            return resource.read(start, stop)
-        except OSError:
-            return b""
+    def _wait_for_next_drop(self, bytes_per_s: float, body_stop: int) -> None:
+        drops = max(1, int(bytes_per_s * DRIP_S))
+        next_stop = min(body_stop, self._waiting[0].bytes_sent + drops)
+        wait = self._dripping_since + next_stop / bytes_per_s - monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._send_on)
 
     def _taken(self) -> bool:
         """Count what was taken; at the end of the reply do as planned, and say True."""
-        request, wire = self._waiting[0], self._wire
-        assert wire is not None
-        request.sha256.update(self._handed)
-        request.bytes_sent += len(self._handed)
+        request = self._waiting[0]
+        wire = request.wire
+        if wire is None:
+            return True
+        request.sent(self._handed)
+        self._handed = b""
         if request.bytes_sent < wire.body_stop:
             return False
         self._end(complete=True, client_gone=False)
@@ -379,8 +538,9 @@ class Connection(asyncio.Protocol):
                 self._linger()
             case Ending.KEEP:
                 self._since = monotonic()
-                # Not at once: a thousand requests sent together must not nest a thousand calls.
-                asyncio.get_running_loop().call_soon(self._next)
+                if self._waiting or self._refusal or self._label in self._house.refusing:
+                    # Not at once: requests sent together must not nest as many calls.
+                    asyncio.get_running_loop().call_soon(self._next)
         return True
 
     def _grant(self) -> None:
@@ -388,6 +548,9 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         if self._transport.is_closing() or self._busy or self._lingering:
+            return
+        if self._label in self._house.refusing:
+            self._linger()
             return
         if len(self._waiting) < MAX_WAITING and not self._transport.is_reading():
             self._transport.resume_reading()
@@ -400,10 +563,8 @@ class Connection(asyncio.Protocol):
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
-        request, wire = self._waiting.popleft(), self._wire
-        self._wire = None
         self._busy = False
-        request.end(self._conn, wire, complete=complete, client_gone=client_gone)
+        self._waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
     # --- endings ---------------------------------------------------------------------
 
@@ -457,8 +618,14 @@ class Connection(asyncio.Protocol):
         elif waited > IDLE_S and (self._blocked or not self._waiting):
             self._transport.abort()
 
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._waiting
+
     def abort(self) -> None:
-        """Drop the connection."""
+        """Drop the connection; what is under way ends because of us."""
+        self._dropped = True
         self._transport.abort()
 
 
@@ -474,27 +641,54 @@ class MockServers:
         """The base URL of each label, with the ports really bound."""
         self.connections: dict[str, set[Connection]] = {label: set() for label in LABELS}
         self.server_runs: dict[str, ServerRun] = {}
+        self.refusing: set[str] = set()
+        """The labels at whose ports nobody listens."""
         self.run: Run
-        self.stopping = False
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._connections_made = 0
-        self._servers: list[asyncio.Server] = []
+        self._sockets: dict[str, list[socket.socket]] = {}
+        self._accepting: dict[str, list[asyncio.Task[None]]] = {label: [] for label in LABELS}
+        self._adopting: set[asyncio.Task[None]] = set()
+        self._no_room_told = False
         self._sweeper: asyncio.Task[None] | None = None
-        self.begin_run({}, lambda entry: None)
+        self._begin_run({}, NoJournal())
 
-    def begin_run(self, plans: Mapping[str, Plan], record: Record) -> None:
-        """Count from zero, under `plans` by label, into `record`.
+    def begin_run(
+        self,
+        plans: Mapping[str, Plan],
+        journal: Journal,
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Count from zero, under `plans` by label, into `journal`.
 
         Holds for requests that arrive from now on; those under way end in the run before.
+        `over` is called when this run was replaced and its last request has ended.
         """
+        self._begin_run(plans, journal, over)
+        self._listen_as_planned()
+
+    def _begin_run(
+        self,
+        plans: Mapping[str, Plan],
+        journal: Journal,
+        over: Callable[[], None] = lambda: None,
+    ) -> None:
         for server_run in self.server_runs.values():
             if server_run.gate:
                 server_run.gate.cancel()
-        self.run = Run(record)
+        before = self.run if self.server_runs else None
+        self.run = Run(journal, over)
         self.server_runs = {
-            label: ServerRun(label, plans.get(label, Plan()), self._catalogue, self.run)
+            label: ServerRun(label, plans.get(label, Plan()), self.catalogue, self.run)
             for label in LABELS
         }
+        if before:
+            before.replace()
+
+    def cancel_pending(self) -> None:
+        """Drop every connection; each request under way gets its entry soon after."""
+        for connection in self._all_connections():
+            connection.abort()
 
     def next_connection(self) -> int:
         """The number of a connection by order of arrival, from 1."""
@@ -503,45 +697,111 @@ class MockServers:
 
     async def start(self, host: str = "localhost", ports: Sequence[int] = (0, 0, 0)) -> None:
         """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`."""
-        loop = asyncio.get_running_loop()
-        bound: list[tuple[str, list[socket.socket]]] = []
         try:
             for label, port in zip(LABELS, ports, strict=True):
-                bound.append((label, bind(host, port)))
+                self._sockets[label] = bind(host, port)
         except BaseException:
-            for _, socks in bound:
-                for sock in socks:
-                    sock.close()
+            self._close_sockets()
             raise
-        for label, socks in bound:
-            for sock in socks:
-                server = await loop.create_server(
-                    lambda label=label: Connection(self, label),  # type: ignore[misc]
-                    sock=sock,
-                    backlog=BACKLOG,
-                )
-                self._servers.append(server)
+        for label, socks in self._sockets.items():
             self.urls[label] = f"http://{_url_host(host)}:{socks[0].getsockname()[1]}/flags"
+        self._listen_as_planned()
         self._sweeper = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
         """Stop listening, drop every connection, write the last entries; ports are free then."""
-        self.stopping = True
-        if self._sweeper:
-            self._sweeper.cancel()
-        for server in self._servers:
-            server.close()
-        self.begin_run({}, lambda entry: None)
-        for connection in [c for found in self.connections.values() for c in found]:
-            connection.abort()
+        tasks = [task for tasks in self._accepting.values() for task in tasks]
+        tasks += [*self._adopting, *([self._sweeper] if self._sweeper else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._close_sockets()
+        self._begin_run({}, NoJournal())
+        self.cancel_pending()
         while any(self.connections.values()):
             await asyncio.sleep(0)
+
+    # --- listening -------------------------------------------------------------------
+
+    def _listen_as_planned(self) -> None:
+        """Listen, or refuse, at each port as its plan says."""
+        for label, socks in self._sockets.items():
+            refuses = self.server_runs[label].plan.refuse
+            if refuses:
+                self._refuse(label)
+            elif not self._accepting[label]:
+                self.refusing.discard(label)
+                for sock in socks:
+                    _set_reuse(sock, True)
+                    sock.listen(BACKLOG)
+                    task = asyncio.get_running_loop().create_task(self._accept(sock, label))
+                    self._accepting[label].append(task)
+
+    def _refuse(self, label: str) -> None:
+        """Nobody listens any more; the port stays ours."""
+        if label in self.refusing:
+            return
+        self.refusing.add(label)
+        loop = asyncio.get_running_loop()
+        for task in self._accepting[label]:
+            task.cancel()
+        self._accepting[label].clear()
+        for place, sock in enumerate(self._sockets[label]):
+            address = sock.getsockname()
+            # There is no way to listen no longer but to close; then the port is bound again.
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(sock)
+            sock.close()
+            silent = _bound(sock.family, address[0], address[1], listen=False)
+            _set_reuse(silent, False)  # so that nobody else may listen there
+            self._sockets[label][place] = silent
+        for connection in self._all_connections(label):
+            if connection.idle:
+                connection.abort()
+
+    async def _accept(self, listener: socket.socket, label: str) -> None:
+        loop = asyncio.get_running_loop()
+        at_once = 0
+        while True:
+            try:
+                sock, _ = await loop.sock_accept(listener)
+            except OSError as exc:
+                if exc.errno in _NO_ROOM:
+                    if not self._no_room_told:
+                        self._no_room_told = True
+                        log.warning("no room for more connections: %s; they wait", exc.strerror)
+                    await asyncio.sleep(ACCEPT_AGAIN_S)
+                continue  # anything else is the end of a connection that was not accepted yet
+            task = loop.create_task(self._adopt(sock, label))
+            self._adopting.add(task)
+            task.add_done_callback(self._adopting.discard)
+            at_once += 1
+            if at_once % ACCEPT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _adopt(self, sock: socket.socket, label: str) -> None:
+        try:
+            sock.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.connect_accepted_socket(lambda: Connection(self, label), sock)
+        except BaseException:
+            sock.close()
+            raise
+
+    def _close_sockets(self) -> None:
+        for socks in self._sockets.values():
+            for sock in socks:
+                sock.close()
+        self._sockets.clear()
+
+    def _all_connections(self, *labels: str) -> list["Connection"]:
+        return [c for label in labels or LABELS for c in self.connections[label]]
 
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(1)
             now = monotonic()
-            for connection in [c for found in self.connections.values() for c in found]:
+            for connection in self._all_connections():
                 connection.sweep(now)
 
 
@@ -591,20 +851,27 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
-def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+def _bound(
+    family: socket.AddressFamily, address: str, port: int, *, listen: bool = True
+) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        if os.name == "posix":
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _set_reuse(sock, True)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         sock.bind((address, port))
-        sock.listen(BACKLOG)
+        if listen:
+            sock.listen(BACKLOG)
         sock.setblocking(False)
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _set_reuse(sock: socket.socket, on: bool) -> None:
+    if os.name == "posix":  # elsewhere it means that several may listen at one port
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)
 
 
 def _url_host(host: str) -> str:

@@ -4,10 +4,35 @@ Needs the extra `strategies`. What they draw is valid, small, and quick to run: 
 below `MAX_DELAY_S`.
 """
 
+from collections.abc import Callable
+
 from hypothesis import strategies as st
 
 from mockservers.codes import ALL_CODES, country_codes, path_of_code
-from mockservers.faults import Empty, Reply, Reset, Serve, Status, Truncate
+from mockservers.faults import (
+    BadChunk,
+    BadGzip,
+    CutHeaders,
+    Delay,
+    Drip,
+    Empty,
+    Garbage,
+    Hang,
+    HugeHeaders,
+    Lognormal,
+    NoLength,
+    RateLimit,
+    Redirect,
+    RedirectLoop,
+    Reply,
+    Reset,
+    Serve,
+    Status,
+    TooLong,
+    Truncate,
+    Uniform,
+    WrongType,
+)
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
 MAX_DELAY_S = 0.01
@@ -19,9 +44,12 @@ FAILING_STATUSES = tuple(
 """Statuses that a client meets as such; a redirect would make it ask somebody else."""
 
 
-def delays() -> st.SearchStrategy[float]:
-    """Seconds to wait before a reply; mostly none."""
-    return st.just(0.0) | st.floats(0, MAX_DELAY_S)
+def delays() -> st.SearchStrategy[Delay]:
+    """Seconds to wait before a reply, fixed or to be drawn; often none."""
+    seconds = st.floats(0, MAX_DELAY_S)
+    uniform = st.tuples(seconds, seconds).map(sorted).map(lambda pair: Uniform(*pair))
+    lognormal = st.builds(Lognormal, seconds, st.floats(0, 2), seconds)
+    return st.just(0.0) | st.one_of(seconds, uniform, lognormal)
 
 
 def serves() -> st.SearchStrategy[Serve]:
@@ -56,9 +84,72 @@ def truncates() -> st.SearchStrategy[Truncate]:
     return st.builds(Truncate, after_bytes=st.integers(0, 1000), delay_s=delays())
 
 
-def replies() -> st.SearchStrategy[Reply]:
-    """Every kind of reply."""
-    return st.one_of(serves(), statuses(), empties(), resets(), truncates())
+def cut_headers() -> st.SearchStrategy[CutHeaders]:
+    """An orderly close in the head."""
+    return st.builds(CutHeaders, st.none() | st.integers(1, 150), delay_s=delays())
+
+
+def no_lengths() -> st.SearchStrategy[NoLength]:
+    """A body of unknown length, whole or not."""
+    return st.builds(NoLength, st.none() | st.integers(0, 1000), delay_s=delays())
+
+
+def drips() -> st.SearchStrategy[Drip]:
+    """A body at a rate at which every flag takes less than 0.1 s."""
+    return st.builds(Drip, st.integers(500_000, 10_000_000), delay_s=delays())
+
+
+def hangs() -> st.SearchStrategy[Hang]:
+    """No reply, for a moment."""
+    return st.builds(Hang, st.floats(0, MAX_DELAY_S), delay_s=delays())
+
+
+def redirects() -> st.SearchStrategy[Redirect]:
+    """A redirect to the flag of a code, there or not."""
+    return st.builds(Redirect, codes().map(path_of_code), delay_s=delays())
+
+
+def rate_limits() -> st.SearchStrategy[RateLimit]:
+    """A client that asks too often."""
+    return st.builds(RateLimit, st.integers(0, 5), delay_s=delays())
+
+
+def plain(kind: type[Reply]) -> st.SearchStrategy[Reply]:
+    """A kind that has nothing to choose but its delay."""
+    return st.builds(kind, delay_s=delays())
+
+
+STRATEGIES: dict[type[Reply], Callable[[], st.SearchStrategy[Reply]]] = {
+    Serve: serves,
+    Status: statuses,
+    Empty: empties,
+    Reset: resets,
+    Truncate: truncates,
+    CutHeaders: cut_headers,
+    TooLong: lambda: plain(TooLong),
+    NoLength: no_lengths,
+    Drip: drips,
+    Hang: hangs,
+    Garbage: lambda: plain(Garbage),
+    BadChunk: lambda: plain(BadChunk),
+    BadGzip: lambda: plain(BadGzip),
+    WrongType: lambda: plain(WrongType),
+    HugeHeaders: lambda: plain(HugeHeaders),
+    Redirect: redirects,
+    RedirectLoop: lambda: plain(RedirectLoop),
+    RateLimit: rate_limits,
+}
+"""What draws each kind."""
+
+CLEAR = tuple(
+    kind for kind in STRATEGIES if kind not in (CutHeaders, TooLong, NoLength, HugeHeaders)
+)
+"""The kinds of which all correct clients make the same (SPEC.md, "Kinds of reply")."""
+
+
+def replies(*kinds: type[Reply]) -> st.SearchStrategy[Reply]:
+    """A reply of one of `kinds`; without any, of every kind."""
+    return st.one_of([STRATEGIES[kind]() for kind in kinds or STRATEGIES])
 
 
 def codes() -> st.SearchStrategy[str]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from mockservers.running import running
+from mockservers import running
 
 EXAMPLES: list[int] = []
 

@@ -14,7 +14,7 @@ from mockservers.claims import Claims
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
 from mockservers.ledger import Ledger, balance, resolve_asked
 from mockservers.plan import Plan
-from mockservers.running import RunningServers
+from mockservers.embed import RunningServers
 from mockservers.supervise import book_of_files
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
 

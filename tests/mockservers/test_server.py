@@ -14,6 +14,7 @@ from mockservers import parser, server
 from mockservers.catalogue import FlagCatalogue, FolderCatalogue
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
 from mockservers.flags import flag
+from mockservers.journal import Recorder
 from mockservers.plan import Gate, Plan
 from mockservers.server import MockServers, PortInUseError, bind
 
@@ -39,7 +40,7 @@ class House:
     def begin_run(self, plan=None, **rules):
         plan = plan or Plan(rules={code: tuple(rule) for code, rule in rules.items()})
         self.entries = []
-        self.servers.begin_run({"LOCAL": plan}, self.entries.append)
+        self.servers.begin_run({"LOCAL": plan}, Recorder(self.entries.append))
 
     @property
     def requests(self):
