@@ -25,6 +25,7 @@ from mockservers.faults import (
     Empty,
     Hang,
     RateLimit,
+    Reply,
     Reset,
     Serve,
     Status,
@@ -41,6 +42,10 @@ BASE_URL = "http://inprocess.invalid/flags"
 """What to give a downloader as its base URL; no such host can exist (RFC 6761)."""
 
 
+CARRIED: tuple[type[Reply], ...] = (Serve, Status, Empty, Hang, RateLimit, WrongType)
+"""The kinds that these carriers can carry, and `Reset` before the first byte."""
+
+
 class CannotCarryError(ValueError):
     """A plan holds what a carrier without sockets cannot do; the text names it."""
 
@@ -51,11 +56,8 @@ def refuse_what_needs_sockets(plan: Plan) -> None:
         what = "a gate" if plan.gate else "refuse"
         raise CannotCarryError(f"{what} needs sockets: use mockservers.running")
     for reply in plan.replies():
-        match reply:
-            case Serve() | Status() | RateLimit() | WrongType():
-                continue
-            case Empty() | Hang() | Reset(after_bytes=0):
-                continue
+        if isinstance(reply, CARRIED) or (isinstance(reply, Reset) and not reply.after_bytes):
+            continue
         raise CannotCarryError(f"{reply} needs sockets: use mockservers.running")
 
 

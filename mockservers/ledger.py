@@ -232,7 +232,7 @@ def _enter(ledger: Ledger, requests: Iterable[Entry], strays: Iterable[Entry]) -
         ledger.rows.setdefault(name, Row()).requests.append(entry)
         came_by.setdefault((entry["server"], entry["path"]), set()).add(name)
         if entry["location"]:
-            waiting.setdefault(_led_to(entry), []).append((name, entry["conn"]))
+            waiting.setdefault(_led_to(entry), []).append((name, entry["conn"], False))
     for entry in strays:
         if asked:
             _unexpected(ledger, entry)
@@ -248,8 +248,9 @@ def _name(ledger: Ledger, entry: Entry) -> str | None:
     return code if in_scope and code in ledger.rows else None
 
 
-Waiting = dict[tuple[str | None, str], list[tuple[str, int]]]
-"""Where redirects lead (server, or None for any; path): row and connection of each."""
+Waiting = dict[tuple[str | None, str], list[tuple[str, int, bool]]]
+"""Where redirects lead (server, or None for any; path): row and connection of each, and whether
+it was asked for there already, in vain."""
 
 
 def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
@@ -263,7 +264,10 @@ def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
         return None
     key, hop = (near or hops)[0]
     waiting[key].remove(hop)
-    return hop[0]
+    name, _, in_vain = hop
+    if entry["status"] is None and not in_vain:
+        waiting[key].append((name, entry["conn"], True))
+    return name
 
 
 def _disentangle(ledger: Ledger, groups: Iterable[set[str]]) -> None:
@@ -388,7 +392,8 @@ def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
             recovered = True
             ledger.notes.append(f"{name} recovered: asked again after {_describe(earlier)}")
         elif ledger.asked is None:
-            ledger.notes.append(f"{name} was asked for {len(row.requests)} times")
+            count = len(row.requests) + row.more
+            ledger.notes.append(f"{name} was asked for {count} times")
             return
         else:
             saw = "; then ".join(map(_describe, row.requests))

@@ -4,6 +4,9 @@ from collections import Counter
 
 from mockservers.ledger import OUTCOMES, Ledger
 
+MOST_NOTES = 20
+"""Notes that are printed; the others are counted."""
+
 
 def ledger_text(ledger: Ledger) -> str:
     """The ledger in lines: the verdict first, then the books, then what does not balance."""
@@ -18,7 +21,9 @@ def ledger_text(ledger: Ledger) -> str:
         f"  {one.word:<10} {one.code or '--'}: saw {one.saw}; said: {one.said}"
         for one in ledger.imbalances
     ]
-    lines += [f"  note       {note}" for note in ledger.notes]
+    lines += [f"  note       {note}" for note in ledger.notes[:MOST_NOTES]]
+    if len(ledger.notes) > MOST_NOTES:
+        lines.append(f"  note       ... and {len(ledger.notes) - MOST_NOTES} more; --json has all")
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -189,7 +189,9 @@ def _damaged(
                 return whole
             return replace(whole, body_stop=after_bytes, ending=Ending.CLOSE)
         case TooLong():
-            return replace(whole, tail=SURPLUS, ending=Ending.CLOSE, certain=False)
+            # Announced, for the next request on the connection would be hit in place of this one.
+            closed = _resource(replace(asked, keep_alive=False), found)
+            return replace(closed, tail=SURPLUS, certain=False)
         case Drip(bytes_per_s):
             return replace(whole, bytes_per_s=bytes_per_s)
         case BadChunk():

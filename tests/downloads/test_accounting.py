@@ -13,18 +13,10 @@ from mockservers.catalogue import FlagCatalogue, found_in
 from mockservers.codes import ALL_CODES
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
 from mockservers.flags import flag
+from mockservers.inprocess import CARRIED
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.predict import predict
-from mockservers.strategies import (
-    CLEAR,
-    code_lists,
-    empties,
-    plans,
-    replies,
-    serves,
-    statuses,
-    sticky_plans,
-)
+from mockservers.strategies import CLEAR, code_lists, plans, replies, sticky_plans
 from reference import flags2_asyncio, flags2_threadpool
 from reference.flags2_common import HTTPStatus, Tally
 
@@ -55,7 +47,7 @@ def check_accounts(played, codes):
             assert content in {flag(final["code"]) for final in finals}, "the flag itself"
 
 
-carried = serves() | statuses() | empties()
+carried = replies(*CARRIED)
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
@@ -153,6 +145,26 @@ def test_more_connections_than_a_client_pool_holds_by_itself(servers, downloader
     played = play_sockets(servers, downloader, plan, ["-e", "-l", "300", "-m", "150"])
     check_accounts(played, ALL_CODES[:300])
     assert played.ledger.most_in_flight == 150
+
+
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_a_refused_connection_is_an_error_of_its_code(servers, downloader):
+    played = play_sockets(servers, downloader, Plan(refuse=True), ["-v", "BR", "CN", "-m", "2"])
+    check_accounts(played, ["BR", "CN"])
+    assert played.outcomes == {"BR": "error", "CN": "error"}
+    assert played.entries == []
+    assert play_sockets(servers, downloader, Plan(), ["BR"]).claims.totals["ok"] == 1
+
+
+def test_what_aiohttp_sends_again_by_itself_is_recovered_and_no_duplicate(servers):
+    plan = Plan(rules={"BR": (Empty(), Serve())})
+    tasks = play_sockets(servers, flags2_asyncio, plan, ["-v", "BR"])
+    assert [entry["attempt"] for entry in tasks.entries] == [1, 2]
+    assert tasks.ledger.balanced
+    assert tasks.ledger.notes == ["BR recovered: asked again after a close before a reply"]
+    threads = play_sockets(servers, flags2_threadpool, plan, ["-v", "BR"])
+    assert [entry["attempt"] for entry in threads.entries] == [1]
+    assert threads.outcomes == {"BR": "error"}
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)

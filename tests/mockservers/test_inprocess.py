@@ -3,22 +3,20 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from play import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
 from support import examples
 
 from mockservers.faults import Reset, Truncate
-from mockservers.inprocess import CannotCarryError
+from mockservers.inprocess import CARRIED, CannotCarryError
 from mockservers.plan import Bucket, Gate, Plan
-from mockservers.strategies import code_lists, empties, serves, statuses, sticky_plans
+from mockservers.strategies import STRATEGIES, code_lists, replies, sticky_plans
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 @examples(60)
-@given(
-    plan=sticky_plans(serves() | statuses() | empties()), codes=code_lists(), m=st.integers(1, 9)
-)
+@given(plan=sticky_plans(replies(*CARRIED)), codes=code_lists(), m=st.integers(1, 9))
 def test_what_is_carried_in_process_is_what_sockets_carry(servers, downloader, plan, codes, m):
     arguments = ["-v", "-m", str(m), *codes]
     inside = play_in_process(downloader, plan, arguments)
@@ -35,6 +33,12 @@ def test_what_is_carried_in_process_is_what_sockets_carry(servers, downloader, p
         Plan(mix=(Bucket(1, Truncate(1)),)),
         Plan(rules={"BR": (Reset(1),)}),
         Plan(gate=Gate(1, 1.0)),
+        Plan(refuse=True),
+        *(
+            Plan(rules={"BR": (find(strategy(), lambda reply: True),)})
+            for kind, strategy in STRATEGIES.items()
+            if kind not in (*CARRIED, Reset)
+        ),
     ],
 )
 def test_a_plan_that_needs_sockets_is_refused_by_name(downloader, plan):

@@ -47,6 +47,23 @@ def closed(code, **more):
     return request(code, status=None, do="empty", **more)
 
 
+def redirected(code, to, **more):
+    location = f"/flags/{to.lower()}/{to.lower()}.gif"
+    return request(code, status=302, do="redirect", location=location, **more)
+
+
+def no_length(code, **more):
+    return request(code, sent=5, do="no_length", length=None, **more)
+
+
+def cut_headers(code, **more):
+    return request(code, status=None, do="cut_headers", **more)
+
+
+def bad_gzip(code, **more):
+    return request(code, do="bad_gzip", **more)
+
+
 def file(content=BODY):
     return {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
@@ -96,6 +113,60 @@ BALANCED = {
     "a HEAD before the GET": (
         ["BR"], [whole("BR", method="HEAD"), whole("BR")], report(1), ("BR",),
     ),
+    "a redirect that was followed": (
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), ("BR",),
+    ),
+    "a redirect that was not followed": (["BR"], [redirected("BR", "CN")], report(error=1), ()),
+    "a redirect to what is not there": (
+        ["BR"], [redirected("BR", "ZZ"), not_found("ZZ", n=2)], report(0, 1), (),
+    ),
+    "a redirect to a path that is no code": (
+        ["BR"], [redirected("BR", "x"), {**whole("BR", n=2), "code": None, "path": "/flags/x/x.gif"}],
+        report(1), ("BR",),
+    ),
+    "a redirect to another server": (
+        ["BR"],
+        [redirected("BR", "CN") | {"location": "http://h:1/flags/cn/cn.gif"},
+         whole("CN", n=2, server="LOCAL")],
+        report(1), ("BR",),
+    ),
+    "the hops of a loop": (
+        ["BR"], [redirected("BR", "BR", n=n) for n in range(1, 31)], report(error=1), (),
+    ),
+    "a loop that ends": (
+        ["BR"], [redirected("BR", "BR"), whole("BR", n=2)], report(1), ("BR",),
+    ),
+    "a close at the end of a redirect, asked again by the client": (
+        ["BR"], [redirected("BR", "CN"), closed("CN", n=2), whole("CN", n=3)], report(1), ("BR",),
+    ),
+    "a redirect to a code that was asked for too": (
+        ["BR", "CN"], [whole("CN"), redirected("BR", "CN", n=2), whole("CN", n=3)],
+        report(2), ("BR", "CN"),
+    ),
+    "two met different replies at one path: the first was the one": (
+        ["BR", "CN"], [redirected("BR", "CN"), refused("CN", n=2), whole("CN", n=3)],
+        report(1, 0, 1), ("BR",),
+    ),
+    "two met different replies at one path: the other was the one": (
+        ["BR", "CN"], [redirected("BR", "CN"), refused("CN", n=2), whole("CN", n=3)],
+        ["*** Error for BR: x", "CN OK", *report(1, 0, 1)], ("CN",),
+    ),
+    "a body of unknown length, taken for whole": (
+        ["BR"], [no_length("BR")], report(1), {"br.gif": file(BODY[:5])},
+    ),
+    "a body of unknown length, not trusted": (["BR"], [no_length("BR")], report(error=1), ()),
+    "a head cut short, taken for whole": (
+        ["BR"], [cut_headers("BR")], report(1), {"br.gif": file(b"")},
+    ),
+    "a head cut short": (["BR"], [cut_headers("BR")], report(error=1), ()),
+    "more than was announced": (["BR"], [whole("BR", do="too_long")], report(1), ("BR",)),
+    "more than was announced, not trusted": (
+        ["BR"], [whole("BR", do="too_long")], report(error=1), (),
+    ),
+    "too many headers for this client": (
+        ["BR"], [whole("BR", do="huge_headers")], report(error=1), (),
+    ),
+    "a body that cannot be inflated": (["BR"], [bad_gzip("BR")], report(error=1), ()),
     "interrupted before the request": (
         ["BR", "US"], [whole("BR")], report(1, interrupted=1), ("BR",),
     ),
@@ -163,6 +234,31 @@ IMBALANCED = {
     "tries again a second time after a close": (
         ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",),
         [("duplicated", "BR")],
+    ),
+    "saves the page of a redirect": (
+        ["BR"], [redirected("BR", "CN")], report(error=1), {"br.gif": file(b"")},
+        [("leftover", "BR")],
+    ),
+    "saves other bytes than those at the end of a redirect": (
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), {"br.gif": file(b"x")},
+        [("corrupt", "BR")],
+    ),
+    "asks again behind a redirect": (
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("BR", n=3)], report(1), ("BR",),
+        [("duplicated", "BR")],
+    ),
+    "asks twice for the end of a redirect": (
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("CN", n=3)], report(1), ("BR",),
+        [("unexpected", "CN")],
+    ),
+    "saves something else than the bytes of unknown length": (
+        ["BR"], [no_length("BR")], report(1), {"br.gif": file(b"x")}, [("corrupt", "BR")],
+    ),
+    "keeps what it calls an error, of unknown length": (
+        ["BR"], [no_length("BR")], report(error=1), {"br.gif": file(b"x")}, [("leftover", "BR")],
+    ),
+    "keeps a coded body as it came": (
+        ["BR"], [bad_gzip("BR")], report(1), ("BR",), [("corrupt", "BR")],
     ),
     "prints a line twice": (
         ["BR"], [whole("BR")], ["BR OK", "BR OK", *report(1)], ("BR",), [("duplicated", "BR")],
