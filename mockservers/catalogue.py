@@ -26,12 +26,17 @@ class Resource:
 class Catalogue(Protocol):
     """A set of resources by path."""
 
+    in_memory: bool
+    """Whether a path has the same resource for ever, with its body in memory."""
+
     def find(self, path: str) -> Resource | None:
         """The resource at a raw path (percent-encoded, without a query), or None."""
 
 
 class FlagCatalogue:
     """The built-in flags of the 194 country codes."""
+
+    in_memory = True
 
     def __init__(self) -> None:
         self._codes = {path_of_code(code): code for code in country_codes()}
@@ -48,6 +53,8 @@ class FlagCatalogue:
 
 class FolderCatalogue:
     """The regular files below a folder, and nothing outside it, whatever a path says."""
+
+    in_memory = False
 
     def __init__(self, root: Path) -> None:
         """Raises NotADirectoryError unless `root` is a folder that can be listed."""

@@ -8,7 +8,6 @@ import errno
 import json
 from collections.abc import Callable, Iterator
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -111,48 +110,8 @@ class JournalFile:
         self._file.close()
 
 
-def request_line(
-    n: int,
-    conn: int,
-    server: str,
-    method: str,
-    path: str,
-    code: str | None,
-    attempt: int,
-    do: str | None,
-    status: int | None,
-    length: int | None,
-    bytes_sent: int,
-    complete: bool,
-    client_gone: bool,
-    sha256: str | None,
-    in_flight: int,
-    delay_s: float,
-    start_s: float,
-    first_byte_s: float | None,
-    end_s: float,
-    location: str | None = None,
-) -> str:
-    """A `request` entry as a line of JSON, without its line end.
-
-    Written by hand, in pieces that repeat: `json.dumps` of the same would take longer than all
-    the rest of a request (bench/README.md).
-    """
-    before, after = _pieces(
-        server, method, do, status, length, bytes_sent, complete, client_gone, sha256, location
-    )  # fmt: skip
-    code_json = f'"{code}"' if code else "null"
-    first_json = "null" if first_byte_s is None else f"{first_byte_s:.6f}"
-    return (
-        f'{{"type": "request", "n": {n}, "conn": {conn}, {before}"path": {quoted(path)}, '
-        f'"code": {code_json}, "attempt": {attempt}, {after}"in_flight": {in_flight}, '
-        f'"delay_s": {delay_s}, "start_s": {start_s:.6f}, "first_byte_s": {first_json}, '
-        f'"end_s": {end_s:.6f}}}'
-    )
-
-
 @lru_cache(maxsize=4096)
-def _pieces(
+def request_template(
     server: str,
     method: str,
     do: str | None,
@@ -163,17 +122,40 @@ def _pieces(
     client_gone: bool,
     sha256: str | None,
     location: str | None,
-) -> tuple[str, str]:
-    before = {"server": server, "method": method}
-    after: Entry = {"do": do, "status": status}
+) -> str:
+    """A `request` entry as a line of JSON, with places (%s) for all that is not an argument.
+
+    They are, in order and as JSON: n, conn, path, code, attempt, in_flight, delay_s, start_s,
+    first_byte_s, end_s. A line is made from a template because `json.dumps` would take as long as
+    all the rest of a request.
+    """
+    who = {"server": server, "method": method}
+    what: Entry = {"do": do, "status": status}
     if location is not None:
-        after["location"] = location
-    after |= {"length": length, "bytes_sent": bytes_sent, "complete": complete}
-    after |= {"client_gone": client_gone, "sha256": sha256}
-    return json.dumps(before)[1:-1] + ", ", json.dumps(after)[1:-1] + ", "
+        what["location"] = location
+    what |= {"length": length, "bytes_sent": bytes_sent, "complete": complete}
+    what |= {"client_gone": client_gone, "sha256": sha256}
+    first, second = (json.dumps(part)[1:-1].replace("%", "%%") for part in (who, what))
+    return (
+        f'{{"type": "request", "n": %s, "conn": %s, {first}, "path": %s, "code": %s, '
+        f'"attempt": %s, {second}, "in_flight": %s, "delay_s": %s, "start_s": %s, '
+        f'"first_byte_s": %s, "end_s": %s}}'
+    )
 
 
-_NUMBER, _TEXT, _NONE = (int, float), (str,), type(None)
+def narrowed(template: str, path: str, code: str | None, delay_s: float) -> str:
+    """A request template with fewer places: n, conn, attempt, in_flight (all %d), start_s,
+    first_byte_s, end_s (all %f).
+    """
+    number, seconds = "\0d", "\0.6f"  # JSON has no NUL
+    line = template % (
+        number, number, json.dumps(path), json.dumps(code), number, number, delay_s,
+        seconds, seconds, seconds,
+    )  # fmt: skip
+    return line.replace("%", "%%").replace("\0", "%")
+
+
+_TEXT, _NONE = (str,), type(None)
 _REQUEST: dict[str, tuple[type, ...]] = {
     "n": (int,),
     "conn": (int,),

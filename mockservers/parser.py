@@ -1,11 +1,14 @@
 """Bytes in, requests out: HTTP/1.x as a server hears it; no sockets, no clocks.
 
-httptools does the reading; here are the bounds, and what RFC 9112 asks a server to refuse.
+The request line is read here; all behind it by httptools. Here are also the bounds, and what
+RFC 9112 asks a server to refuse. httptools gets whole lines of a head, and nothing of the next
+request before this one is whole: what comes out never depends on how the bytes were cut.
 """
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from enum import Enum, auto
+from typing import assert_never
 
 import httptools
 
@@ -16,10 +19,23 @@ MAX_TARGET = 8_192
 MAX_HEAD = 65_536
 """Longest request head, in bytes; a longer one is refused with 431."""
 MAX_BODY = 1_048_576
-"""Longest request body that is read (and thrown away), in bytes; a longer one: 413."""
+"""Longest request body that is read (and thrown away), in bytes as sent; a longer one: 413."""
 
-# A request line by RFC 9112, section 3, with any method.
-_LINE = re.compile(rb"(?:\r?\n)*([!#$%&'*+.^_`|~0-9A-Za-z-]+) (\S+) HTTP/1\.[01]\r?\n")
+_MAX_LINE = MAX_TARGET + 64  # a method, the version, CRLF, and empty lines before them
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_HOST = rb"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Za-z.:%_~-]+\])"
+# RFC 9112, section 3; without a version it is HTTP/0.9. No "#" and nothing but ASCII in a target.
+_LINE = re.compile(rb"(%b) ([!\"$-~]+)(?: HTTP/([0-9])\.([0-9]))?\r\n" % _TOKEN)
+_LINE_SO_FAR = re.compile(rb"\r?\Z|%b(?: |\Z)" % _TOKEN)
+_PATH = re.compile(  # origin-form and absolute-form: RFC 9112, section 3.2
+    rb"(?:(?i:https?)://%b(?::[0-9]*)?|(?=/))((?:/[^?]*)?)(?:\?.*)?" % _HOST
+)
+_AUTHORITY = re.compile(rb"%b:[0-9]+" % _HOST)
+_HOST_FIELD = re.compile(rb"%b?(?::[0-9]*)?" % _HOST)
+_NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
+
+_HEEDED = b"host connection content-length transfer-encoding expect accept-encoding".split()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,151 +72,263 @@ class Refused:
 Event = Line | Whole | Expect | Refused
 
 
+class _Part(Enum):
+    """What of a request is being read."""
+
+    LINE = auto()
+    FIELDS = auto()
+    BODY = auto()
+
+
 class RequestParser:
-    """The requests of one connection, in order; each is a `Line`, then a `Whole`."""
+    """The requests of one connection, in order; each is a `Line`, then a `Whole`.
+
+    The last one is a request that ends the connection, or a `Refused`.
+    """
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser
         self._events: list[Event] = []
-        self._refused = False
+        self._ended = False
         self._expect_request()
 
     @property
     def mid_request(self) -> bool:
         """Whether a request has begun and is not whole yet."""
-        return self._begun
+        return not self._ended and (self._part is not _Part.LINE or bool(self._held))
 
     def feed(self, data: bytes) -> list[Event]:
-        """What has become known with `data`, in order; after a Refused always nothing."""
-        events = self._events = []
-        while data and not self._refused:
-            if self._in_head:
-                self._head += data[: MAX_HEAD + 1 - len(self._head)]
-            try:
-                self._parser.feed_data(data)
-                data = b""
-            except httptools.HttpParserUpgrade as upgrade:
-                # There is no protocol to switch to: the request is answered as it stands.
-                self._parser = httptools.HttpRequestParser(self)
-                data = data[upgrade.args[0] :]
-            except httptools.HttpParserCallbackError:
-                return events  # by _refuse, which has said why
-            except httptools.HttpParserError as exc:
-                self._events.append(Refused(self._note_odd_line(), str(exc)))
-                self._refused = True
-        if self._in_head and self._begun and not self._refused:
-            self._note_line()
-            if len(self._head) > MAX_HEAD:
-                self._events.append(Refused(431 if self._lined else 414, "request head too long"))
-                self._refused = True
-        return events
+        """What has become known with `data`, in order; after the last request always nothing.
+
+        Never raises. Never holds more of a request than its head or, where the head is over,
+        one trailer field; so MAX_HEAD and MAX_BODY bound its memory.
+        """
+        self._events = []
+        at = 0
+        while at < len(data) and not self._ended:
+            piece = data[at : min(self._stop(data, at), at + self._room)]
+            at += len(piece)
+            self._room -= len(piece)
+            match self._part:
+                case _Part.LINE:
+                    self._read_line(piece)
+                case _Part.FIELDS:
+                    self._read_fields(piece)
+                case _Part.BODY:
+                    self._read_body(piece)
+                case _:
+                    assert_never(self._part)
+        return self._events
+
+    def _stop(self, data: bytes, at: int) -> int:
+        """How far to read `data` from `at` on: never beyond the end of a request.
+
+        That is behind the length it announced, or else behind a line; a line at a time is slow,
+        so a head is read at once where all that is missing of it is there.
+        """
+        if self._left:
+            return at + self._left
+        if self._part is _Part.FIELDS and not self._held and not data.startswith(b"\r\n", at):
+            end = data.find(b"\r\n\r\n", at, at + self._room)
+            if end >= 0:
+                return end + 4
+        return data.find(b"\n", at) + 1 or len(data)
 
     # --- what httptools calls --------------------------------------------------------
 
-    def on_message_begin(self) -> None:
-        """The first byte of a request."""
-        self._begun = True
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the request target."""
-        self._target += url
-        if len(self._target) > MAX_TARGET:
-            self._refuse(414, "request target too long")
-
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A whole header field."""
-        self._fields += len(name) + len(value) + 4
-        if self._fields > MAX_HEAD:
-            self._note_line(certain=True)
-            self._refuse(431, "request head too long")
-        match name.lower():
-            case b"host":
-                self._hosts += 1
-            case b"content-length" | b"transfer-encoding" as framing:
-                self._framing.add(framing)
-            case b"expect" if value.lower() == b"100-continue":
-                self._expects = True
+        """A whole header field, or trailer field."""
+        if not self._headed and (name := name.lower()) in _HEEDED:
+            self._fields.setdefault(name, []).append(value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
         """The empty line behind the header fields."""
-        self._note_line(certain=True)
-        self._in_head = False
-        self._head.clear()
-        version = self._parser.get_http_version()
-        self._asked = RequestForm(
-            head_only=self._parser.get_method() == b"HEAD",
-            keep_alive=self._parser.should_keep_alive(),
-            minor=0 if version == "1.0" else 1,
-        )
-        if version not in ("1.0", "1.1"):
-            self._refuse(505, f"HTTP {version}")
-        if self._hosts > 1 or (self._hosts == 0 and version == "1.1"):  # RFC 9112, section 3.2
-            self._refuse(400, f"{self._hosts} Host fields")
-        if len(self._framing) > 1:  # RFC 9112, section 6.1
-            self._refuse(400, "both Content-Length and Transfer-Encoding")
-        if self._expects and self._framing and version == "1.1":
-            self._events.append(Expect())
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the request body."""
-        self._body += len(body)
-        if self._body > MAX_BODY:
-            self._refuse(413, "request body too long")
+        self._headed = True
 
     def on_message_complete(self) -> None:
         """The last byte of a request."""
-        allowed = self._parser.get_method() in (b"GET", b"HEAD")
-        self._events.append(Whole(self._asked, None if allowed else 405))
-        self._expect_request()
+        self._whole = True
 
-    # --- state -----------------------------------------------------------------------
+    # --- the parts of a request ------------------------------------------------------
 
     def _expect_request(self) -> None:
-        self._begun = False
-        self._in_head = True
-        self._lined = False
-        self._expects = False
-        self._head: bytearray = bytearray()
-        self._target = b""
-        self._fields: int = 0
-        self._hosts: int = 0
-        self._framing: set[bytes] = set()
-        self._body: int = 0
-        self._asked = RequestForm()
+        self._part = _Part.LINE
+        self._room = _MAX_LINE
+        """Bytes that may still come of this part."""
+        self._held = bytearray()
+        """The beginning of a line whose end has not come yet."""
+        self._left = 0
+        """Bytes of a body of announced length that have not come yet."""
+        self._fields: dict[bytes, list[bytes]] = {}
+        self._headed = self._whole = False
 
-    def _note_line(self, *, certain: bool = False) -> None:
-        """Tell of the request line, once, when all of it is there."""
-        if self._lined or not self._target:
+    def _read_line(self, piece: bytes) -> None:
+        self._held += piece
+        if bytes(self._held) in (b"\r\n", b"\n"):  # RFC 9112, section 2.2
+            self._held.clear()
+        elif not _LINE_SO_FAR.match(self._held):
+            self._refuse(400, "no request line")
+        elif piece.endswith(b"\n"):
+            self._begin(bytes(self._held))
             return
-        if certain or b"\n" in self._head.lstrip(b"\r\n"):
-            self._lined = True
-            method = self._parser.get_method().decode("ascii", "backslashreplace")
-            target = self._target
-            path = target.decode("ascii", "replace") if method == "CONNECT" else _path(target)
-            self._events.append(Line(method, path))
+        if not self._room:
+            # RFC 9112, section 3: a method, or a target, that is longer than any to be served.
+            status = 414 if b" " in self._held else 501 if self._held else 400
+            self._refuse(status, "request line too long")
 
-    def _note_odd_line(self) -> int:
-        """Tell of a line that httptools would not read, if it is one; the status for it."""
-        self._note_line()
-        match = _LINE.match(self._head)
-        if self._lined or not match:
-            return 400
-        self._lined = True
-        self._events.append(Line(match[1].decode(), _path(match[2])))
-        return 400 if match[1] in (b"GET", b"HEAD") else 405
+    def _begin(self, line: bytes) -> None:
+        match = _LINE.fullmatch(line)
+        if match is None:
+            self._refuse(400, "no request line")
+            return
+        method, target, major, minor = match.groups()
+        if len(target) > MAX_TARGET:
+            self._refuse(414, "request target too long")
+            return
+        path = _path(method, target)
+        self._method = method
+        self._minor = 0 if minor == b"0" else 1  # RFC 9110, section 2.5: 1.2 is read as 1.1
+        self._events.append(Line(method.decode(), (target if path is None else path).decode()))
+        if major != b"1":
+            self._refuse(505, "not HTTP/1.0 or HTTP/1.1")
+            return
+        if path is None:
+            self._refuse(400, "request target of no known form")
+            return
+        self._part = _Part.FIELDS
+        self._room = MAX_HEAD - len(line)
+        self._held.clear()
+        # A new one each time: the last may wait for another protocol, or for nothing more. It is
+        # told of a plain method, as not all methods are known to it, and framing is the same.
+        self._parser = httptools.HttpRequestParser(self)
+        self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
+
+    def _read_fields(self, piece: bytes) -> None:
+        self._held += piece
+        if piece.endswith(b"\n"):
+            self._give(bytes(self._held))
+            self._held.clear()
+        if self._headed:
+            self._heed_fields()
+        elif not self._room:
+            self._refuse(431, "request head too long")
+
+    def _heed_fields(self) -> None:
+        hosts = self._fields.get(b"host", [])
+        codings = self._members(b"transfer-encoding")
+        length = int(self._fields.get(b"content-length", [b"0"])[0])
+        options = self._members(b"connection")
+        # httptools leaves a body behind Upgrade to the other protocol: nobody knows where it ends.
+        unread = self._whole and bool(codings or length)
+        if len(hosts) > 1 or (self._minor and not hosts):  # RFC 9112, section 3.2
+            self._refuse(400, f"{len(hosts)} Host fields")
+        elif hosts and not _HOST_FIELD.fullmatch(hosts[0]):
+            self._refuse(400, "Host is no host")
+        elif codings and (self._minor == 0 or codings[-1] != b"chunked"):  # RFC 9112, section 6
+            self._refuse(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
+        elif len(codings) > 1:  # RFC 9112, section 6.1
+            self._refuse(501, "Transfer-Encoding besides chunked")
+        elif length > MAX_BODY:
+            self._refuse(413, "request body too long")
+        else:
+            self._asked = RequestForm(
+                head_only=self._method == b"HEAD",
+                # RFC 9112, section 9.3. Behind CONNECT there may be anything.
+                keep_alive=b"close" not in options
+                and (self._minor == 1 or b"keep-alive" in options)
+                and self._method != b"CONNECT"
+                and not unread,
+                minor=self._minor,
+                gzip=_offers_gzip(self._members(b"accept-encoding")),
+            )
+            expects = b"100-continue" in self._members(b"expect")
+            if expects and self._minor and not self._whole:
+                self._events.append(Expect())
+            self._part = _Part.BODY
+            self._room = MAX_BODY
+            self._left = length
+            self._read_body(b"")
+
+    def _read_body(self, piece: bytes) -> None:
+        if piece:
+            self._left -= len(piece) if self._left else 0
+            self._give(piece)
+        if self._whole:
+            allowed = self._method in (b"GET", b"HEAD")
+            self._events.append(Whole(self._asked, None if allowed else 405))
+            self._ended = not self._asked.keep_alive
+            self._expect_request()
+        elif not self._room:
+            self._refuse(413, "request body too long")
+
+    def _give(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # there is no protocol to switch to: the request is answered as it stands
+        except httptools.HttpParserError as exc:
+            self._refuse(400, str(exc))
 
     def _refuse(self, status: int, reason: str) -> None:
-        """Leave the parser from inside one of its callbacks."""
-        self._events.append(Refused(status, reason))
-        self._refused = True
-        raise ValueError(reason)
+        """Say so, once, and nothing from now on."""
+        if not self._ended:
+            self._events.append(Refused(status, reason))
+        self._ended = True
+
+    def _members(self, name: bytes) -> list[bytes]:
+        """The members of a list-valued field, small, from all its lines (RFC 9110, section 5.6)."""
+        lines = self._fields.get(name, [])
+        return [member.strip(b" \t").lower() for line in lines for member in line.split(b",")]
 
 
-def _path(target: bytes) -> str:
-    text = target.decode("utf-8", "backslashreplace")
-    if not text.startswith(("/", "*")):  # absolute-form: RFC 9112, section 3.2.2
-        try:
-            text = urlsplit(text).path or "/"
-        except ValueError:
-            return text
-    return text.partition("?")[0]
+def _path(method: bytes, target: bytes) -> bytes | None:
+    """The path of a request target; None unless the target has a form that fits the method."""
+    if method == b"CONNECT":
+        return target if _AUTHORITY.fullmatch(target) else None
+    if method == b"OPTIONS" and target == b"*":
+        return target
+    match = _PATH.fullmatch(target)
+    return match and (match[1] or b"/")
+
+
+def _offers_gzip(codings: list[bytes]) -> bool:
+    """Whether the members of Accept-Encoding let a server use gzip (RFC 9110, section 12.5.3)."""
+    offers: dict[bytes, bool] = {}
+    for coding, *parameters in (
+        [part.strip(b" \t") for part in member.split(b";")] for member in codings
+    ):
+        refused = any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+        name = b"gzip" if coding == b"x-gzip" else coding
+        offers[name] = offers.get(name, True) and not refused
+    return offers.get(b"gzip", offers.get(b"*", False))
+
+
+_PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
+_MAX_FIELDS = 1024
+_FORMS: dict[bytes, RequestForm | None] = {}
+"""What is known of heads, without their request line; clients send the same over and over."""
+
+
+def whole_get(data: bytes) -> tuple[str, RequestForm] | None:
+    """Path and form, where `data` is nothing but one whole and plain GET; None elsewhere.
+
+    Says nothing that a new `RequestParser` would not say, only sooner.
+    """
+    line = _PLAIN_LINE.match(data)
+    if line is None:
+        return None
+    fields = data[line.end() :]
+    if fields not in _FORMS:
+        if len(fields) > _MAX_FIELDS or len(_FORMS) >= _MAX_FIELDS:
+            return None
+        _FORMS[fields] = _form_of(fields)
+    asked = _FORMS[fields]
+    return (line[1].decode(), asked) if asked else None
+
+
+def _form_of(fields: bytes) -> RequestForm | None:
+    parser = RequestParser()
+    match parser.feed(b"GET / HTTP/1.1\r\n" + fields):
+        case [Line(), Whole(asked, None)] if not parser.mid_request and asked.keep_alive:
+            return asked
+    return None

@@ -9,14 +9,17 @@ import struct
 
 import pytest
 import pytest_asyncio
+from hypothesis import find
 
 from mockservers import parser, server
-from mockservers.catalogue import FlagCatalogue, FolderCatalogue
+from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
 from mockservers.flags import flag
 from mockservers.journal import Recorder
-from mockservers.plan import Gate, Plan
+from mockservers.plan import Bucket, Gate, Plan
 from mockservers.server import MockServers, PortInUseError, bind
+from mockservers.strategies import STRATEGIES
+from mockservers.wire import Found
 
 HEAD_OF_BR = (
     b"HTTP/1.1 200 OK\r\nServer: mockservers\r\nContent-Type: image/gif\r\n"
@@ -273,6 +276,55 @@ async def test_what_came_before_nonsense_is_answered_first(house):
     assert received.startswith(NOT_FOUND + b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("kind", STRATEGIES)
+async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, kind, monkeypatch):
+    reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0)
+    plan = Plan(3, (Bucket(60, reply),), {"US": (reply,), "FR": (reply, Status((503,)))})
+    seen = []
+    for quickly in (True, False):
+        if not quickly:
+            monkeypatch.setattr(server, "whole_get", lambda data: None)
+        house.begin_run(plan)
+        codes = ["br", "us", "zz", "fr", "us", "br", "ad"]
+        received = [await house.send(get(f"/flags/{code}/{code}.gif")) for code in codes]
+        await house.quiet()
+        differ = ("conn", "start_s", "first_byte_s", "end_s")
+        same = [{k: v for k, v in e.items() if k not in differ} for e in house.requests]
+        seen.append(([data for data, _ in received], same))
+    assert seen[0] == seen[1]
+
+
+async def test_a_reply_kept_ready_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
+    body = bytes(5_000_000)
+    monkeypatch.setattr(server, "CHUNK", len(body))
+    catalogue = FlagCatalogue()
+    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    monkeypatch.setattr(catalogue, "find", lambda path: resource)
+    house = House(catalogue)
+    await house.servers.start()
+    house.begin_run()
+    try:
+        reader, writer = await house.connect()
+        writer.write(get())
+        while not house.servers.run.under_way:
+            await asyncio.sleep(0)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(len(body)) == body
+        writer.write(get() * 2)
+        for _ in range(2):
+            assert await reader.readexactly(len(head)) == head
+            assert await reader.readexactly(len(body)) == body
+        writer.close()
+        await house.quiet()
+        digest = hashlib.sha256(body).hexdigest()
+        assert [(e["n"], e["complete"], e["sha256"]) for e in house.requests] == [
+            (1, True, digest), (2, True, digest), (3, True, digest)
+        ]  # fmt: skip
+        assert house.servers.server_runs["LOCAL"].in_flight == 0
+    finally:
+        await house.servers.stop()
+
+
 # --- what is written down --------------------------------------------------------------
 
 
@@ -379,7 +431,7 @@ async def test_attempts_are_counted_for_a_bounded_set_of_names(house):
         await house.send(get(f"/nowhere/{n}"))
     await house.send(get("/flags/zz/zz.gif?n=1"))
     await house.send(get("/flags/zz/zz.gif?n=2"))
-    assert dict(house.servers.server_runs["LOCAL"]._attempts) == {"ZZ": 2}
+    assert dict(house.servers.server_runs["LOCAL"].attempts) == {"ZZ": 2}
     assert house.requests[-1]["attempt"] == 2
 
 
