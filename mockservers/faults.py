@@ -126,7 +126,9 @@ class Drip:
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """No reply; the connection is closed in order `or_s` seconds after the delay."""
+    """No reply; the connection is closed in order `or_s` seconds after the delay, or as soon as
+    the client closes its side.
+    """
 
     do: ClassVar[str] = "hang"
     or_s: float = 60.0

@@ -13,8 +13,8 @@ from mockservers.wire import Found, RequestForm, Wire, effective, render
 OUTCOMES = ("ok", "not_found", "error", "depends")
 """What a download can come to; `depends` where that is up to the client."""
 
-FEWEST_HOPS = 10
-"""Redirects that every client follows (aiohttp gives up behind these)."""
+FEWEST_HOPS = 9
+"""Redirects that both reference downloaders follow (aiohttp gives up behind these)."""
 MOST_HOPS = 50
 """Redirects that some client follows (curl gives up behind these)."""
 

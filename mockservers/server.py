@@ -22,7 +22,7 @@ from time import monotonic
 
 from mockservers.catalogue import Catalogue, Resource
 from mockservers.codes import CODE_OF_PATH, LABELS
-from mockservers.faults import Reply, wait_s
+from mockservers.faults import Hang, Reply, wait_s
 from mockservers.journal import Entry, Journal, NoJournal, narrowed, request_template
 from mockservers.parser import Expect, Line, Refused, RequestParser, Whole, whole_get
 from mockservers.plan import Gate, Plan, fate
@@ -145,7 +145,7 @@ class ServerRun:
         name = code or path
         resource = self._catalogue.find(path)
         attempt = 1
-        if code or resource or path in self.plan.rules:
+        if code or (path.startswith("/") and (resource or path in self.plan.rules)):
             attempt = self.attempts.get(name, 0) + 1
             if line.method == "GET":
                 self.attempts[name] = attempt
@@ -498,7 +498,8 @@ class Connection(asyncio.Protocol):
         if self._lingering or not self._waiting:
             return False
         self._deaf = self._heard_all = True
-        return True
+        # One who closes while nothing is going to be said has stopped waiting for it.
+        return not (self._busy and isinstance(self._waiting[0].reply, Hang))
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""

@@ -99,11 +99,18 @@ def error_text(exc: BaseException) -> str:
     """What went wrong, on one line of at most 200 characters of ASCII; never empty."""
     while exc.args and isinstance(exc.args[0], Exception):  # requests wraps urllib3's
         exc = exc.args[0]
-    wraps_another = len(exc.args) > 1 and isinstance(exc.args[1], Exception)
-    text = str(exc.args[0] if wraps_another else exc)
-    text = "".join(c if c.isprintable() else " " for c in text)
-    if " " not in text.strip() or text[0] in "<0123456789":  # a URL, a number, a repr
-        text = f"{type(exc).__name__}: {text}" if text.strip() else type(exc).__name__
+    text = str(exc)
+    match exc.args:
+        case (str() as said, Exception(), *_):
+            text = said
+        case (_, OSError(errno=int() as number), *_):
+            text = os.strerror(number)
+    if hasattr(exc, "message"):  # aiohttp: its str() shows objects where there is none
+        text = exc.message if isinstance(exc.message, str) else ""
+    text = text.strip().partition("\n")[0].partition(": <")[0]  # behind stand bytes, or a repr
+    text = "".join(c if c.isprintable() else " " for c in text).strip(" :")
+    if " " not in text or text[0] in "<0123456789":  # a URL, a number, a repr
+        text = f"{type(exc).__name__}: {text}" if text else type(exc).__name__
     return text.encode("ascii", "backslashreplace").decode()[:200]
 
 
