@@ -208,7 +208,7 @@ class RequestParser:
         if piece.endswith(b"\n"):
             self._give(bytes(self._held))
             self._held.clear()
-        if self._headed:
+        if self._headed and not self._ended:
             self._heed_fields()
         elif not self._room:
             self._refuse(431, "request head too long")
@@ -216,7 +216,8 @@ class RequestParser:
     def _heed_fields(self) -> None:
         hosts = self._fields.get(b"host", [])
         codings = self._members(b"transfer-encoding")
-        length = int(self._fields.get(b"content-length", [b"0"])[0])
+        # Without its zeros: int() refuses thousands of them. It has been read as a number before.
+        length = int(self._fields.get(b"content-length", [b""])[0].lstrip(b"0") or 0)
         options = self._members(b"connection")
         # httptools leaves a body behind Upgrade to the other protocol: nobody knows where it ends.
         unread = self._whole and bool(codings or length)
@@ -305,12 +306,12 @@ def _offers_gzip(codings: list[bytes]) -> bool:
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
 _MAX_FIELDS = 1024
-_FORMS: dict[bytes, RequestForm | None] = {}
+_FORMS: dict[bytes, Whole | None] = {}
 """What is known of heads, without their request line; clients send the same over and over."""
 
 
-def whole_get(data: bytes) -> tuple[str, RequestForm] | None:
-    """Path and form, where `data` is nothing but one whole and plain GET; None elsewhere.
+def whole_get(data: bytes) -> tuple[Line, Whole] | None:
+    """The events of `data`, where it is nothing but one whole and plain GET; None elsewhere.
 
     Says nothing that a new `RequestParser` would not say, only sooner.
     """
@@ -322,13 +323,13 @@ def whole_get(data: bytes) -> tuple[str, RequestForm] | None:
         if len(fields) > _MAX_FIELDS or len(_FORMS) >= _MAX_FIELDS:
             return None
         _FORMS[fields] = _form_of(fields)
-    asked = _FORMS[fields]
-    return (line[1].decode(), asked) if asked else None
+    whole = _FORMS[fields]
+    return (Line("GET", line[1].decode()), whole) if whole else None
 
 
-def _form_of(fields: bytes) -> RequestForm | None:
+def _form_of(fields: bytes) -> Whole | None:
     parser = RequestParser()
     match parser.feed(b"GET / HTTP/1.1\r\n" + fields):
-        case [Line(), Whole(asked, None)] if not parser.mid_request and asked.keep_alive:
-            return asked
+        case [Line(), Whole(asked, None) as whole] if not parser.mid_request and asked.keep_alive:
+            return whole
     return None

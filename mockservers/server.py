@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import errno
 import hashlib
-import json
 import logging
 import os
 import socket
@@ -18,11 +17,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from json.encoder import encode_basestring_ascii as quoted
 from time import monotonic
 
 from mockservers.catalogue import Catalogue, Resource
 from mockservers.codes import CODE_OF_PATH, LABELS
-from mockservers.faults import Hang, Reply, wait_s
+from mockservers.faults import Hang, RedirectLoop, Reply, wait_s
 from mockservers.journal import Entry, Journal, NoJournal, narrowed, request_template
 from mockservers.parser import Expect, Line, Refused, RequestParser, Whole, whole_get
 from mockservers.plan import Gate, Plan, fate
@@ -165,9 +165,10 @@ class ServerRun:
             monotonic() - run.began,
         )
 
-
     def ready(self, path: str, asked: RequestForm) -> "Ready | None":
         """The reply to a GET of `path`, where it can be known before; None elsewhere."""
+        if path not in CODE_OF_PATH:
+            return None
         key = (path, asked)
         if key not in self._ready:
             if len(self._ready) >= MAX_READY:
@@ -176,10 +177,10 @@ class ServerRun:
         return self._ready[key]
 
     def _make_ready(self, path: str, asked: RequestForm) -> "Ready | None":
-        plan, code = self.plan, CODE_OF_PATH.get(path)
-        rule = plan.rules.get(path) or plan.rules.get(code or "") or ()
+        plan, code = self.plan, CODE_OF_PATH[path]
+        rule = plan.rules.get(path) or plan.rules.get(code) or ()
         by_attempt = plan.per_attempt or len(rule) > 1
-        if code is None or by_attempt or plan.gate or not self._catalogue.in_memory:
+        if by_attempt or plan.gate or not self._catalogue.in_memory:
             return None
         resource = self._catalogue.find(path)
         found = resource.found if resource else None
@@ -294,7 +295,8 @@ class Request:
         else:
             found = self.resource.found if self.resource else None
             self.reply = effective(self.reply, asked, found)
-            wire = render(self.reply, asked, found, self.line.path)
+            loops = isinstance(self.reply, RedirectLoop)
+            wire = _rendered(self.reply, asked, found, self.line.path if loops else "/")
         self.wire = wire
         if wire.head:
             self.first_byte_s = monotonic() - self.server_run.run.began
@@ -357,8 +359,8 @@ class Request:
         return template % (
             self.n,
             conn,
-            json.dumps(self.line.path),
-            json.dumps(self.code),
+            quoted(self.line.path),
+            f'"{self.code}"' if self.code else "null",
             self.attempt,
             self.in_flight,
             0 if refused else self.delay_s,
@@ -366,6 +368,9 @@ class Request:
             "null" if self.first_byte_s is None else f"{self.first_byte_s:.6f}",
             f"{monotonic() - run.began:.6f}",
         )
+
+
+_rendered = lru_cache(maxsize=4096)(render)
 
 
 @lru_cache(maxsize=4096)
@@ -464,10 +469,10 @@ class Connection(asyncio.Protocol):
             return
         if not self._parser.mid_request:
             self._since = monotonic()
-            plain = None if self._waiting or self._label in self._house.refusing else whole_get(data)
-            ready = plain and self._house.server_runs[self._label].ready(*plain)
-            if ready:
-                self._serve(self._house.server_runs[self._label], ready)
+            idle = not self._waiting and self._label not in self._house.refusing
+            plain = whole_get(data) if idle else None
+            if plain:
+                self._answer_at_once(*plain)
                 return
         for event in self._parser.feed(data):
             match event:
@@ -528,10 +533,22 @@ class Connection(asyncio.Protocol):
             entry |= {"status": reason.status or None, "reason": reason.reason}
             self._run.write({**entry, "start_s": self._opened_s, "end_s": self._run.now()})
 
+    def _answer_at_once(self, line: Line, whole: Whole) -> None:
+        """Take the turn of a request that came whole and alone."""
+        self._had_line = True
+        server_run = self._house.server_runs[self._label]
+        ready = server_run.ready(line.path, whole.asked)
+        if ready:
+            self._serve(server_run, ready)
+        else:
+            request = server_run.arrive(line)
+            request.whole = whole
+            self._waiting.append(request)
+            self._turn()
+
     def _serve(self, server_run: ServerRun, ready: Ready) -> None:
         """Send a reply that is ready, and write its entry."""
         run, code = server_run.run, ready.code
-        self._had_line = True
         run.requests = n = run.requests + 1
         server_run.attempts[code] = attempt = server_run.attempts.get(code, 0) + 1
         server_run.in_flight = in_flight = server_run.in_flight + 1
@@ -546,7 +563,15 @@ class Connection(asyncio.Protocol):
         # Not all was taken: from here on it is a request like any other.
         run.under_way += 1
         request = Request(
-            server_run, n, ready.line, code, attempt, ready.reply, ready.resource, in_flight, start_s
+            server_run,
+            n,
+            ready.line,
+            code,
+            attempt,
+            ready.reply,
+            ready.resource,
+            in_flight,
+            start_s,
         )
         request.whole = Whole(_KEEP_ALIVE)
         request.wire = ready.wire
@@ -870,7 +895,9 @@ class MockServers:
                 if exc.errno in _NO_ROOM:
                     if not self._no_room_told:
                         self._no_room_told = True
-                        log.warning("mockservers: no room for more connections: %s; they wait", exc.strerror)
+                        log.warning(
+                            "mockservers: no room for more connections: %s; they wait", exc.strerror
+                        )
                     await asyncio.sleep(ACCEPT_AGAIN_S)
                 continue  # anything else is the end of a connection that was not accepted yet
             task = loop.create_task(self._adopt(sock, label))
