@@ -1,9 +1,10 @@
 """Mock servers that break exactly as planned, and the books that show what came of it.
 
 Read the modules in this order: `faults`, `codes`, `plan`, `profiles`, `wire`, `predict`
-(values and decisions); `flags`, `catalogue`, `parser`, `server` (what is served, and how);
+(values and decisions); `flags`, `catalogue`, `parser`, `arrivals`, `connection`, `listening`,
+`server` (what is served, and how);
 `journal`, `claims`, `ledger`, `report` (what was seen, what was said, whether it balances);
-`supervise`, `control`, `cli` (the commands); `embed`, `inprocess`, `strategies`,
+`supervise`, `runs`, `control`, `cli` (the commands); `embed`, `inprocess`, `strategies`,
 `pytest_plugin` (for tests of one's own).
 """
 

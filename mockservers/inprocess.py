@@ -20,6 +20,7 @@ import aioresponses
 import requests
 import responses
 
+from mockservers.arrivals import Request, Run, ServerRun
 from mockservers.catalogue import Catalogue, FlagCatalogue
 from mockservers.faults import (
     Empty,
@@ -34,7 +35,6 @@ from mockservers.faults import (
 from mockservers.journal import NoJournal, Record
 from mockservers.parser import Line, Whole
 from mockservers.plan import Plan
-from mockservers.server import Request, Run, ServerRun
 from mockservers.wire import RequestForm, Wire
 
 EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")

@@ -11,13 +11,14 @@ import pytest
 import pytest_asyncio
 from hypothesis import find
 
-from mockservers import parser, server
+from mockservers import arrivals, connection, parser
 from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
 from mockservers.flags import flag
 from mockservers.journal import Recorder
+from mockservers.listening import PortInUseError, bind
 from mockservers.plan import Bucket, Gate, Plan
-from mockservers.server import MockServers, PortInUseError, bind
+from mockservers.server import MockServers
 from mockservers.strategies import STRATEGIES
 from mockservers.wire import Found
 
@@ -283,7 +284,7 @@ async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, k
     seen = []
     for quickly in (True, False):
         if not quickly:
-            monkeypatch.setattr(server, "whole_get", lambda data: None)
+            monkeypatch.setattr(connection, "whole_get", lambda data: None)
         house.begin_run(plan)
         codes = ["br", "us", "zz", "fr", "us", "br", "ad"]
         received = [await house.send(get(f"/flags/{code}/{code}.gif")) for code in codes]
@@ -296,7 +297,7 @@ async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, k
 
 async def test_a_reply_kept_ready_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
     body = bytes(5_000_000)
-    monkeypatch.setattr(server, "CHUNK", len(body))
+    monkeypatch.setattr(arrivals, "MAX_READY_BYTES", len(body))
     catalogue = FlagCatalogue()
     resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(catalogue, "find", lambda path: resource)
@@ -439,8 +440,8 @@ async def test_attempts_are_counted_for_a_bounded_set_of_names(house):
 
 
 async def test_slow_and_idle_clients_are_ended_in_time(house, monkeypatch):
-    monkeypatch.setattr(server, "REQUEST_S", 0.0)
-    monkeypatch.setattr(server, "IDLE_S", 0.0)
+    monkeypatch.setattr(connection, "REQUEST_S", 0.0)
+    monkeypatch.setattr(connection, "IDLE_S", 0.0)
     slow_reader, slow = await house.connect()
     slow.write(b"GET / HTTP/1.1\r\nHos")
     idle_reader, idle = await house.connect()
@@ -452,7 +453,7 @@ async def test_slow_and_idle_clients_are_ended_in_time(house, monkeypatch):
 
 
 async def test_too_many_connections_are_closed_at_once(house, monkeypatch):
-    monkeypatch.setattr(server, "MAX_CONNECTIONS", 1)
+    monkeypatch.setattr(connection, "MAX_CONNECTIONS", 1)
     _, first = await house.connect()
     while not house.servers.connections["LOCAL"]:
         await asyncio.sleep(0.001)
@@ -521,7 +522,8 @@ def folder(tmp_path):
 
 
 async def test_a_folder_serves_its_files_and_nothing_else(folder, monkeypatch):
-    monkeypatch.setattr(server, "CHUNK", 500)  # two thousand of them, without as many nested calls
+    # Two thousand of them, without as many nested calls.
+    monkeypatch.setattr(connection, "CHUNK", 500)
     house = House(FolderCatalogue(folder))
     await house.servers.start()
     house.begin_run()

@@ -1,0 +1,90 @@
+"""Sockets to listen on: which addresses a host means, and what to say of a port in use."""
+
+import errno
+import os
+import socket
+
+BACKLOG = 4096
+"""Connections that the operating system may hold before they are accepted."""
+
+
+class PortInUseError(OSError):
+    """A port that cannot be bound; the text says which, and what to do."""
+
+
+def bind(host: str, port: int) -> list[socket.socket]:
+    """Sockets bound to `host` at one port, which is free to choose when 0.
+
+    `localhost` is 127.0.0.1, and ::1 where there is one. Raises PortInUseError.
+    """
+    for _ in range(20):
+        socks: list[socket.socket] = []
+        try:
+            for family, address in _addresses(host):
+                wanted = port or (socks[0].getsockname()[1] if socks else 0)
+                try:
+                    socks.append(bound(family, address, wanted))
+                except OSError as exc:
+                    # No IPv6 here is no fault, as long as there is IPv4.
+                    if not (socks and exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
+                        raise
+            return socks
+        except OSError as exc:
+            for sock in socks:
+                sock.close()
+            if exc.errno == errno.EADDRINUSE and port == 0:
+                continue
+            if exc.errno == errno.EADDRINUSE:
+                raise PortInUseError(
+                    f"port {port} is in use: stop what listens there, "
+                    "or choose other ports with --ports A,B,C or --ports auto"
+                ) from None
+            if exc.errno in (errno.EACCES, errno.EPERM):
+                raise PortInUseError(
+                    f"port {port} may not be used by this user: choose other ports "
+                    "with --ports A,B,C or --ports auto"
+                ) from None
+            raise OSError(f"cannot listen on {host}: {exc.strerror or exc}") from None
+    raise PortInUseError(f"no port is free on {host}")
+
+
+def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    if host == "localhost":
+        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except UnicodeError:
+        raise OSError(errno.EINVAL, "not a host name") from None
+    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
+
+
+def bound(
+    family: socket.AddressFamily, address: str, port: int, *, listen: bool = True
+) -> socket.socket:
+    """A socket bound to one address, which listens or not; raises OSError."""
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        set_reuse(sock, True)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        if listen:
+            sock.listen(BACKLOG)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def set_reuse(sock: socket.socket, on: bool) -> None:
+    """Let a port be bound while connections of an earlier server still end there, or not."""
+    if os.name == "posix":  # elsewhere it means that several may listen at one port
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)
+
+
+def url_host(host: str) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    if host in ("localhost", "0.0.0.0", "::", ""):  # noqa: S104 - where to reach it, not to bind
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
