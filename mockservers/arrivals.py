@@ -169,8 +169,8 @@ class ServerRun:
 class Ready:
     """A reply that is the same at every attempt, and is sent at once and whole.
 
-    It is what `ServerRun.arrive` and `Request.answer` would come to; to know it before takes two
-    thirds off the server's own share in a request (bench/README.md).
+    It is what `ServerRun.arrive` and `Request.answer` would come to. To know it before is what lets
+    the server keep pace with one that serves files and plans nothing (`bench`).
     """
 
     line: Line
