@@ -365,15 +365,17 @@ class HeldGate:
     def forget(self, connection: object) -> None:
         """The connection is gone: it counts no longer."""
         self._held.pop(connection, None)
+        if not self._held:
+            self._stop_waiting()
 
-    def cancel(self) -> None:
-        """Open no more; whatever is held stays held."""
+    def _stop_waiting(self) -> None:
         if self._timer:
             self._timer.cancel()
+            self._timer = None
 
     def _open(self, *, filled: bool) -> None:
         self.is_open = True
-        self.cancel()
+        self._stop_waiting()
         held, self._held = self._held, {}
         entry = {"type": "gate", "server": self._label, "held": len(held), "filled": filled}
         self._run.write({**entry, "at_s": self._run.now()})

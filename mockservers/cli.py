@@ -8,10 +8,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, found_in
 from mockservers.claims import Claims
@@ -22,12 +22,13 @@ from mockservers.codes import (
     expand,
     readings,
 )
-from mockservers.journal import Entry, JournalFile, read_journal
+from mockservers.journal import JournalFile, read_journal
 from mockservers.ledger import Ledger, balance, resolve_asked
-from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json, plan_to_json
+from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json
 from mockservers.predict import predict, totals
 from mockservers.profiles import PROFILES
 from mockservers.report import ledger_text
+from mockservers.runs import Runs, header
 from mockservers.server import MockServers
 from mockservers.supervise import (
     CannotRunError,
@@ -99,6 +100,12 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve until Ctrl-C")
     _add_house(serve)
     _add_listening(serve)
+    serve.add_argument(
+        "--control",
+        metavar="PORT|auto",
+        type=_control_port,
+        help="let programs of this machine drive the servers from here (docs/control.md)",
+    )
     serve.add_argument("--json", action="store_true", help="one line of JSON when ready")
     serve.set_defaults(action=_serve)
 
@@ -190,6 +197,16 @@ def _ports(text: str) -> tuple[int, ...]:
     return ports
 
 
+def _control_port(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(
+            f"a port from 1 to 65535 is needed, or the word auto; not {text!r}"
+        )
+    return int(text)
+
+
 def _house(args: argparse.Namespace) -> House:
     if args.seed is not None and not 0 <= args.seed < SEED_BOUND:
         raise UsageError(f"--seed must be from 0 to {SEED_BOUND - 1}, not {args.seed}")
@@ -258,14 +275,17 @@ def _predict(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     house = _house(args)
-    with _journal(args.journal) as journal:
-        journal.write(_header(house, command=None))
-        asyncio.run(_serve_until_told(args, house, journal))
-        journal.write({"end": True, "status": 0, "claims": None, "files_after": None})
-        return _journal_status(journal, 0)
+    if args.control and args.control in args.ports:
+        raise UsageError(f"--control {args.control} is a port of --ports: choose another")
+    with tempfile.TemporaryDirectory(prefix="mockservers-", ignore_cleanup_errors=True) as folder:
+        incomplete = asyncio.run(_serve_until_told(args, house, Path(folder)))
+        return _journal_status(incomplete, 0) if incomplete else 0
 
 
-async def _serve_until_told(args: argparse.Namespace, house: House, journal: JournalFile) -> None:
+async def _serve_until_told(
+    args: argparse.Namespace, house: House, folder: Path
+) -> JournalFile | None:
+    """Serve until SIGINT or SIGTERM; gives the journal that is incomplete, if one is."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     previous = {
@@ -273,20 +293,29 @@ async def _serve_until_told(args: argparse.Namespace, house: House, journal: Jou
         for signum in (signal.SIGINT, signal.SIGTERM)
     }
     servers = MockServers(house.catalogue)
-    try:
+    runs = Runs(servers, args.journal, folder)
+    async with AsyncExitStack() as stack:
+        stack.callback(lambda: [signal.signal(*handler) for handler in previous.items()])
+        stack.push_async_callback(servers.stop)
         await servers.start(args.host, args.ports)
-        servers.begin_run(house.plans, journal)
+        runs.begin(house.plans)
+        ready: dict[str, Any] = {"ready": True, "servers": servers.urls}
+        if args.control is not None:
+            from mockservers.control import Control  # takes its time
+
+            control = Control(servers, runs)
+            stack.push_async_callback(control.stop)
+            ready["control"] = await control.start(args.control)
         if args.json:
-            print(json.dumps({"ready": True, "servers": servers.urls}), flush=True)
+            print(json.dumps(ready), flush=True)
         else:
             for label, url in servers.urls.items():
                 print(f"{label:<5} {url}")
+            if "control" in ready:
+                print(f"control {ready['control']}")
             print("ready: Ctrl-C ends it", flush=True)
         await told.wait()
-    finally:
-        await servers.stop()
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
+    return runs.incomplete
 
 
 # --- run -------------------------------------------------------------------------------
@@ -315,7 +344,7 @@ async def _run_to_end(
     first_reading = next(readings(command, cwd), None)
     servers = MockServers(house.catalogue)
     journal.write(
-        _header(house, command=list(command))
+        header(house.plans, command)
         | {
             "asked": list(first_reading.codes) if first_reading else None,
             "dest": str(args.dest),
@@ -355,23 +384,17 @@ def _ledger(args: argparse.Namespace) -> int:
     except OSError as exc:
         raise UsageError(f"cannot read the journal {args.journal}: {exc.strerror}") from None
     except ValueError as exc:
-        raise UsageError(str(exc)) from None
+        fault = str(exc).removeprefix(f"{args.journal}: ")
+        raise UsageError(f"{args.journal}: {fault}") from None
+    except (LookupError, TypeError, AttributeError, RecursionError) as exc:
+        # Somebody else's journal may hold anything.
+        raise UsageError(f"{args.journal}: cannot be judged: {exc!r}") from None
     _print_ledger(ledger, as_json=args.json)
     return int(not ledger.balanced)
 
 
 def _print_ledger(ledger: Ledger, *, as_json: bool) -> None:
     print(json.dumps(ledger.to_json()) if as_json else ledger_text(ledger), flush=True)
-
-
-def _header(house: House, command: list[str] | None) -> Entry:
-    return {
-        "journal": 1,
-        "plans": {label: plan_to_json(plan) for label, plan in house.plans.items()},
-        "command": command,
-        "asked": None,
-        "files_before": None,
-    }
 
 
 @contextmanager

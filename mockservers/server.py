@@ -75,9 +75,6 @@ class MockServers:
         journal: Journal,
         over: Callable[[], None] = lambda: None,
     ) -> None:
-        for server_run in self.server_runs.values():
-            if server_run.gate:
-                server_run.gate.cancel()
         before = self.run if self.server_runs else None
         self.run = Run(journal, over)
         self.server_runs = {

@@ -391,6 +391,19 @@ async def test_a_gate_that_does_not_fill_opens_by_its_time_and_only_once(house):
     assert [(gate["held"], gate["filled"]) for gate in gates] == [(1, False)]
 
 
+async def test_a_gate_of_the_run_before_still_opens_by_its_time(house):
+    house.begin_run(Plan(gate=Gate(2, 0.05)))
+    before = house.entries
+    held = asyncio.create_task(house.send(get("/flags/zz/zz.gif"), eof=False))
+    while not house.servers.run.under_way:
+        await asyncio.sleep(0.001)
+    house.begin_run()
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(held, 0.3)  # the connection itself stays open
+    assert [entry["type"] for entry in before] == ["gate", "request"]
+    assert house.entries == []
+
+
 @pytest.mark.parametrize("reply", [Reset(), Empty(), Truncate(9), Reset(300)])
 async def test_nothing_is_served_behind_the_end_of_a_connection(house, reply):
     house.begin_run(US=[reply])

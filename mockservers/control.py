@@ -1,0 +1,362 @@
+"""The control API of `mockservers serve --control`: begin runs, read and judge their journals.
+
+JSON over HTTP on a loopback port of its own, for test suites in any language; docs/control.md
+has every call. Only programs of this machine may call, not the pages in its browser.
+"""
+
+import asyncio
+import json
+import logging
+import re
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from itertools import chain
+from typing import Any, TypeVar
+
+import jsonschema
+from aiohttp import web
+from aiohttp.http import HttpProcessingError
+
+from mockservers.claims import Claims, LineReader
+from mockservers.codes import LABELS
+from mockservers.journal import Entry, read_journal
+from mockservers.ledger import balance, resolve_asked
+from mockservers.listening import PortInUseError, bind
+from mockservers.plan import PlanError, plan_from_json, plan_to_json
+from mockservers.runs import END, NumberedRun, Runs, read_page
+from mockservers.server import MockServers
+
+MAX_BODY = 1_000_000
+"""Longest body of a request, in bytes; a longer one is refused with 413."""
+TOO_LONG = f"the body is longer than {MAX_BODY} bytes"
+MAX_PAGE = 1000
+"""Entries in one answer to `GET /journal`, at most."""
+BODY_S = 10.0
+"""Seconds for a body to come; then the request is refused with 408."""
+STOP_S = 0.2
+"""Seconds that an answer on its way has when the servers end."""
+
+_CURSOR = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,17})")
+
+_CODE = {"type": "string", "pattern": r"^[A-Z][A-Z]\Z"}
+_TOLD = jsonschema.Draft202012Validator(
+    {
+        "type": "object",
+        "properties": {
+            "asked": {"type": "array", "maxItems": 676, "items": _CODE},
+            "said": {
+                "type": "object",
+                "propertyNames": _CODE,
+                "additionalProperties": {"enum": ["ok", "not_found", "error"]},
+            },
+            "stdout": {"type": "string"},
+            "files": {
+                "type": "object",
+                "maxProperties": 10_000,
+                "additionalProperties": {
+                    "type": "object",
+                    "required": ["size", "sha256"],
+                    "properties": {
+                        "size": {"type": "integer", "minimum": 0},
+                        "sha256": {"type": "string", "pattern": r"^[0-9a-f]{64}\Z"},
+                    },
+                    "additionalProperties": False,
+                },
+            },
+        },
+        "additionalProperties": False,
+    }
+)
+
+# What aiohttp logs are the faults of clients, with tracebacks; ours are told to the client.
+_quiet = logging.getLogger("mockservers.control")
+_quiet.setLevel(logging.CRITICAL + 1)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A request that is answered with `status` and one line."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Control:
+    """The control API over `servers` and their `runs`; `start`, then `stop`."""
+
+    def __init__(self, servers: MockServers, runs: Runs) -> None:
+        self._servers = servers
+        self._runs = runs
+        self._hosts: frozenset[str] = frozenset()
+        self._laborious = asyncio.Lock()
+        app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY + 1)
+        app.add_routes(
+            [
+                web.get("/health", self._health),
+                web.get("/plan", self._plan),
+                web.put("/plan", self._put_plan),
+                web.put("/plan/{label}", self._put_plan),
+                web.get("/journal", self._journal),
+                web.get("/ledger", self._ledger),
+                web.post("/ledger", self._ledger_of_told),
+                web.post("/reset", self._reset),
+            ]
+        )
+        self._runner = web.AppRunner(
+            app, access_log=None, logger=_quiet, auto_decompress=False, shutdown_timeout=STOP_S
+        )
+
+    async def start(self, port: int) -> str:
+        """Listen on loopback at `port`, a free one if 0; gives the URL. Raises PortInUseError."""
+        try:
+            socks = bind("localhost", port)
+        except PortInUseError as exc:
+            reason = str(exc).partition(":")[0]  # what follows is about the other ports
+            raise PortInUseError(
+                f"--control: {reason}: choose another port, or --control auto"
+            ) from None
+        port = socks[0].getsockname()[1]
+        names = ("127.0.0.1", "localhost", "[::1]")
+        self._hosts = frozenset(f"{name}:{port}" if port != 80 else name for name in names)
+        await self._runner.setup()
+        for sock in socks:
+            await web.SockSite(self._runner, sock).start()
+        return f"http://127.0.0.1:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening, drop every connection; the port is free then."""
+        await self._runner.cleanup()
+
+    # --- what every request meets ------------------------------------------------------
+
+    @web.middleware
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let no web page in; make of every failure a status and one line."""
+        try:
+            self._admit(request)
+            return await handler(request)
+        except Refused as exc:
+            return _error(exc.status, str(exc))
+        except web.HTTPMethodNotAllowed as exc:
+            allowed = ", ".join(sorted(exc.allowed_methods))
+            text = f"{request.path} takes {allowed}, not {exc.method}"
+            return _error(exc.status, text, {"Allow": allowed})
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, TOO_LONG)
+        except web.HTTPNotFound as exc:
+            return _error(exc.status, f"nothing is at {request.path}")
+        except OSError as exc:
+            return _error(503, str(exc))
+        except Exception as exc:
+            return _error(500, f"a fault of mockservers, please report it: {exc!r}")
+
+    def _admit(self, request: web.Request) -> None:
+        # A foreign Host is DNS rebinding: a page whose name was made to lead here.
+        host = request.headers.get("Host", "").lower()
+        if host not in self._hosts:
+            raise Refused(403, f"the Host must be one of {', '.join(sorted(self._hosts))}")
+        origin = request.headers.get("Origin", f"http://{host}")
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if origin.lower() != f"http://{host}" or site not in ("none", "same-origin"):
+            raise Refused(403, "pages of other origins may not call this API")
+
+    async def _body(self, request: web.Request) -> str:
+        """The body of a PUT or POST; only JSON passes, for a form could be sent by any page."""
+        if request.content_type != "application/json":
+            raise Refused(415, "the Content-Type must be application/json")
+        if "Content-Encoding" in request.headers:
+            raise Refused(415, "the body may not be encoded")
+        try:
+            async with asyncio.timeout(BODY_S):
+                body = await request.read()
+        except TimeoutError:
+            raise Refused(408, "the body did not come in time") from None
+        except (HttpProcessingError, web.RequestPayloadError):  # aiohttp's parser in Python
+            raise Refused(400, "the body does not come as HTTP says") from None
+        if len(body) > MAX_BODY:  # whether aiohttp takes one byte more depends on its version
+            raise Refused(413, TOO_LONG)
+        try:
+            return body.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise Refused(400, "the body is not UTF-8") from None
+
+    def _about(self, run: NumberedRun) -> dict[str, Any]:
+        """Which run an answer is about, and where its journal is, if it stays."""
+        about: dict[str, Any] = {"run": run.number}
+        if self._runs.kept:
+            about["file"] = str(run.journal.path.absolute())
+        return about
+
+    # --- the calls -----------------------------------------------------------------------
+
+    async def _health(self, request: web.Request) -> web.Response:
+        return _json({"ready": True, "servers": self._servers.urls} | self._about_now())
+
+    async def _plan(self, request: web.Request) -> web.Response:
+        plans = self._runs.current.plans
+        return _json(self._about_now() | {"plans": {p: plan_to_json(plans[p]) for p in plans}})
+
+    async def _put_plan(self, request: web.Request) -> web.Response:
+        label = request.match_info.get("label", "").upper()
+        if label and label not in LABELS:
+            raise Refused(404, f"{label} is none of {', '.join(LABELS)}")
+        text = await self._body(request)
+        try:
+            async with self._laborious:
+                plan = await _apart(lambda: plan_from_json(text))
+        except PlanError as exc:
+            raise Refused(400, str(exc)) from None
+        named = (label,) if label else LABELS
+        self._runs.begin({**self._runs.current.plans, **dict.fromkeys(named, plan)})
+        return _json(self._about_now())
+
+    async def _reset(self, request: web.Request) -> web.Response:
+        if (await self._body(request)).strip() not in ("", "{}"):
+            raise Refused(400, "a reset takes no body, or {}")
+        await self._runs.reset()
+        return _json(self._about_now())
+
+    async def _journal(self, request: web.Request) -> web.Response:
+        start, limit = 0, MAX_PAGE
+        run = self._runs.current
+        for name, value in request.query.items():
+            match name:
+                case "after":
+                    start = _start(value, run)
+                case "limit":
+                    limit = _limit(value)
+                case _:
+                    raise Refused(400, f"{name[:40]!r} is none of the parameters: after, limit")
+        answer = self._to_read(run)
+        try:
+            page = await _apart(lambda: read_page(run.journal.path, start, limit))
+        except ValueError as exc:
+            raise Refused(400, f"after: {exc}") from None
+        except FileNotFoundError:
+            raise _gone(run) from None
+        if page.header:
+            answer["header"] = page.header
+        answer |= {"entries": page.entries, "next": f"{run.number}-{page.stop}"}
+        return _json(answer)
+
+    async def _ledger(self, request: web.Request) -> web.Response:
+        return await self._judge(lambda: END)
+
+    async def _ledger_of_told(self, request: web.Request) -> web.Response:
+        text = await self._body(request)
+        return await self._judge(lambda: end_of_told(text))
+
+    async def _judge(self, end: Callable[[], Entry]) -> web.Response:
+        """The ledger of the current run so far, as if it had come to `end`."""
+        async with self._laborious:
+            run = self._runs.current
+            answer = self._to_read(run)
+            path = run.journal.path
+            try:
+                ledger = await _apart(lambda: balance(chain(read_journal(path), [end()])))
+            except ValueError as exc:
+                raise Refused(400, str(exc)) from None
+            except FileNotFoundError:
+                raise _gone(run) from None
+        return _json(answer | ledger.to_json())
+
+    def _about_now(self) -> dict[str, Any]:
+        return self._about(self._runs.current)
+
+    def _to_read(self, run: NumberedRun) -> dict[str, Any]:
+        """See to it that the journal of the current run can be read as far as it has come."""
+        run.journal.flush()
+        error = run.journal.error
+        if error:
+            reason = error.strerror or error
+            raise Refused(503, f"the journal of run {run.number} is incomplete: {reason}")
+        return self._about(run) | {"under_way": self._servers.run.under_way}
+
+
+def end_of_told(text: str) -> Entry:
+    """The end of a journal, as a suite tells it: what was asked, said, printed and kept.
+
+    Raises ValueError that says what of it cannot be.
+    """
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"not JSON: {exc}") from None
+    for error in _TOLD.iter_errors(told):
+        place = error.json_path.removeprefix("$").removeprefix(".") or "the body"
+        raise ValueError(f"{place}: {error.message}")
+    said, stdout, asked = told.get("said"), told.get("stdout"), told.get("asked")
+    claims = Claims()
+    if stdout is not None:
+        reader = LineReader()
+        for line in reader.feed(stdout.encode("utf-8", "replace")) + reader.close():
+            claims.hear(line)
+        asked = resolve_asked((), claims) if asked is None else asked
+    if said is not None:
+        if stdout is not None:
+            raise ValueError("said and stdout tell the same: one of them is enough")
+        claims.report(said)
+        asked = tuple(said) if asked is None else asked
+    claims_known = said is not None or stdout is not None
+    return END | {
+        "asked": asked,
+        "claims": claims.to_json() if claims_known else None,
+        "files_after": told.get("files"),
+    }
+
+
+def _start(cursor: str, run: NumberedRun) -> int:
+    """The byte of the journal at which a page begins."""
+    match = _CURSOR.fullmatch(cursor)
+    if not match or int(match[1]) > run.number:
+        raise Refused(400, f"after: {cursor[:40]!r} is no cursor that was given out here")
+    if int(match[1]) < run.number:
+        raise Refused(410, f"after: {cursor} is of run {match[1]}; this is run {run.number}")
+    return int(match[2])
+
+
+def _limit(text: str) -> int:
+    if re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MAX_PAGE:
+        return int(text)
+    raise Refused(400, f"limit must be from 1 to {MAX_PAGE}, not {text[:40]!r}")
+
+
+def _gone(run: NumberedRun) -> Refused:
+    if run.over.is_set():
+        return Refused(409, f"run {run.number} ended while it was being read: ask again")
+    return Refused(503, f"the journal {run.journal.path} is gone")
+
+
+def _json(
+    data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    text = json.dumps(data) + "\n"
+    return web.json_response(text=text, status=status, headers=headers)
+
+
+def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
+    text = " ".join(reason.split())
+    return _json({"error": text if len(text) <= 400 else f"{text[:400]}..."}, status, headers)
+
+
+async def _apart(work: Callable[[], T]) -> T:
+    """Do `work` in a thread of its own, so that the servers go on.
+
+    The thread is a daemon: it does not hold up the end of the servers, as one of
+    `asyncio.to_thread` would.
+    """
+    future: Future[T] = Future()
+    future.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as exc:
+            future.set_exception(exc)
+
+    threading.Thread(target=run, name="mockservers-control", daemon=True).start()
+    return await asyncio.wrap_future(future)

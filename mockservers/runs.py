@@ -1,0 +1,133 @@
+"""The runs of one `mockservers serve`: one after the other, each with a journal of its own."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mockservers.journal import Entry, JournalFile
+from mockservers.plan import Plan, plan_to_json
+from mockservers.server import MockServers
+
+END: Entry = {"end": True, "status": 0, "claims": None, "files_after": None}
+"""The end of a journal that was written without knowing what the clients say or keep."""
+
+PAGE_BYTES = 1_000_000
+"""Bytes of a journal in one page, but for its last line."""
+
+
+def header(plans: Mapping[str, Plan], command: Sequence[str] | None = None) -> Entry:
+    """The first line of a journal; of no command, when anybody may ask the servers."""
+    return {
+        "journal": 1,
+        "plans": {label: plan_to_json(plan) for label, plan in plans.items()},
+        "command": list(command) if command is not None else None,
+        "asked": None,
+        "files_before": None,
+    }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberedRun:
+    """A run, and where its journal is."""
+
+    number: int
+    plans: Mapping[str, Plan]
+    journal: JournalFile
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    """It was replaced, and its last request has ended: its journal is whole."""
+
+
+class Runs:
+    """The runs on `servers`, numbered from 1.
+
+    Run 1 writes its journal to `file`, run N to the same name with `.N` before the suffix. Without
+    a `file` they are temporary: files in `folder`, each removed when its run is over.
+    """
+
+    def __init__(self, servers: MockServers, file: Path | None, folder: Path) -> None:
+        self.kept = file is not None
+        """Whether the journals stay."""
+        self.current: NumberedRun
+        self.incomplete: JournalFile | None = None
+        """The first journal that could not be written to its end."""
+        self._servers = servers
+        self._first = file or folder / "journal.jsonl"
+        self._begun = 0
+        self._not_over: list[NumberedRun] = []
+
+    def begin(self, plans: Mapping[str, Plan]) -> None:
+        """Begin the next run; requests under way end in the run before.
+
+        Raises OSError where its journal cannot be written; then the run before goes on.
+        """
+        number = self._begun + 1
+        path = self._first
+        if number > 1:
+            path = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        try:
+            journal = JournalFile(path)
+            journal.write(header(plans))
+            if journal.error:
+                journal.close()
+                raise journal.error
+        except OSError as exc:
+            raise OSError(f"cannot write the journal {path}: {exc.strerror or exc}") from None
+        self._begun = number
+        run = self.current = NumberedRun(number, plans, journal)
+        self._not_over.append(run)
+        self._servers.begin_run(plans, journal, lambda: self._over(run))
+
+    async def reset(self) -> None:
+        """Drop every connection and begin a run with the same plans.
+
+        The journals of earlier runs are whole then.
+        """
+        self._servers.cancel_pending()
+        self.begin(self.current.plans)
+        for run in self._not_over[:-1]:
+            await run.over.wait()
+
+    def _over(self, run: NumberedRun) -> None:
+        run.journal.write(END)
+        run.journal.close()
+        if run.journal.error and not self.incomplete:
+            self.incomplete = run.journal
+        if not self.kept:
+            with contextlib.suppress(OSError):  # on Windows, while somebody reads it
+                run.journal.path.unlink()
+        self._not_over.remove(run)
+        run.over.set()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A piece of a journal; it goes on at the byte `stop`."""
+
+    header: Entry | None
+    """The first line, when the piece starts with it."""
+    entries: list[Entry]
+    stop: int
+
+
+def read_page(path: Path, start: int, limit: int) -> Page:
+    """At most `limit` entries and about `PAGE_BYTES` of a journal, from the byte `start`.
+
+    Raises ValueError where no line starts there. A last line that is cut short is left out.
+    """
+    with path.open("rb") as file:
+        if start:
+            file.seek(start - 1)
+            if file.read(1) != b"\n":
+                raise ValueError(f"no line of the journal starts at byte {start}")
+        first = [] if start else [file.readline()]
+        lines = file.readlines(PAGE_BYTES)[:limit]
+    if lines and not lines[-1].endswith(b"\n"):
+        del lines[-1]
+    return Page(
+        header=json.loads(first[0]) if first else None,
+        entries=[json.loads(line) for line in lines],
+        stop=start + sum(map(len, first + lines)),
+    )
