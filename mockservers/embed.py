@@ -4,6 +4,7 @@ Use `with mockservers.running(plan) as servers:`, or `async with`.
 """
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -16,11 +17,18 @@ from mockservers.codes import LABELS
 from mockservers.journal import Entry, Recorder
 from mockservers.ledger import Ledger, balance
 from mockservers.plan import Plan, plan_to_json
+from mockservers.report import ledger_text
 from mockservers.server import MockServers
 from mockservers.supervise import book_of_files
 
 Plans = Plan | Mapping[str, Plan]
 """A plan for all three servers, or plans by label; a label without one serves everything."""
+
+Folder = str | os.PathLike[str]
+"""The path of a folder."""
+
+LOOK_S = 0.001
+"""Seconds from one look at what is still under way to the next."""
 
 
 def running(plans: Plans | None = None, catalogue: Catalogue | None = None) -> "Running":
@@ -76,11 +84,11 @@ class Running:
     async def __aenter__(self) -> "AsyncRunningServers":
         try:
             await self._house.start()
+            servers = AsyncRunningServers(self._house)
+            servers.begin_run(self._plans)
         except BaseException:
             await self._house.stop()
             raise
-        servers = AsyncRunningServers(self._house)
-        servers.begin_run(self._plans)
         return servers
 
     async def __aexit__(
@@ -105,7 +113,11 @@ class _Books:
         """The journal entries of the latest run, each as soon as its request has ended."""
 
     def _begin(self, plans: Plans) -> list[Entry]:
-        self.plans = dict.fromkeys(LABELS, plans) if isinstance(plans, Plan) else dict(plans)
+        by_label = dict.fromkeys(LABELS, plans) if isinstance(plans, Plan) else dict(plans)
+        for label in by_label:
+            if label not in LABELS:
+                raise ValueError(f"plans by label: {label!r} is none of {', '.join(LABELS)}")
+        self.plans = by_label
         entries: list[Entry] = []
         self.entries = entries
         self._house.begin_run(self.plans, Recorder(entries.append))
@@ -116,7 +128,7 @@ class _Books:
         said: Mapping[str, str] | None,
         stdout: str,
         asked: Sequence[str] | None,
-        files: Path | None,
+        files: Folder | None,
     ) -> Ledger:
         claims = Claims()
         for line in stdout.splitlines():
@@ -135,7 +147,7 @@ class _Books:
             "end": True,
             "asked": asked,
             "claims": claims.to_json(),
-            "files_after": book_of_files(files) if files else None,
+            "files_after": book_of_files(Path(files)) if files else None,
         }
         return balance([header, *self.entries, end])
 
@@ -162,7 +174,7 @@ class RunningServers(_Books):
 
         def look() -> None:
             if self._house.run.under_way:
-                self._loop.call_soon(look)
+                self._loop.call_later(LOOK_S, look)
             else:
                 done.set()
 
@@ -175,16 +187,29 @@ class RunningServers(_Books):
         *,
         stdout: str = "",
         asked: Sequence[str] | None = None,
-        files: Path | None = None,
+        files: Folder | None = None,
     ) -> Ledger:
         """Settle, then judge the latest run.
 
         `said` is what your downloader reports: a code to `ok`, `not_found` or `error`; or pass
         what it printed as `stdout`. `asked` are the codes it was asked for (default: those of
-        `said`). `files` is the folder it saved in, empty before; without it no file is judged.
+        `said`, so that a code it forgot is only found by its request). `files` is the folder it
+        saved in (`br.gif` and so on), empty before; without it no file is judged.
         """
         self.settle()
         return self._balance(said, stdout, asked, files)
+
+    def check(
+        self,
+        said: Mapping[str, str] | None = None,
+        *,
+        stdout: str = "",
+        asked: Sequence[str] | None = None,
+        files: Folder | None = None,
+    ) -> Ledger:
+        """The ledger; raises AssertionError with its text where it does not balance."""
+        __tracebackhide__ = True  # for pytest: whoever called is to blame
+        return _balanced(self.ledger(said, stdout=stdout, asked=asked, files=files))
 
     def _call(self, action: Callable[[], None]) -> None:
         async def act() -> None:
@@ -203,7 +228,7 @@ class AsyncRunningServers(_Books):
     async def settle(self) -> None:
         """Wait until every request under way has its entry."""
         while self._house.run.under_way:
-            await asyncio.sleep(0)
+            await asyncio.sleep(LOOK_S)
 
     async def ledger(
         self,
@@ -211,8 +236,27 @@ class AsyncRunningServers(_Books):
         *,
         stdout: str = "",
         asked: Sequence[str] | None = None,
-        files: Path | None = None,
+        files: Folder | None = None,
     ) -> Ledger:
         """Settle, then judge the latest run, as `RunningServers.ledger` does."""
         await self.settle()
         return self._balance(said, stdout, asked, files)
+
+    async def check(
+        self,
+        said: Mapping[str, str] | None = None,
+        *,
+        stdout: str = "",
+        asked: Sequence[str] | None = None,
+        files: Folder | None = None,
+    ) -> Ledger:
+        """The ledger; raises AssertionError with its text where it does not balance."""
+        __tracebackhide__ = True
+        return _balanced(await self.ledger(said, stdout=stdout, asked=asked, files=files))
+
+
+def _balanced(ledger: Ledger) -> Ledger:
+    __tracebackhide__ = True
+    if not ledger.balanced:
+        raise AssertionError(ledger_text(ledger))
+    return ledger

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.claims import Claims
 from mockservers.codes import LABELS, is_code, readings
@@ -28,6 +28,8 @@ INDETERMINATE = ("no_length", "cut_headers", "too_long", "huge_headers")
 
 _NOTHING = hashlib.sha256(b"").hexdigest()
 _STRAYS = 1000
+_NAMED = 26
+"""Lost codes that are named one by one, where only totals were said."""
 _KEPT_PER_CODE = 64
 """Requests for one code that are kept, per server; further ones are only counted."""
 _KEPT_FIELDS = (
@@ -183,7 +185,7 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
                 kept[server, entry["code"]] += 1
                 if kept[server, entry["code"]] <= _KEPT_PER_CODE:
                     requests.append(slim)
-            elif entry["path"] in led_to:
+            elif unquote(entry["path"]) in led_to:
                 requests.append(slim)
             elif len(strays) < _STRAYS:
                 strays.append(slim)
@@ -255,7 +257,8 @@ it was asked for there already, in vain."""
 
 def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
     """The row of the download that was led to this request, if one was; it waits no longer."""
-    keys = ((entry["server"], entry["path"]), (None, entry["path"]))
+    path = unquote(entry["path"])
+    keys = ((entry["server"], path), (None, path))
     hops = [(key, hop) for key in keys for hop in waiting.get(key, ())]
     near = [(key, hop) for key, hop in hops if hop[1] == entry["conn"]]
     own = _name(ledger, entry)
@@ -294,13 +297,13 @@ def _disentangle(ledger: Ledger, groups: Iterable[set[str]]) -> None:
 
 
 def _led_to(entry: Entry) -> tuple[str | None, str]:
-    """Server (None: any) and path to which a reply redirects."""
+    """Server (None: any) and decoded path to which a reply redirects; some clients decode it."""
     here = f"http://here.invalid{entry['path']}"
     try:
         to = urlsplit(urljoin(here, entry["location"]))
     except ValueError:
         return None, ""
-    return entry["server"] if to.netloc == "here.invalid" else None, to.path or "/"
+    return entry["server"] if to.netloc == "here.invalid" else None, unquote(to.path) or "/"
 
 
 def _unexpected(ledger: Ledger, entry: Entry) -> None:
@@ -318,7 +321,9 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
         row.accepts = _accepts(row, file, files_known=after is not None, interrupted=interrupted)
         row.said = ledger.claims.fates.get(code, Counter())
         _judge_repeats(ledger, name, row)
-    ledger.saved = sum(row.file == "same" for row in ledger.rows.values())
+    ledger.saved = sum(
+        row.file == "same" and "ok" in row.accepts for row in ledger.rows.values()
+    )
     ledger.kept = sum(row.file == "kept" for row in ledger.rows.values())
     if ledger.label == "REMOTE":
         ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
@@ -386,7 +391,7 @@ def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
     for earlier, later in zip(row.requests, row.requests[1:], strict=False):
         if row.possible:
             return  # whose requests these are is not known
-        if earlier["location"] and _led_to(earlier)[1] == later["path"]:
+        if earlier["location"] and _led_to(earlier)[1] == unquote(later["path"]):
             recovered = False
         elif earlier["status"] is None and not recovered:
             recovered = True
@@ -463,8 +468,8 @@ def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
         return
     suspects: list[tuple[str, str]] = []
     if said < len(rows):
-        unseen = [(code, "lost") for code, row in rows.items() if not row.requests]
-        suspects = unseen if len(unseen) == len(rows) - said else []
+        unseen = [(code, "lost") for code, row in rows.items() if said == 0 or not row.requests]
+        suspects = unseen if len(unseen) == len(rows) - said <= _NAMED else []
         if not suspects:
             saw = f"{len(rows)} codes asked for: {_seen_words(ledger)}"
             ledger.imbalances.append(Imbalance("lost", None, saw, _words(totals)))

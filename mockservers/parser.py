@@ -124,14 +124,16 @@ class RequestParser:
         """How far to read `data` from `at` on: never beyond the end of a request.
 
         That is behind the length it announced, or else behind a line; a line at a time is slow,
-        so a head is read at once where all that is missing of it is there.
+        so the lines of a head are read together as far as they are whole.
         """
         if self._left:
             return at + self._left
         if self._part is _Part.FIELDS and not self._held and not data.startswith(b"\r\n", at):
-            end = data.find(b"\r\n\r\n", at, at + self._room)
-            if end >= 0:
-                return end + 4
+            bound = at + self._room
+            end = data.find(b"\r\n\r\n", at, bound)
+            stop = end + 4 if end >= 0 else data.rfind(b"\n", at, bound) + 1
+            if stop:
+                return stop
         return data.find(b"\n", at) + 1 or len(data)
 
     # --- what httptools calls --------------------------------------------------------

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.codes import CODE_OF_PATH, is_code, path_of_code
 from mockservers.plan import Plan, fate
@@ -131,7 +131,8 @@ class _Oracle:
     def _behind(self, path: str, attempt: int, wire: Wire, hops: int) -> frozenset[str]:
         """What may come of a redirect."""
         target = _target(path, wire)
-        if target is None:  # elsewhere: nothing is known of it here
+        # Elsewhere nothing is known of it here; and clients differ in what they decode.
+        if target is None or unquote(target) != target:
             return frozenset({"ok", "not_found", "error"})
         if hops == MOST_HOPS:
             return frozenset({"error"})

@@ -4,7 +4,7 @@ Needs the extra `strategies`. What they draw is valid, small, and quick to run: 
 below `MAX_DELAY_S`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
@@ -162,16 +162,35 @@ def code_lists(max_size: int = 12) -> st.SearchStrategy[list[str]]:
     return st.lists(codes(), min_size=1, max_size=max_size, unique=True)
 
 
+@st.composite
+def request_orders(
+    draw: st.DrawFn, codes: Sequence[str], in_flight: int | None = None
+) -> list[str]:
+    """An order in which requests for `codes` may arrive from a downloader that begins them in the
+    order of the list and has at most `in_flight` under way: the next to arrive is always among
+    the first `in_flight` of those left. Without that limit, every order.
+    """
+    left, order = list(codes), []
+    while left:
+        last = len(left) if in_flight is None else min(in_flight, len(left))
+        order.append(left.pop(draw(st.integers(0, last - 1))))
+    return order
+
+
 def seeds() -> st.SearchStrategy[int]:
     """Every seed a plan may have."""
     return st.integers(0, SEED_BOUND - 1)
 
 
-@st.composite
-def mixes(draw: st.DrawFn, reply: st.SearchStrategy[Reply] | None = None) -> tuple[Bucket, ...]:
+def mixes(reply: st.SearchStrategy[Reply] | None = None) -> st.SearchStrategy[tuple[Bucket, ...]]:
     """Up to three buckets whose weights sum to at most 100."""
+    return _mixes(st.lists(replies() if reply is None else reply, max_size=3))
+
+
+@st.composite
+def _mixes(draw: st.DrawFn, lists: st.SearchStrategy[list[Reply]]) -> tuple[Bucket, ...]:
     left, buckets = 100, []
-    for drawn in draw(st.lists(replies() if reply is None else reply, max_size=3)):
+    for drawn in draw(lists):
         weight = draw(st.integers(0, left))
         left -= weight
         buckets.append(Bucket(weight, drawn))

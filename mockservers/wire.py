@@ -142,7 +142,9 @@ def render(reply: Reply, asked: RequestForm, found: Found | None, path: str = "/
         case Redirect(to):
             return _redirect(to, asked)
         case RedirectLoop():
-            return _redirect(quote(path, safe="/%:=&;+$,@!*'()~"), asked)
+            to = quote(path, safe="/%:=&;+$,@!*'()~")
+            # Two slashes would begin the name of a host (RFC 3986, section 4.2).
+            return _redirect(f"/.{to}" if to.startswith("//") else to, asked)
         case RateLimit(retry_after_s):
             return _bodiless(429, asked, (("Retry-After", str(retry_after_s)),))
         case Empty() | Hang():

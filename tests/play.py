@@ -11,10 +11,10 @@ from typing import Any
 from unittest import mock
 
 from mockservers.claims import Claims
+from mockservers.embed import RunningServers
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
 from mockservers.ledger import Ledger, balance, resolve_asked
 from mockservers.plan import Plan
-from mockservers.embed import RunningServers
 from mockservers.supervise import book_of_files
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
 

@@ -191,6 +191,9 @@ IMBALANCED = {
         ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"),
         [("lost", "US")],
     ),
+    "counts nothing at all": (
+        ["BR", "US"], [whole("BR"), refused("US")], report(), (), [("lost", "BR"), ("lost", "US")],
+    ),
     "counts one too few": (
         ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), [("lost", None)],
     ),
@@ -293,6 +296,12 @@ def test_each_wrong_is_called_by_its_word(name):
     for one in ledger.imbalances:
         assert one.saw
         assert one.said
+
+
+def test_an_empty_file_in_place_of_an_error_is_not_counted_as_saved():
+    ledger = judge(["BR"], [refused("BR")], report(1), {"br.gif": file(b"")})
+    assert not ledger.balanced
+    assert ledger.saved == 0
 
 
 def test_every_word_is_needed():

@@ -6,11 +6,37 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from support import examples
 
+from mockservers.catalogue import FlagCatalogue, found_in
 from mockservers.codes import is_code
-from mockservers.faults import KINDS, Reset, Status, Truncate
-from mockservers.plan import plan_from_json, plan_to_json
-from mockservers.strategies import MAX_DELAY_S, code_lists, gates, plans, replies, sticky_plans
+from mockservers.faults import (
+    KINDS,
+    CutHeaders,
+    Drip,
+    Hang,
+    Lognormal,
+    NoLength,
+    RateLimit,
+    Redirect,
+    Reset,
+    Serve,
+    Status,
+    Truncate,
+    Uniform,
+)
+from mockservers.plan import Plan, plan_from_json, plan_to_json
+from mockservers.predict import predict
+from mockservers.strategies import (
+    CLEAR,
+    MAX_DELAY_S,
+    STRATEGIES,
+    code_lists,
+    gates,
+    plans,
+    replies,
+    sticky_plans,
+)
 
+FLAGS = FlagCatalogue()
 FOUND_IS_ENOUGH = settings(max_examples=2000, deadline=None, phases=[Phase.generate])
 
 
@@ -19,24 +45,35 @@ FOUND_IS_ENOUGH = settings(max_examples=2000, deadline=None, phases=[Phase.gener
 def test_every_kind_can_be_drawn_with_and_without_delay(kind, late):
     assert find(
         replies(),
-        lambda reply: isinstance(reply, kind) and (reply.delay_s > 0) is late,
+        lambda reply: isinstance(reply, kind) and (reply.delay_s != 0) is late,
         settings=FOUND_IS_ENOUGH,
     )
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    ("kind", "wanted"),
     [
-        lambda reply: isinstance(reply, Status) and len(reply.status) > 1,
-        lambda reply: isinstance(reply, Status) and reply.reason,
-        lambda reply: isinstance(reply, Status) and reply.headers,
-        lambda reply: isinstance(reply, Status) and 404 in reply.status,
-        lambda reply: isinstance(reply, Reset) and reply.after_bytes > 200,
-        lambda reply: isinstance(reply, Truncate) and reply.after_bytes,
+        (Status, lambda reply: len(reply.status) > 1),
+        (Status, lambda reply: reply.reason),
+        (Status, lambda reply: reply.headers),
+        (Status, lambda reply: 404 in reply.status),
+        (Reset, lambda reply: reply.after_bytes > 200),
+        (Truncate, lambda reply: reply.after_bytes),
+        (CutHeaders, lambda reply: reply.after_bytes is None),
+        (CutHeaders, lambda reply: (reply.after_bytes or 0) > 100),
+        (NoLength, lambda reply: reply.after_bytes is None),
+        (NoLength, lambda reply: reply.after_bytes == 0),
+        (Drip, lambda reply: reply.bytes_per_s > 1e6),
+        (Hang, lambda reply: reply.or_s > 0),
+        (Redirect, lambda reply: FLAGS.find(reply.to)),
+        (Redirect, lambda reply: not FLAGS.find(reply.to)),
+        (RateLimit, lambda reply: reply.retry_after_s > 1),
+        (Serve, lambda reply: isinstance(reply.delay_s, Uniform) and reply.delay_s.high_s > 0),
+        (Serve, lambda reply: isinstance(reply.delay_s, Lognormal) and reply.delay_s.sigma > 1),
     ],
 )
-def test_every_field_can_be_drawn(wanted):
-    assert find(replies(), wanted, settings=FOUND_IS_ENOUGH)
+def test_every_field_can_be_drawn(kind, wanted):
+    assert find(replies(kind), wanted, settings=FOUND_IS_ENOUGH)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +95,7 @@ def test_the_simplest_plan_is_the_empty_one():
     assert plan_to_json(find(plans(), lambda plan: True)) == {"plan": 1, "seed": 0}
 
 
-@examples(100)
+@examples(50)
 @given(plans(), code_lists(), gates(7), sticky_plans())
 def test_what_is_drawn_is_valid(plan, codes, gate, sticky):
     for drawn in (plan, sticky):
@@ -68,4 +105,34 @@ def test_what_is_drawn_is_valid(plan, codes, gate, sticky):
     assert 1 <= gate.hold_until_in_flight <= 7
     assert not sticky.per_attempt
     assert all(len(rule) == 1 for rule in sticky.rules.values())
-    assert all(bucket.reply.delay_s <= MAX_DELAY_S for bucket in plan.mix)
+    assert all(longest_s(reply) <= 2 * MAX_DELAY_S for reply in plan.replies())
+
+
+def longest_s(reply):
+    """The most seconds that a reply can keep its client waiting for the first byte."""
+    match reply.delay_s:
+        case Uniform(_, high_s):
+            delay_s = high_s
+        case Lognormal(_, _, max_s):
+            delay_s = max_s
+        case number:
+            delay_s = number
+    return delay_s + getattr(reply, "or_s", 0)
+
+
+def test_there_is_a_strategy_for_every_kind():
+    assert list(STRATEGIES) == list(KINDS.values())
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_the_kinds_that_are_clear_are_those_of_which_clients_make_the_same(kind):
+    @settings(max_examples=20, deadline=None, phases=[Phase.generate], database=None)
+    @given(replies(kind))
+    def claim(reply):
+        plan = Plan(rules={"BR": (reply,), "US": (Serve(),)})
+        found = predict(plan, "LOCAL", ["BR"], found_in(FLAGS))
+        outcomes.add(found["BR"].outcome)
+
+    outcomes = set()
+    claim()
+    assert ("depends" not in outcomes) is (kind in CLEAR)
