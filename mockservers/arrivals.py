@@ -134,11 +134,12 @@ class ServerRun:
         if path not in CODE_OF_PATH:
             return None
         key = (path, asked)
-        if key not in self._ready:
+        ready = self._ready.get(key, ...)
+        if ready is ...:
             if len(self._ready) >= MAX_READY:
                 self._ready.clear()
-            self._ready[key] = self._make_ready(path, asked)
-        return self._ready[key]
+            ready = self._ready[key] = self._make_ready(path, asked)
+        return ready
 
     def _make_ready(self, path: str, asked: RequestForm) -> "Ready | None":
         plan, code = self.plan, CODE_OF_PATH[path]
@@ -150,7 +151,7 @@ class ServerRun:
         found = resource.found if resource else None
         reply = effective(fate(plan, self.label, code, 1), asked, found)
         wire = render(reply, asked, found, path)
-        if wait_s(reply) or wire.bytes_per_s or wire.ending is not Ending.KEEP:
+        if wire.bytes_per_s or wire.ending is not Ending.KEEP:
             return None
         body = wire.body if wire.body is not None else resource.body if resource else b""
         assert body is not None
@@ -161,13 +162,35 @@ class ServerRun:
             self.label, "GET", reply.do, wire.status, wire.length, len(body), True, False,
             _digest(body, len(body)) if body else None, wire.location,
         )  # fmt: skip
-        line = narrowed(template, path, code, wait_s(reply))
-        return Ready(Line("GET", path), code, reply, resource, wire, body, line)
+        wait = wait_s(reply)
+        entry = narrowed(template, path, code, wait)
+        return Ready(Line("GET", path), code, asked, reply, resource, wait, wire, body, entry)
+
+    def take_in(self, ready: "Ready") -> "Request":
+        """As `arrive`, for a GET whose reply is ready."""
+        code, run = ready.code, self.run
+        self.attempts[code] = attempt = self.attempts.get(code, 0) + 1
+        self.in_flight += 1
+        run.requests += 1
+        run.under_way += 1
+        request = Request(
+            self,
+            run.requests,
+            ready.line,
+            code,
+            attempt,
+            ready.reply,
+            ready.resource,
+            self.in_flight,
+            monotonic() - run.began,
+        )
+        request.ready = ready
+        return request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ready:
-    """A reply that is the same at every attempt, and is sent at once and whole.
+    """A reply that is the same at every attempt, and is sent whole and all at once.
 
     It is what `ServerRun.arrive` and `Request.answer` would come to. To know it before is what lets
     the server keep pace with one that serves files and plans nothing (`bench`).
@@ -175,8 +198,10 @@ class Ready:
 
     line: Line
     code: str
+    asked: RequestForm
     reply: Reply
     resource: Resource | None
+    wait_s: float
     wire: Wire
     body: bytes
     entry: str
@@ -200,6 +225,7 @@ class Request:
         "in_flight",
         "line",
         "n",
+        "ready",
         "reply",
         "resource",
         "server_run",
@@ -231,6 +257,8 @@ class Request:
         self.in_flight = in_flight
         self.start_s = start_s
         self.whole: Whole | None = None
+        self.ready: Ready | None = None
+        """Its reply, where that was known before."""
         self.expects = False
         """The client waits for leave to send its body."""
         self.wire: Wire | None = None
@@ -256,6 +284,8 @@ class Request:
         refused = self.refused
         if refused:
             wire = refusal(refused, asked)
+        elif self.ready and self.ready.asked == asked:
+            wire = self.ready.wire
         else:
             found = self.resource.found if self.resource else None
             self.reply = effective(self.reply, asked, found)
@@ -300,8 +330,12 @@ class Request:
 
     def entry(self, conn: int, *, complete: bool, client_gone: bool) -> str:
         """Leave, and give the journal entry as a line of JSON."""
-        wire, run = self.wire, self.server_run.run
+        wire, run, ready = self.wire, self.server_run.run, self.ready
         self.server_run.in_flight -= 1
+        end_s = monotonic() - run.began
+        if ready and wire is ready.wire and complete:
+            start, first = f"{self.start_s:.6f}", f"{self.first_byte_s:.6f}"
+            return ready.entry % (self.n, conn, self.attempt, self.in_flight, start, first, end_s)
         digest = None
         if self.bytes_sent:
             body = self.in_memory
@@ -330,7 +364,7 @@ class Request:
             0 if refused else self.delay_s,
             f"{self.start_s:.6f}",
             "null" if self.first_byte_s is None else f"{self.first_byte_s:.6f}",
-            f"{monotonic() - run.began:.6f}",
+            f"{end_s:.6f}",
         )
 
 

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from dataclasses import replace
 from time import monotonic
 from typing import Protocol
 
@@ -59,6 +58,8 @@ class Connection(asyncio.Protocol):
         self._opened_s = house.run.now()
         self._transport: asyncio.Transport
         self._parser = RequestParser()
+        self._mid_request = False
+        """The parser has begun a request that is not whole."""
         self._waiting: deque[Request] = deque()
         self._refusal: Refused | None = None
         self._deaf = False
@@ -93,7 +94,7 @@ class Connection(asyncio.Protocol):
         """Count and queue the requests in `data`."""
         if self._lingering or self._deaf:
             return
-        if not self._parser.mid_request:
+        if not self._mid_request:
             self._since = monotonic()
             idle = not self._waiting and self._label not in self._house.refusing
             plain = whole_get(data) if idle else None
@@ -119,6 +120,7 @@ class Connection(asyncio.Protocol):
                     self._refuse(event)
             if self._deaf or self._lingering or self._transport.is_closing():
                 break
+        self._mid_request = self._parser.mid_request
         if len(self._waiting) >= MAX_WAITING:
             self._transport.pause_reading()
 
@@ -159,21 +161,24 @@ class Connection(asyncio.Protocol):
             entry |= {"status": reason.status or None, "reason": reason.reason}
             self._run.write({**entry, "start_s": self._opened_s, "end_s": self._run.now()})
 
-    def _answer_at_once(self, line: Line, whole: Whole) -> None:
-        """Take the turn of a request that came whole and alone."""
+    def _answer_at_once(self, path: str, whole: Whole) -> None:
+        """Take the turn of a GET that came whole and alone."""
         self._had_line = True
         server_run = self._house.server_runs[self._label]
-        ready = server_run.ready(line.path, whole.asked)
-        if ready:
+        ready = server_run.ready(path, whole.asked)
+        if ready and not ready.wait_s:
             self._serve(server_run, ready)
-        else:
-            request = server_run.arrive(line)
-            request.whole = whole
-            self._waiting.append(request)
-            self._turn()
+            return
+        request = server_run.take_in(ready) if ready else server_run.arrive(Line("GET", path))
+        request.whole = whole
+        self._waiting.append(request)
+        self._turn()
 
     def _serve(self, server_run: ServerRun, ready: Ready) -> None:
-        """Send a reply that is ready, and write its entry."""
+        """Send a reply that is ready and has no delay, and write its entry.
+
+        What `take_in` and `_turn` would come to, without a `Request`.
+        """
         run, code = server_run.run, ready.code
         run.requests = n = run.requests + 1
         server_run.attempts[code] = attempt = server_run.attempts.get(code, 0) + 1
@@ -182,9 +187,8 @@ class Connection(asyncio.Protocol):
         self._transport.write(ready.data)
         if not self._blocked and not self._transport.is_closing():
             server_run.in_flight -= 1
-            end_s = monotonic() - run.began
-            numbers = (n, self._conn, attempt, in_flight, start_s, start_s, end_s)
-            run.write_line(ready.entry % numbers)
+            start, end_s = f"{start_s:.6f}", monotonic() - run.began
+            run.write_line(ready.entry % (n, self._conn, attempt, in_flight, start, start, end_s))
             return
         # Not all was taken: from here on it is a request like any other.
         run.under_way += 1
@@ -231,7 +235,7 @@ class Connection(asyncio.Protocol):
         assert request.whole is not None
         asked = request.whole.asked
         if self._deaf and len(self._waiting) == 1 and not self._refusal:
-            asked = replace(asked, keep_alive=False)
+            asked = asked._replace(keep_alive=False)
         wire = request.answer(asked)
         if wire.bytes_per_s:
             self._dripping_since = monotonic()
@@ -364,7 +368,7 @@ class Connection(asyncio.Protocol):
         waited = now - self._since
         if self._lingering:
             return
-        if self._parser.mid_request and not self._deaf:
+        if self._mid_request and not self._deaf:
             if waited > REQUEST_S:
                 self._refuse(Refused(408, "the request did not come whole in time"))
         elif waited > IDLE_S and (self._blocked or not self._waiting):

@@ -145,12 +145,12 @@ def request_template(
 
 def narrowed(template: str, path: str, code: str | None, delay_s: float) -> str:
     """A request template with fewer places: n, conn, attempt, in_flight (all %d), start_s,
-    first_byte_s, end_s (all %f).
+    first_byte_s (both %s), end_s (%f).
     """
-    number, seconds = "\0d", "\0.6f"  # JSON has no NUL
+    number = "\0d"  # JSON has no NUL
     line = template % (
         number, number, json.dumps(path), json.dumps(code), number, number, delay_s,
-        seconds, seconds, seconds,
+        "\0s", "\0s", "\0.6f",
     )  # fmt: skip
     return line.replace("%", "%%").replace("\0", "%")
 

@@ -321,9 +321,7 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
         row.accepts = _accepts(row, file, files_known=after is not None, interrupted=interrupted)
         row.said = ledger.claims.fates.get(code, Counter())
         _judge_repeats(ledger, name, row)
-    ledger.saved = sum(
-        row.file == "same" and "ok" in row.accepts for row in ledger.rows.values()
-    )
+    ledger.saved = sum(row.file == "same" and "ok" in row.accepts for row in ledger.rows.values())
     ledger.kept = sum(row.file == "kept" for row in ledger.rows.values())
     if ledger.label == "REMOTE":
         ledger.notes.append("REMOTE is not served here: its requests cannot be seen")

@@ -8,7 +8,7 @@ request before this one is whole: what comes out never depends on how the bytes 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 import httptools
 
@@ -38,8 +38,7 @@ _NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 _HEEDED = b"host connection content-length transfer-encoding expect accept-encoding".split()
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A request line is there: the request counts from now on."""
 
     method: str
@@ -312,8 +311,8 @@ _FORMS: dict[bytes, Whole | None] = {}
 """What is known of heads, without their request line; clients send the same over and over."""
 
 
-def whole_get(data: bytes) -> tuple[Line, Whole] | None:
-    """The events of `data`, where it is nothing but one whole and plain GET; None elsewhere.
+def whole_get(data: bytes) -> tuple[str, Whole] | None:
+    """The path and `Whole` of `data`, where it is one whole and plain GET; None elsewhere.
 
     Says nothing that a new `RequestParser` would not say, only sooner.
     """
@@ -326,7 +325,7 @@ def whole_get(data: bytes) -> tuple[Line, Whole] | None:
             return None
         _FORMS[fields] = _form_of(fields)
     whole = _FORMS[fields]
-    return (Line("GET", line[1].decode()), whole) if whole else None
+    return (line[1].decode(), whole) if whole else None
 
 
 def _form_of(fields: bytes) -> Whole | None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
-from typing import assert_never
+from typing import NamedTuple, assert_never
 from urllib.parse import quote
 
 from mockservers.faults import (
@@ -65,8 +65,7 @@ class Ending(Enum):
     RESET = "reset (RST)"
 
 
-@dataclass(frozen=True, slots=True)
-class RequestForm:
+class RequestForm(NamedTuple):
     """What of a request decides the form of its reply."""
 
     head_only: bool = False
@@ -192,7 +191,7 @@ def _damaged(
             return replace(whole, body_stop=after_bytes, ending=Ending.CLOSE)
         case TooLong():
             # Announced, for the next request on the connection would be hit in place of this one.
-            closed = _resource(replace(asked, keep_alive=False), found)
+            closed = _resource(asked._replace(keep_alive=False), found)
             return replace(closed, tail=SURPLUS, certain=False)
         case Drip(bytes_per_s):
             return replace(whole, bytes_per_s=bytes_per_s)
@@ -226,7 +225,7 @@ def _cut_headers(head: bytes, after_bytes: int | None) -> Wire:
 
 
 def _no_length(asked: RequestForm, found: Found, after_bytes: int | None) -> Wire:
-    closing = replace(asked, keep_alive=False)
+    closing = asked._replace(keep_alive=False)
     head = _head(200, None, (("Content-Type", found.content_type),), None, closing)
     half = found.length // 2 if after_bytes is None else min(after_bytes, found.length)
     stop = 0 if asked.head_only else half

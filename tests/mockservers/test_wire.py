@@ -10,7 +10,6 @@ import struct
 import threading
 import time
 import zlib
-from dataclasses import replace
 from http import HTTPStatus
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -130,7 +129,7 @@ def test_an_absent_resource_is_never_damaged_in_the_middle(reply, asked):
 @examples(150)
 @given(resolved(), GETS, st.none() | BODIES)
 def test_head_gets_the_head_of_the_get_and_no_body(reply, asked, body):
-    head_only = replace(asked, head_only=True)
+    head_only = asked._replace(head_only=True)
     of_get, _ = rendered(reply, asked, body)
     of_head, sent = rendered(reply, head_only, body)
     assert (of_head.body_stop, of_head.tail, sent) == (0, b"", of_head.head)
