@@ -216,6 +216,9 @@ class Connection(asyncio.Protocol):
         """Reply to the first of the waiting requests: gate, delay, bytes."""
         self._busy = True
         request = self._waiting[0]
+        if self._heard_all and isinstance(request.reply, Hang):
+            self._transport.abort()  # nobody waits for it (`eof_received`)
+            return
         gate = request.server_run.gate
         if gate and not gate.is_open and not request.refused:
             gate.hold(self, self._after_gate)
