@@ -186,7 +186,7 @@ def cut(draw, data):
     return [data[at:stop] for at, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
 
 
-@examples(1500)
+@examples(600)
 @given(STREAMS, st.data())
 @example(b"GET / HTTP/9.1x", None)  # the line was told of, or not, by what else was there
 @example(WHOLE + b"GET /2 HTTP/1.1\r\nHo", None)  # the second line was lost
@@ -215,7 +215,7 @@ def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
     assert find(mangled(), differs, settings=examples(2000))
 
 
-@examples(1500)
+@examples(600)
 @given(STREAMS, st.data())
 @example(AWAITS_CHUNKS.replace(b"d\r", b"d\t\r"), None)  # refused, then asked for (found by fuzz/)
 @example(POST + b"Content-Length: %b3\r\n\r\nabc" % (b"0" * 5000), None)  # int(): a ValueError
@@ -247,7 +247,7 @@ PLAIN_HEADS = st.lists(st.sampled_from(LINES), max_size=4).map(
 )
 
 
-@examples(1000)
+@examples(500)
 @given(PLAIN_HEADS | mangled())
 def test_the_short_cut_says_what_the_parser_says_or_nothing(stream):
     with mock.patch.dict(parser._FORMS, clear=True):  # it learns no more than a thousand heads
