@@ -9,6 +9,7 @@ from typing import Protocol
 
 from mockservers.arrivals import Ready, Request, Run, ServerRun
 from mockservers.faults import Hang, wait_s
+from mockservers.listening import unsent
 from mockservers.parser import Expect, Line, Refused, RequestParser, Whole, whole_get
 from mockservers.wire import Ending, RequestForm, refusal
 
@@ -24,6 +25,8 @@ LINGER_S = 2.0
 """Seconds for the client to close its side after an orderly close."""
 CHUNK = 262_144
 """Body bytes handed to the operating system at once."""
+LOOK_S = 0.002
+"""Seconds between two looks at whether a client has received all."""
 DRIP_S = 0.02
 """Seconds between two pieces of a dripping body, at least."""
 
@@ -142,7 +145,11 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The operating system has taken all it was given."""
         self._blocked = False
-        if self._busy and not self._taken():
+        # Not at once: a transport that is closed in here calls `connection_lost` twice.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._transport.is_closing() and self._busy and not self._taken():
             self._send_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -357,7 +364,15 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._drop_waiting()
+        self._reset_when_sent(monotonic() + IDLE_S)
+
+    def _reset_when_sent(self, until: float) -> None:
+        """Reset once the client has all that was planned: a reset throws away what it has not."""
         sock = self._transport.get_extra_info("socket")
+        if not self._transport.is_closing() and unsent(sock.fileno()) and monotonic() < until:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(LOOK_S, self._reset_when_sent, until)
+            return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
 

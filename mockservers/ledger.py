@@ -31,7 +31,10 @@ _STRAYS = 1000
 _NAMED = 26
 """Lost codes that are named one by one, where only totals were said."""
 _KEPT_PER_CODE = 64
-"""Requests for one code that are kept, per server; further ones are only counted."""
+"""Requests for one code that are kept, per server, besides those that redirects led there;
+further ones are only counted."""
+_LED_PER_PATH = 2000
+"""Requests that redirects led to one path, and that are kept."""
 _KEPT_FIELDS = (
     "n", "conn", "server", "method", "path", "code", "do", "status", "length", "bytes_sent",
     "complete", "client_gone", "sha256", "location",
@@ -160,7 +163,8 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
     requests: list[Entry] = []
     strays: list[Entry] = []
     kept: Counter[tuple[str, str]] = Counter()
-    led_to: set[str] = set()
+    more: Counter[tuple[str, str]] = Counter()
+    led_to: Counter[str] = Counter()
     timed_out: list[str] = []
     end: Entry = {}
     most_in_flight: Counter[str] = Counter()
@@ -179,13 +183,17 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
             if entry["method"] == "HEAD":
                 continue
             slim = {name: entry.get(name) for name in _KEPT_FIELDS}
-            if slim["location"]:
-                led_to.add(_led_to(slim)[1])
+            path = unquote(entry["path"])
+            if slim["location"] and _led_to(slim)[1] != path:
+                led_to[_led_to(slim)[1]] += 2  # each may be asked for again, once
             if entry["code"]:
                 kept[server, entry["code"]] += 1
-                if kept[server, entry["code"]] <= _KEPT_PER_CODE:
+                most = _KEPT_PER_CODE + min(led_to[path], _LED_PER_PATH)
+                if kept[server, entry["code"]] <= most:
                     requests.append(slim)
-            elif unquote(entry["path"]) in led_to:
+                else:
+                    more[server, entry["code"]] += 1
+            elif path in led_to:
                 requests.append(slim)
             elif len(strays) < _STRAYS:
                 strays.append(slim)
@@ -205,13 +213,16 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
     )
     if claims.label in LABELS:
         ledger.most_in_flight = most_in_flight[claims.label]
+    for label, plan in (header.get("plans") or {}).items():
+        if plan.get("refuse") and ledger.label in (None, label):
+            ledger.notes.append(f"{label} refuses connections, as its plan says")
     if not end:
         ledger.notes.append("the journal has no end: the run was cut off, what was said is lost")
     _enter(ledger, requests, strays)
-    for (server, code), count in kept.items():
+    for (server, code), count in more.items():
         row = ledger.rows.get(code) or ledger.rows.get(f"{server} {code}")
-        if row and count > _KEPT_PER_CODE:
-            row.more += count - _KEPT_PER_CODE
+        if row:
+            row.more += count
     after = end.get("files_after") if files_after is None else files_after
     _judge(ledger, header.get("files_before") or {}, after)
     return ledger
@@ -232,12 +243,17 @@ def _enter(ledger: Ledger, requests: Iterable[Entry], strays: Iterable[Entry]) -
             _unexpected(ledger, entry)
             continue
         ledger.rows.setdefault(name, Row()).requests.append(entry)
-        came_by.setdefault((entry["server"], entry["path"]), set()).add(name)
+        came_by.setdefault((entry["server"], unquote(entry["path"])), set()).add(name)
         if entry["location"]:
             waiting.setdefault(_led_to(entry), []).append((name, entry["conn"], False))
     for entry in strays:
         if asked:
             _unexpected(ledger, entry)
+    # Who still waits may have been there all the same, and another be taken for it.
+    for (there, path), hops in waiting.items():
+        for server in (there,) if there else LABELS:
+            if (server, path) in came_by:
+                came_by[server, path].update(name for name, *_ in hops)
     _disentangle(ledger, came_by.values())
 
 
@@ -327,18 +343,22 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
         ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
     if ledger.asked is None:
         ledger.notes.append(
-            "which codes were asked for is not known (the program announced none): "
-            "only requests, files and counts were reconciled"
+            "which codes were asked for is not known, for the program announced none (SPEC.md, "
+            "The ledger, has the lines): only requests and counts were reconciled"
         )
         if ledger.claims.totals is not None:
             _judge_totals(ledger, ledger.claims.totals)
     else:
         _judge_claims(ledger)
     _judge_files(ledger, before, after or {})
+    if ledger.asked is None and after is not None:
+        _note_files(ledger, before, after)
+    unclear = [name for name, row in ledger.rows.items() if row.seen == "indeterminate"]
+    if unclear:
+        ledger.notes.append(f"ok or error is up to the client: {_names(unclear)}")
     never = [name for name, row in ledger.rows.items() if not row.requests]
     if never and ledger.label != "REMOTE":
-        names = ", ".join(never[:10]) + (", ..." if len(never) > 10 else "")
-        ledger.notes.append(f"{len(never)} never requested: {names}")
+        ledger.notes.append(f"{len(never)} never requested: {_names(never)}")
     announced = ledger.claims.concurrency
     if announced is not None and ledger.most_in_flight > announced:
         ledger.notes.append(
@@ -506,7 +526,24 @@ def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
             ledger.imbalances.append(Imbalance("leftover", code, saw, kept))
 
 
+def _note_files(ledger: Ledger, before: Files, after: Files) -> None:
+    """Say what is odd about the files of a program of which nobody knows what it was asked for."""
+    whole = {name: row for name, row in ledger.rows.items() if row.seen == "ok"}
+    good = {f"{name[-2:].lower()}.gif" for name, row in whole.items() if row.file == "same"}
+    odd = [name for name, file in after.items() if name not in good and before.get(name) != file]
+    if odd:
+        ledger.notes.append(f"files that no whole download accounts for: {_names(odd)}")
+    if whole and not ledger.saved and not ledger.kept:
+        ledger.notes.append(
+            f"none of {len(whole)} whole downloads is in {ledger.dest} (--dest names the folder)"
+        )
+
+
 # --- words --------------------------------------------------------------------------------
+
+
+def _names(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def _seen(entry: Entry) -> str:
@@ -530,7 +567,8 @@ def _describe(entry: Entry) -> str:
         ending = {"reset": "a reset", "empty": "a close", "garbage": "garbage"}
         return f"{ending.get(entry['do'], 'an end')} before a reply"
     if entry["bytes_sent"] or entry["length"]:
-        return f"{entry['status']} with {entry['bytes_sent']} of {entry['length']} bytes"
+        of = "" if entry["length"] is None else f" of {entry['length']}"
+        return f"{entry['status']} with {entry['bytes_sent']}{of} bytes"
     return str(entry["status"])
 
 

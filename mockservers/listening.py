@@ -3,6 +3,11 @@
 import errno
 import os
 import socket
+import sys
+
+if sys.platform == "linux":
+    import fcntl
+    import termios
 
 BACKLOG = 4096
 """Connections that the operating system may hold before they are accepted."""
@@ -75,6 +80,14 @@ def bound(
         sock.close()
         raise
     return sock
+
+
+def unsent(file: int) -> int:
+    """Bytes given to a socket that the other side has not acknowledged; 0 where nobody can say."""
+    if sys.platform != "linux":
+        return 0
+    answer = fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 def set_reuse(sock: socket.socket, on: bool) -> None:

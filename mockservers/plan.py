@@ -170,10 +170,14 @@ def plan_from_json(text: str, source: str = "plan") -> Plan:
         per_attempt=data.get("per_attempt", False),
         refuse=data.get("refuse", False),
     )
-    for delay in (reply.delay_s for reply in plan.replies()):
+    places = [(f"mix[{n}]", bucket.reply) for n, bucket in enumerate(plan.mix)]
+    for key, rule in plan.rules.items():
+        places += [(f"rules.{_short(key)[1:-1]}[{n}]", reply) for n, reply in enumerate(rule)]
+    for place, reply in places:
+        delay = reply.delay_s
         if isinstance(delay, Uniform) and delay.low_s > delay.high_s:
-            between = f"[{delay.low_s:g}, {delay.high_s:g}]"
-            raise PlanError(f"{source}: delay_s: uniform {between}: the lower bound comes first")
+            bounds = f"{place}.delay_s.uniform: [{delay.low_s:g}, {delay.high_s:g}]"
+            raise PlanError(f"{source}: {bounds}: the lower bound comes first")
     return plan
 
 
@@ -282,7 +286,8 @@ def _sentence(error: Any) -> str:
             return f"{place}: unknown key {_short(unknown)}"
         case "enum":
             choices = ", ".join(map(str, error.validator_value))
-            return f"{place}: {_short(error.instance)} is none of {choices}"
+            hint = " (refuse is a key of the plan)" if error.instance == "refuse" else ""
+            return f"{place}: {_short(error.instance)} is none of {choices}{hint}"
         case "type":
             wanted = error.validator_value
             wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted

@@ -56,7 +56,9 @@ def _outcomes(ledger: Ledger) -> list[str]:
             row = f"             {outcome.replace('_', ' '):<13} {seen[outcome]:>5}"
             lines.append(row + (f" {told:>5}" if said else ""))
     if said is None:
-        lines.append("             (no final report was printed: nothing was said)")
+        told = len(ledger.claims.fates)
+        only = f"only lines for {told} code{_s(told)}" if told else "nothing was said"
+        lines.append(f"             (no final report was printed: {only})")
     return lines
 
 

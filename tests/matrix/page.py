@@ -53,7 +53,7 @@ PAGE = """\
 What becomes of a broken reply is up to the client. Here is what some that are widely used, and the
 two downloaders of this project, make of every kind of reply that a plan may have, on real sockets.
 `tox -e matrix` remakes this page, and the daily suite fails where it is no longer true. The plan of
-every row, ready for `mockservers run --plan`, is in [client-effects.json](client-effects.json).
+every row is in [client-effects.json](client-effects.json), as its `plan`.
 
 {versions}
 
@@ -65,8 +65,9 @@ every row, ready for `mockservers run --plan`, is in [client-effects.json](clien
 - What it saved: **½** a part of the flag, **∅** an empty file or none, **≠** other bytes. Without a
   sign: the whole flag where it says ok, no file where it does not.
 - **×4**: the server saw four requests. Without a sign: one.
-- **Bold**: the ledger calls this out: an ok that is none (*corrupt*, *miscounted*), a part that is
-  left behind (*leftover*), or asking more often than a download may (*duplicated*).
+- **Bold**: the ledger calls this out, where it knows what was asked for: an ok that is none
+  (*corrupt*, *miscounted*), a part that is left behind (*leftover*), or asking more often than a
+  download may (*duplicated*).
 - **ledger**: what it accepts from a client that keeps just the bytes it was sent; where that
   depends on how often the client asks, by number of requests.
 

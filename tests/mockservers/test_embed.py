@@ -354,7 +354,7 @@ def test_a_report_as_the_flags2_programs_print_it_is_understood(servers):
     ask(servers.urls["LOCAL"])
     printed = f"BR OK\n{'-' * 20}\n1 flag downloaded.\n"
     assert servers.check(stdout=printed, asked=["BR"]).balanced
-    assert words(servers.ledger(stdout=f"{'-' * 20}\n", asked=["BR"])) == [("lost", None)]
+    assert words(servers.ledger(stdout=f"{'-' * 20}\n", asked=["BR"])) == [("lost", "BR")]
 
 
 def test_a_word_for_an_outcome_that_there_is_not_is_refused(servers):

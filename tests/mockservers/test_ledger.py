@@ -309,6 +309,28 @@ def test_every_word_is_needed():
     assert used == set(WORDS)
 
 
+def test_however_many_are_redirected_to_one_path_nobody_is_called_out():
+    codes = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + [
+        f"{first}{second}" for first in "CDEF" for second in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    ]
+    entries = []
+    for code in codes:
+        n = len(entries)
+        reply = whole if n else not_found
+        entries += [redirected(code, "BR", n=n + 1, conn=1), reply("BR", n=n + 2, conn=1)]
+    ok = tuple(codes[1:])
+    assert judge(codes, entries, report(len(ok), 1), ok).balanced
+
+
+def test_odd_files_of_a_program_that_announces_nothing_are_noted():
+    end = {"end": True, "asked": None, "claims": {}, "files_after": {"us.gif": file(b"x")}}
+    header = {"journal": 1, "command": ["curl"], "files_before": {}, "dest": "downloads"}
+    ledger = balance([header, whole("BR"), cut("US", n=2), end])
+    assert ledger.balanced
+    assert "files that no whole download accounts for: us.gif" in ledger.notes
+    assert "none of 1 whole downloads is in downloads (--dest names the folder)" in ledger.notes
+
+
 def test_a_recovered_repeat_is_a_note():
     ledger = judge(*BALANCED["a close, asked again by the client"])
     assert any("recovered" in note for note in ledger.notes)

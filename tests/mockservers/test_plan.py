@@ -384,7 +384,7 @@ BAD_PLANS = [
     ('{"plan": 1, "gate": {"hold_until_in_flight": 0, "or_s": 1}}', "gate.hold_until_in_flight: 0"),
     ('{"plan": 1, "gate": {}}', "gate: 'hold_until_in_flight' is a required property"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [2, 1]}}]}}',
-     "delay_s: uniform [2, 1]: the lower bound comes first"),
+     "rules.BR[0].delay_s.uniform: [2, 1]: the lower bound comes first"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [1]}}]}}',
      "rules.BR[0].delay_s.uniform: [1]"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {}}]}}', "rules.BR[0].delay_s: {}"),

@@ -158,6 +158,28 @@ async def test_a_fault_is_exactly_its_bytes_and_its_ending(house, reply, expecte
     assert entry["status"] == (int(expected[9:12]) if whole_head else None)
 
 
+async def test_a_slow_client_gets_all_that_was_planned_before_the_reset(caplog):
+    body = bytes(8_000_000)
+    catalogue = FlagCatalogue()
+    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    catalogue.find = lambda path: resource
+    house = House(catalogue)
+    await house.servers.start()
+    house.begin_run(BR=[Reset(5_000_000)])
+    try:
+        reader, writer = await house.connect()
+        writer.write(get())
+        await asyncio.sleep(0.1)  # while it does not read, the operating system's room runs out
+        with pytest.raises(ConnectionResetError):
+            await reader.readexactly(5_000_001)
+        assert len(reader._buffer) == 5_000_000
+        writer.close()
+        await house.quiet()
+        assert caplog.records == []
+    finally:
+        await house.servers.stop()
+
+
 async def test_a_delay_is_waited_for_and_no_other_request_waits_with_it(house):
     house.begin_run(BR=[Serve(delay_s=0.2)])
     slow = asyncio.create_task(house.send(get()))
