@@ -7,7 +7,7 @@ are clocks and timers, but no sockets.
 import asyncio
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from time import monotonic
@@ -113,20 +113,8 @@ class ServerRun:
             attempt = self.attempts.get(name, 0) + 1
             if line.method == "GET":
                 self.attempts[name] = attempt
-        self.in_flight += 1
-        run = self.run
-        run.requests += 1
-        run.under_way += 1
-        return Request(
-            self,
-            run.requests,
-            line,
-            code,
-            attempt,
-            fate(self.plan, self.label, name, attempt),
-            resource,
-            self.in_flight,
-            monotonic() - run.began,
+        return self._number(
+            line, code, attempt, fate(self.plan, self.label, name, attempt), resource
         )
 
     def ready(self, path: str, asked: RequestForm) -> "Ready | None":
@@ -164,28 +152,27 @@ class ServerRun:
         )  # fmt: skip
         wait = wait_s(reply)
         entry = narrowed(template, path, code, wait)
-        return Ready(Line("GET", path), code, asked, reply, resource, wait, wire, body, entry)
+        line, data = Line("GET", path), wire.head + body + wire.tail
+        return Ready(line, code, asked, reply, resource, wait, wire, body, entry, data)
 
     def take_in(self, ready: "Ready") -> "Request":
         """As `arrive`, for a GET whose reply is ready."""
-        code, run = ready.code, self.run
+        code = ready.code
         self.attempts[code] = attempt = self.attempts.get(code, 0) + 1
+        request = self._number(ready.line, code, attempt, ready.reply, ready.resource)
+        request.ready = ready
+        return request
+
+    def _number(
+        self, line: Line, code: str | None, attempt: int, reply: Reply, resource: Resource | None
+    ) -> "Request":
+        run = self.run
         self.in_flight += 1
         run.requests += 1
         run.under_way += 1
-        request = Request(
-            self,
-            run.requests,
-            ready.line,
-            code,
-            attempt,
-            ready.reply,
-            ready.resource,
-            self.in_flight,
-            monotonic() - run.began,
-        )
-        request.ready = ready
-        return request
+        start_s = monotonic() - run.began
+        n, in_flight = run.requests, self.in_flight
+        return Request(self, n, line, code, attempt, reply, resource, in_flight, start_s)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,11 +193,8 @@ class Ready:
     body: bytes
     entry: str
     """Its journal entry: `mockservers.journal.narrowed`."""
-    data: bytes = field(init=False)
+    data: bytes
     """Every byte of it."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "data", self.wire.head + self.body + self.wire.tail)
 
 
 class Request:

@@ -16,8 +16,9 @@ from mockservers.claims import Claims
 from mockservers.codes import LABELS
 from mockservers.journal import Entry, Recorder
 from mockservers.ledger import Ledger, balance
-from mockservers.plan import Plan, plan_to_json
+from mockservers.plan import Plan
 from mockservers.report import ledger_text
+from mockservers.runs import header
 from mockservers.server import MockServers
 from mockservers.supervise import book_of_files
 
@@ -137,19 +138,14 @@ class _Books:
             claims.report(said)
         if asked is None and said is not None:
             asked = tuple(said)
-        header: Entry = {
-            "journal": 1,
-            "plans": {label: plan_to_json(plan) for label, plan in self.plans.items()},
-            "files_before": {},
-            "dest": str(files) if files else None,
-        }
+        books: Entry = {"files_before": {}, "dest": str(files) if files else None}
         end: Entry = {
             "end": True,
             "asked": asked,
             "claims": claims.to_json(),
             "files_after": book_of_files(Path(files)) if files else None,
         }
-        return balance([header, *self.entries, end])
+        return balance([header(self.plans) | books, *self.entries, end])
 
 
 class RunningServers(_Books):

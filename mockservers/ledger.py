@@ -184,8 +184,8 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
                 continue
             slim = {name: entry.get(name) for name in _KEPT_FIELDS}
             path = unquote(entry["path"])
-            if slim["location"] and _led_to(slim)[1] != path:
-                led_to[_led_to(slim)[1]] += 2  # each may be asked for again, once
+            if slim["location"] and (target := _led_to(slim)[1]) != path:
+                led_to[target] += 2  # each may be asked for again, once
             if entry["code"]:
                 kept[server, entry["code"]] += 1
                 most = _KEPT_PER_CODE + min(led_to[path], _LED_PER_PATH)

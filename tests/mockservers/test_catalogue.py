@@ -28,14 +28,14 @@ INSIDE = [
     "deep/er/still/x",
     "plain.txt.d/secret",
 ]
-OUTSIDE = ["secret", "root.d/secret", "root-secret", "etc/passwd"]
-LEADING_IN = {"inner": "plain.txt", "there/and/back": "../../../root/plain.txt", "dir": "flags"}
+OUTSIDE = ["secret", "served.d/secret", "served-secret", "etc/passwd"]
+LEADING_IN = {"inner": "plain.txt", "there/and/back": "../../../served/plain.txt", "dir": "flags"}
 LEADING_OUT = {
     "outer": "../secret",
     "up": "..",
     "far/up": "../../..",
     "slash": "/",
-    "neighbour": "../root.d",
+    "neighbour": "../served.d",
     "chain": "up/secret",
     "circle": "circle",
     "nowhere": "not/there",
@@ -49,7 +49,7 @@ def root(tmp_path_factory):
     for name in OUTSIDE:
         (top / name).parent.mkdir(parents=True, exist_ok=True)
         (top / name).write_bytes(SECRET)
-    root = top / "root"
+    root = top / "served"
     for name in INSIDE:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(name.encode())
@@ -62,10 +62,10 @@ def root(tmp_path_factory):
     return root
 
 
-KNOWN = [*INSIDE, *OUTSIDE, *LEADING_IN, *LEADING_OUT, "absolute", "pipe", "root"]
+KNOWN = [*INSIDE, *OUTSIDE, *LEADING_IN, *LEADING_OUT, "absolute", "pipe", "served"]
 ODD = ["", ".", "..;", "....", "..\\", "..\0", "\0", "~", "C:", "%", "\udcff", "\n", "é", "x" * 300]
 SEGMENTS = st.one_of(
-    st.sampled_from(["..", "secret", "outer", "up/secret", "../root-secret"]),
+    st.sampled_from(["..", "secret", "outer", "up/secret", "../served-secret"]),
     st.sampled_from(KNOWN),
     st.sampled_from(ODD),
     st.text(max_size=4),
@@ -139,10 +139,10 @@ def test_links_that_lead_back_inside_are_followed_and_others_are_not(root):
         assert catalogue.find(path).read(0, 100) == b"plain.txt", name
     assert catalogue.find("/dir/br/br.gif").read(0, 100) == b"flags/br/br.gif"
     ways_out = ["/outer", "/up/secret", "/far/up/secret", "/neighbour/secret", "/absolute"]
-    ways_out += ["/chain", f"/slash{root.parent}/secret", "/up/root.d/secret", "/circle"]
+    ways_out += ["/chain", f"/slash{root.parent}/secret", "/up/served.d/secret", "/circle"]
     for path in ways_out:
         assert catalogue.find(path) is None, path
-    assert catalogue.find("/up/root/plain.txt").read(0, 100) == b"plain.txt"
+    assert catalogue.find("/up/served/plain.txt").read(0, 100) == b"plain.txt"
 
 
 def test_what_is_no_regular_file_is_not_found(root):
