@@ -32,21 +32,28 @@ LOOK_S = 0.001
 """Seconds from one look at what is still under way to the next."""
 
 
-def running(plans: Plans | None = None, catalogue: Catalogue | None = None) -> "Running":
-    """LOCAL, DELAY and ERROR on free loopback ports, for the length of a `with` block.
+def running(
+    plans: Plans | None = None,
+    catalogue: Catalogue | None = None,
+    ports: Sequence[int] = (0, 0, 0),
+) -> "Running":
+    """LOCAL, DELAY and ERROR on loopback, for the length of a `with` block; a port of 0 takes a
+    free one.
 
     `with` runs them in a thread and gives `RunningServers`; `async with` runs them on the event
     loop at hand and gives `AsyncRunningServers`. A first run has begun, under `plans`. When the
-    block ends, connections are dropped, ports are free, and no thread or task is left.
+    block ends, connections are dropped, ports are free, and no thread or task is left. Entering it
+    raises PortInUseError (mockservers.listening).
     """
-    return Running(plans if plans is not None else {}, catalogue or FlagCatalogue())
+    return Running(plans if plans is not None else {}, catalogue or FlagCatalogue(), ports)
 
 
 class Running:
     """What `running` gives: to be entered once."""
 
-    def __init__(self, plans: Plans, catalogue: Catalogue) -> None:
+    def __init__(self, plans: Plans, catalogue: Catalogue, ports: Sequence[int]) -> None:
         self._plans = plans
+        self._ports = ports
         self._house = MockServers(catalogue)
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
@@ -58,7 +65,7 @@ class Running:
         )
         self._thread.start()
         try:
-            self._wait_for(self._house.start())
+            self._wait_for(self._house.start(ports=self._ports))
             servers = RunningServers(self._house, self._loop)
             servers.begin_run(self._plans)
         except BaseException:
@@ -84,7 +91,7 @@ class Running:
 
     async def __aenter__(self) -> "AsyncRunningServers":
         try:
-            await self._house.start()
+            await self._house.start(ports=self._ports)
             servers = AsyncRunningServers(self._house)
             servers.begin_run(self._plans)
         except BaseException:
@@ -160,6 +167,19 @@ class RunningServers(_Books):
         began: list[list[Entry]] = []
         self._call(lambda: began.append(self._begin(plans)))
         return began[0]
+
+    @property
+    def under_way(self) -> int:
+        """How many requests have no entry yet."""
+        return self._house.run.under_way
+
+    def clock_s(self) -> float:
+        """Seconds since the latest run began, on the clock of its entries."""
+        return self._house.run.now()
+
+    def cancel_pending(self) -> None:
+        """Drop every connection; each request under way gets its entry soon after."""
+        self._call(self._house.cancel_pending)
 
     def settle(self) -> None:
         """Wait until every request under way has its entry.

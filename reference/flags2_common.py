@@ -46,6 +46,8 @@ COUNTRY_CODES_FILE = "country_codes.txt"
 
 TIMEOUT_S = 30.0
 """The longest silence borne from a server, in seconds: to connect, and between bytes."""
+with suppress(ValueError):
+    TIMEOUT_S = float(os.environ.get("FLAGS2_TIMEOUT_S", TIMEOUT_S))
 
 
 HEADERS = {"Accept-Encoding": "identity"}

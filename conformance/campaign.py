@@ -1,0 +1,446 @@
+"""All cases against one program: run, repeated where they fail, shrunk, and summed up.
+
+Cases are independent and pure, so that any `concurrent.futures.Executor` may run them, in this
+process or on a cluster; the verdicts do not depend on how many work, nor in which order they end.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from typing import Any
+
+from conformance.cases import Case
+from conformance.clauses import clauses
+from conformance.fixed import fixed_cases
+from conformance.generated import generated_cases
+from conformance.judge import books, findings, heard
+from conformance.program import Stage
+from conformance.record import Profile, Run
+from conformance.shrink import shrink
+from conformance.verdicts import FAILURES, Finding, Verdict, worst
+
+REPEATS = 3
+"""How often a failure must show again."""
+PATIENCE = 3.0
+"""How much longer a repeated run may take, and its gate wait."""
+MOST_EXECUTIONS = 100
+"""Runs that shrinking one failure may take."""
+MOST_SLOW_EXECUTIONS = 8
+"""The same, where each takes as long as the wall limit, or a gate."""
+SLOW = ("timeout", "unreached", "unbounded")
+"""Words of findings that only time shows; patience must not make them go away."""
+MOST_TIMEOUTS = 5
+"""Runs that may come to the wall limit until the rest is not tried."""
+TAIL = 4000
+JOURNAL_LINES = 200
+
+Cause = tuple[str, str]
+"""Clause and word: what makes two failures the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to run: a program, and a case."""
+
+    command: tuple[str, ...]
+    case: Case
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a case came to."""
+
+    case: Case
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    """Why the kit failed, where it did."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its findings; PASS without any."""
+        if self.error:
+            return Verdict.KIT_ERROR
+        return worst([one.verdict for one in self.findings]) if self.findings else Verdict.PASS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure that was repeated, in its smallest form."""
+
+    cause: Cause
+    case: Case
+    verdict: Verdict
+    """FLAKY where it did not show again."""
+    findings: tuple[Finding, ...]
+    run: Run
+    executions: int
+    repeated: int
+
+
+# --- what a worker does -----------------------------------------------------------------------
+
+_here = threading.local()
+_stages: list[Stage] = []
+
+
+def _stage(ports: str) -> Stage:
+    """The servers of this thread."""
+    stage: Stage | None = getattr(_here, "stage", None)
+    if stage is None:
+        stage = _here.stage = Stage(ports).__enter__()
+        _stages.append(stage)
+    return stage
+
+
+def close_stages() -> None:
+    """Stop the servers of all threads, which must have ended."""
+    while _stages:
+        _stages.pop().__exit__()
+
+
+def play(task: Task, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...]]:
+    """Run a case once and judge it."""
+    run = _stage(task.profile.ports).play(task.command, task.case, task.profile, patience)
+    return run, tuple(findings(task.case, run, task.profile))
+
+
+def examine(task: Task) -> Outcome:
+    """Run a case; an error of the kit itself is told, not raised."""
+    try:
+        return Outcome(task.case, play(task)[1])
+    except Exception as exc:
+        return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
+
+
+def confirm(task: Task, cause: Cause) -> Failure | None:
+    """Repeat a failure, patiently; then shrink it. None where patience shows that there is none.
+
+    Raises whatever the kit itself fails with.
+    """
+
+    def shown(case: Case, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...], bool]:
+        run, found = play(replace(task, case=case), patience)
+        return run, found, any(one.cause == cause and one.verdict in FAILURES for one in found)
+
+    slow = cause[1] in SLOW
+    repeated = 0
+    for _ in range(REPEATS):
+        run, found, again = shown(task.case, PATIENCE if slow else 1.0)
+        repeated += again
+        if slow and not again:
+            return None
+        if not again:
+            evidence = run, found
+    if repeated < REPEATS:
+        run, found = evidence
+        return Failure(cause, task.case, Verdict.FLAKY, found, run, REPEATS, repeated)
+    most = MOST_EXECUTIONS if not slow else 0 if cause[1] == "unbounded" else MOST_SLOW_EXECUTIONS
+    last: dict[str, tuple[Run, tuple[Finding, ...]]] = {}
+
+    def fails(case: Case) -> bool:
+        run, found, again = shown(case)
+        if again:
+            last["minimal"] = run, found
+        return again
+
+    shrunk = shrink(task.case, fails, most)
+    run, found = last.get("minimal", (run, found))
+    verdict = worst([one.verdict for one in found if one.cause == cause])
+    return Failure(cause, shrunk.case, verdict, found, run, shrunk.executions, repeated)
+
+
+# --- the campaign -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A failure that is accepted: in this case, of this kind, for this reason."""
+
+    case: str
+    clause: str
+    word: str
+    why: str
+
+
+@dataclass(slots=True)
+class Progress:
+    """Told what is done; does nothing by itself."""
+
+    begin: Callable[[int, str], None] = lambda total, what: None
+    step: Callable[[], None] = lambda: None
+
+
+def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case, ...]:
+    """The fixed cases and as many generated ones; of those the ones that show one of `only`, which
+    are clauses (`REQ-4`), chapters (`REQ`), or cases.
+    """
+    cases = (*fixed_cases(), *generated_cases(examples, seed))
+    if not only:
+        return cases
+    subjects = [case for case in cases if _wanted(only, [case.subject, case.id])]
+    others = [case for case in cases if case not in subjects and _wanted(only, case.clauses)]
+    # A clause that has cases of its own is shown by these first.
+    return (*subjects, *others)
+
+
+def _wanted(only: Collection[str], names: Iterable[str]) -> bool:
+    return any(name in only or name.partition("-")[0] in only for name in names)
+
+
+def learn(command: Sequence[str], ports: str = "given") -> Profile:
+    """What a program is like, from small runs: how long it takes, how many connections it uses, and
+    whether it asks where it is told to.
+
+    Raises CannotStartError, and PortInUseError where it asks the fixed ports and they are taken.
+    """
+    words = tuple("-m 8 BR CN DE ET FR ID IN IR".split())
+    case = Case("smoke", ("REQ-1",), words, waits_s=20)
+    profile = Profile(ports=ports)
+    with Stage(ports) as stage:
+        runs = [stage.play(command, case, profile)]
+        asked = any(entry["server"] == "LOCAL" for entry in runs[0].entries)
+        if not asked and ports == "given" and runs[0].ended == "exit":
+            on_fixed_ports = _asks_fixed_ports(command, case)
+            if on_fixed_ports:
+                return learn(command, "fixed")
+        runs += [stage.play(command, case, profile) for _ in range(2) if runs[0].ended == "exit"]
+    announced = [n for run in runs if (n := heard(run.texts).claims.concurrency)]
+    return Profile(
+        startup_s=sorted(run.elapsed_s for run in runs)[len(runs) // 2],
+        connections=max(1, min([8, *announced])),
+        ports=ports,
+    )
+
+
+def _asks_fixed_ports(command: Sequence[str], case: Case) -> bool:
+    with Stage("fixed") as stage:
+        run = stage.play(command, case, Profile(ports="fixed"))
+        return any(entry["server"] == "LOCAL" for entry in run.entries)
+
+
+def judge_program(
+    command: Sequence[str],
+    cases: Sequence[Case],
+    executor: Executor,
+    profile: Profile,
+    *,
+    known: Sequence[Known] = (),
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run all cases and make the report (SPEC of its form: report.schema.json).
+
+    `command` is resolved (conformance.program). On Ctrl-C the report says what is known by then.
+    """
+    progress = progress or Progress()
+    began = time.monotonic()
+    tasks = [Task(tuple(command), case, profile) for case in cases]
+    outcomes: list[Outcome] = []
+    causes: dict[Cause, list[Outcome]] = {}
+    failures: dict[Cause, Failure | None] = {}
+    errors: dict[Cause, str] = {}
+    interrupted = False
+    try:
+        _examine_all(tasks, executor, progress, outcomes)
+        causes = _causes(outcomes)
+        progress.begin(len(causes), "repeating and shrinking")
+        futures: dict[Cause, Future[Failure | None]] = {
+            cause: executor.submit(confirm, Task(tuple(command), group[0].case, profile), cause)
+            for cause, group in causes.items()
+        }
+        for cause, future in futures.items():
+            try:
+                failures[cause] = future.result()
+            except Exception as exc:
+                errors[cause] = f"{type(exc).__name__}: {exc}"
+            progress.step()
+    except KeyboardInterrupt:
+        interrupted = True
+    outcomes = [_settled(outcome, failures) for outcome in outcomes]
+    report = summed_up(outcomes, causes, failures, errors, known, profile)
+    return {
+        "conformance": 1,
+        "door": "run",
+        "command": list(command),
+        "version": version("flags2-reference"),
+        "interrupted": interrupted,
+        **report,
+        "elapsed_s": round(time.monotonic() - began, 1),
+    }
+
+
+def _examine_all(
+    tasks: Sequence[Task], executor: Executor, progress: Progress, outcomes: list[Outcome]
+) -> None:
+    """Fill in the outcomes in the order of the tasks, until too many came to the wall limit."""
+    progress.begin(len(tasks), "cases")
+    futures = [executor.submit(examine, task) for task in tasks]
+    timeouts = 0
+    try:
+        for future in futures:
+            outcomes.append(future.result())
+            progress.step()
+            timeouts += outcomes[-1].verdict is Verdict.TIMEOUT
+            if timeouts >= MOST_TIMEOUTS:
+                break
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
+    """Outcomes by what failed, in the order of the cases: one reports for all of its kind.
+
+    A fixed case for the very clause speaks before the others.
+    """
+    causes: dict[Cause, list[Outcome]] = {}
+    for outcome in outcomes:
+        for one in outcome.findings:
+            if one.verdict in FAILURES:
+                group = causes.setdefault(one.cause, [])
+                if outcome not in group:
+                    group.append(outcome)
+    for (clause, _), group in causes.items():
+        group.sort(key=lambda outcome: outcome.case.subject != clause)
+    return causes
+
+
+def _settled(outcome: Outcome, failures: Mapping[Cause, Failure | None]) -> Outcome:
+    """An outcome after its failures were tried again."""
+    found = []
+    for one in outcome.findings:
+        failure = failures.get(one.cause, ...)
+        if one.verdict in FAILURES and failure is None:
+            continue  # patience made it go away
+        if isinstance(failure, Failure) and failure.verdict is Verdict.FLAKY:
+            one = replace(one, verdict=Verdict.FLAKY)
+        found.append(one)
+    return replace(outcome, findings=tuple(found))
+
+
+# --- the report ---------------------------------------------------------------------------------
+
+
+def summed_up(
+    outcomes: Sequence[Outcome],
+    causes: Mapping[Cause, Sequence[Outcome]],
+    failures: Mapping[Cause, Failure | None],
+    errors: Mapping[Cause, str],
+    known: Sequence[Known],
+    profile: Profile,
+) -> dict[str, Any]:
+    """The part of a report that follows from what the cases came to; pure."""
+    accepted = {(one.case, one.clause, one.word): one.why for one in known}
+    used: set[tuple[str, str, str]] = set()
+    cases = []
+    by_clause: dict[str, list[tuple[Verdict, str, bool]]] = {name: [] for name in clauses()}
+    for outcome in outcomes:
+        why = []
+        for one in outcome.findings:
+            key = (outcome.case.id, *one.cause)
+            excused = one.verdict in FAILURES and key in accepted
+            if excused:
+                used.add(key)
+                why.append(accepted[key])
+            by_clause[one.clause].append((one.verdict, outcome.case.id, excused))
+        broken = {one.clause for one in outcome.findings}
+        stopped = outcome.error or any(
+            one.verdict in FAILURES and one.word in _STOPPING for one in outcome.findings
+        )
+        for clause in outcome.case.clauses:
+            if clause not in broken and not stopped:
+                by_clause[clause].append((Verdict.PASS, outcome.case.id, False))
+        cases.append(_case_row(outcome, "; ".join(why) or None))
+    names = {outcome.case.id for outcome in outcomes}
+    for key in accepted.keys() - used:
+        if key[0] in names:
+            row = next(row for row in cases if row["id"] == key[0])
+            row["stale"] = True
+            by_clause[key[1]].append((Verdict.FAIL, key[0], False))
+    if profile.ports == "fixed":
+        by_clause["HOOK-1"].append((Verdict.NON_STRICT, "smoke", False))
+    elif outcomes:
+        by_clause["HOOK-1"].append((Verdict.PASS, "smoke", False))
+    return {
+        "program": {
+            "startup_s": round(profile.startup_s, 3),
+            "connections": profile.connections,
+            "ports": profile.ports,
+        },
+        "clauses": {name: _clause_row(name, seen) for name, seen in by_clause.items()},
+        "cases": cases,
+        "failures": [
+            _failure_row(failure, causes[cause], accepted, profile)
+            for cause, failure in failures.items()
+            if failure
+        ],
+        "errors": [f"{clause} {word}: {text}" for (clause, word), text in errors.items()]
+        + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
+        "totals": _totals(by_clause),
+    }
+
+
+_STOPPING = ("crash", "timeout", "flood", "refused", "accepted", "unbounded", "silent", "malformed")
+"""Words of findings behind which a run shows nothing else."""
+
+
+def _case_row(outcome: Outcome, why: str | None) -> dict[str, Any]:
+    return {
+        "id": outcome.case.id,
+        "clauses": list(outcome.case.clauses),
+        "why": outcome.case.why,
+        "verdict": outcome.verdict,
+        "findings": [one.to_json() for one in outcome.findings],
+        "known": why,
+    }
+
+
+def _clause_row(name: str, seen: Sequence[tuple[Verdict, str, bool]]) -> dict[str, Any]:
+    clause = clauses()[name]
+    verdict = worst([verdict for verdict, *_ in seen])
+    return {
+        "keyword": clause.keyword,
+        "text": clause.text,
+        "verdict": verdict,
+        "cases": list(dict.fromkeys(case for _, case, _ in seen)),
+        "known": any(excused for *_, excused in seen)
+        and not any(verdict in FAILURES and not excused for verdict, _, excused in seen),
+    }
+
+
+def _totals(by_clause: Mapping[str, Sequence[tuple[Verdict, str, bool]]]) -> dict[str, int]:
+    verdicts = [worst([verdict for verdict, *_ in seen]) for seen in by_clause.values()]
+    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}
+
+
+def _failure_row(
+    failure: Failure,
+    group: Sequence[Outcome],
+    accepted: Mapping[tuple[str, str, str], str],
+    profile: Profile,
+) -> dict[str, Any]:
+    clause, word = failure.cause
+    run, case = failure.run, failure.case
+    whys = [accepted.get((outcome.case.id, clause, word)) for outcome in group]
+    return {
+        "clause": clause,
+        "word": word,
+        "verdict": failure.verdict,
+        "text": clauses()[clause].text,
+        "cases": [outcome.case.id for outcome in group],
+        "case": case.to_json(),
+        "executions": failure.executions,
+        "repeated": failure.repeated,
+        "arguments": list(case.arguments),
+        "findings": [one.to_json() for one in failure.findings],
+        "status": run.status,
+        "books": books(case, run, profile, failure.findings),
+        "stdout": run.stdout[-TAIL:],
+        "stderr": run.stderr[-TAIL:],
+        "journal": list(run.entries[:JOURNAL_LINES]),
+        "known": "; ".join(sorted({why for why in whys if why})) if all(whys) else None,
+        "replay": None,
+    }

@@ -1,0 +1,123 @@
+"""Cases drawn by Hypothesis: arguments, codes, a plan over all kinds of reply, a gate, files."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from conformance.cases import Case
+from conformance.fixed import ALWAYS, HANG_S
+from mockservers.codes import LABELS, country_codes, is_code, path_of_code
+from mockservers.faults import (
+    BadChunk,
+    BadGzip,
+    CutHeaders,
+    Drip,
+    Empty,
+    Garbage,
+    Hang,
+    HugeHeaders,
+    NoLength,
+    RateLimit,
+    Redirect,
+    RedirectLoop,
+    Reply,
+    Reset,
+    Serve,
+    Status,
+    TooLong,
+    Truncate,
+    WrongType,
+)
+from mockservers.plan import Plan
+
+ELSEWHERE = tuple(path_of_code(code) for code in ("YE", "ZZ"))
+"""Where redirects lead: to a flag, and to none. No generated case asks for these."""
+
+_POOL = tuple(code for code in (*country_codes()[:40], "AA", "QQ", "XX") if is_code(code))
+_OUTCOMES = "EXP-1 EXP-3 EXP-4 EXP-5 OUT-1 OUT-2 OUT-3 OUT-4 OUT-5".split()
+
+_delays = st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.05])
+_bytes = st.integers(0, 2000)
+
+
+def replies() -> st.SearchStrategy[Reply]:
+    """A reply of any kind, none of which takes a second."""
+    kinds: list[st.SearchStrategy[Reply]] = [
+        st.builds(Status, st.sampled_from([503, 404, 500, 403, 204, 301, 304]).map(lambda n: (n,))),
+        st.builds(Serve, delay_s=_delays),
+        st.builds(Empty, delay_s=_delays),
+        st.builds(Reset, after_bytes=st.just(0) | _bytes, delay_s=_delays),
+        st.builds(Truncate, after_bytes=_bytes, delay_s=_delays),
+        st.builds(CutHeaders, after_bytes=st.none() | st.integers(12, 100)),
+        st.builds(TooLong),
+        st.builds(NoLength, after_bytes=_bytes),
+        st.builds(Drip, bytes_per_s=st.sampled_from([50_000.0, 200_000.0])),
+        st.builds(Hang, or_s=st.just(HANG_S)),
+        st.builds(Garbage),
+        st.builds(BadChunk),
+        st.builds(BadGzip),
+        st.builds(WrongType),
+        st.builds(HugeHeaders),
+        st.builds(Redirect, to=st.sampled_from(ELSEWHERE)),
+        st.builds(RedirectLoop),
+        st.builds(RateLimit, retry_after_s=st.just(0)),
+    ]
+    return st.one_of(kinds)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """A run whose report must balance, whatever it meets."""
+    codes = draw(st.lists(st.sampled_from(_POOL), min_size=1, max_size=8, unique=True))
+    words = [draw(st.sampled_from([code, code, code.lower()])) for code in codes]
+    words += draw(st.lists(st.sampled_from(words), max_size=2))
+    arguments: list[str] = []
+    if draw(st.sampled_from([True, True, False])):
+        arguments.append("-v")
+    if draw(st.booleans()):
+        arguments += ["-s", draw(st.sampled_from(LABELS))]
+    gate = draw(st.booleans())
+    if gate or draw(st.booleans()):
+        arguments += ["-m", str(draw(st.integers(1, 6)))]
+    if draw(st.sampled_from([False, False, True])):
+        arguments += ["-l", str(draw(st.integers(1, 8)))]
+    broken = draw(st.lists(st.sampled_from(codes), max_size=len(codes), unique=True))
+    attempts = st.lists(replies(), min_size=1, max_size=2).map(tuple)
+    rules = {code: draw(attempts) for code in broken}
+    stale = draw(st.lists(st.sampled_from(codes), max_size=2, unique=True))
+    verbose = ["REP-8", "ACC-2"] if "-v" in arguments else ["REP-9"]
+    return Case(
+        id="generated",
+        clauses=(*ALWAYS, *_OUTCOMES, *verbose, *(["CON-3"] if gate else [])),
+        arguments=(*arguments, *words),
+        plan=Plan(rules=rules),
+        gate=gate,
+        files={f"{code.lower()}.gif": "from before" for code in stale},
+    )
+
+
+def generated_cases(examples: int, number: int) -> tuple[Case, ...]:
+    """`examples` cases that depend on the seed `number` alone."""
+    drawn: list[Case] = []
+
+    @seed(number)
+    @settings(
+        max_examples=examples,
+        database=None,
+        phases=[Phase.generate],
+        deadline=None,
+        suppress_health_check=list(HealthCheck),  # nothing is run here, cases are only drawn
+    )
+    @given(cases())
+    def collect(case: Case) -> None:
+        drawn.append(case)
+
+    if examples:
+        collect()
+    return tuple(_named(case, f"generated/{number}/{i}") for i, case in enumerate(drawn, 1))
+
+
+def _named(case: Case, name: str) -> Case:
+    values: dict[str, Any] = {field: getattr(case, field) for field in case.__slots__}
+    return Case(**values | {"id": name})

@@ -1,0 +1,667 @@
+"""What is wrong with a run; pure.
+
+Each book is judged by the one before it: the announcement by the arguments, the requests by the
+announcement, the claims and the files by the replies. So one fault breaks one clause.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urljoin, urlsplit
+
+from conformance.cases import Case
+from conformance.clauses import clauses
+from conformance.expansion import misread
+from conformance.record import MAX_STDOUT, Profile, Run
+from conformance.verdicts import Finding, Verdict, broken
+from mockservers.claims import Claims
+from mockservers.codes import CODE_OF_PATH, LABELS
+from mockservers.journal import Entry
+from mockservers.ledger import Imbalance, Ledger, Row, balance
+
+_HYPHENS = "-" * 20
+_SITE = re.compile(r"\w+ site: (\S+)")
+_SEARCH = re.compile(r"Searching for \d+ flags?: .*")
+_CONNECTIONS = re.compile(r"\d+ concurrent connections? will be used\.")
+_TOTAL = re.compile(r"(\d+) (flags? downloaded|not found|errors?|interrupted)\.")
+_ELAPSED = re.compile(r"Elapsed time: \d+\.\d\ds")
+_LINE_OF_CODE = re.compile(r"(?:[A-Z]{2} (?:OK|not found)|\*\*\* Error for [A-Z]{2}: .*)")
+_COUNTED = re.compile(r"\b(\d+) (?:concurrent )?(flag|connection|error)(s?)\b")
+_SILENT_S = 39.0
+"""A hang that was borne as long as this was borne until the server ended it (REQ-7)."""
+
+
+def findings(case: Case, run: Run, profile: Profile) -> list[Finding]:
+    """All that is wrong with a run, and the freedoms that it used; in the order of the books."""
+    found = list(_Judgement(case, run, profile).findings())
+    subject = clauses()[case.subject]
+    if subject.keyword.startswith("SHOULD"):
+        # Who does not keep this is not to be blamed for what follows from that.
+        wrong = [one for one in found if one.verdict not in (Verdict.INFO, Verdict.LEGACY)]
+        return [
+            broken(subject.id, one.word, one.saw, one.said, one.code)
+            for one in wrong
+            if one.clause == subject.id or clauses()[one.clause].keyword.startswith("MUST")
+        ][:1]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What stdout says, and where."""
+
+    claims: Claims
+    texts: tuple[str, ...]
+    site: int | None
+    search: int | None
+    connections: int | None
+    hyphens: int | None
+    """Places of these lines; of several, the last one counts, as for the ledger."""
+
+    @property
+    def report(self) -> tuple[str, ...]:
+        """The lines behind the hyphens."""
+        return () if self.hyphens is None else self.texts[self.hyphens + 1 :]
+
+
+def heard(texts: Sequence[str]) -> _Said:
+    """Read the lines of a run."""
+    claims = Claims()
+    for text in texts:
+        claims.hear(text)
+
+    def last(pattern: re.Pattern[str]) -> int | None:
+        return max((i for i, text in enumerate(texts) if pattern.fullmatch(text)), default=None)
+
+    return _Said(
+        claims,
+        tuple(texts),
+        last(_SITE),
+        last(_SEARCH),
+        last(_CONNECTIONS),
+        last(re.compile(_HYPHENS)),
+    )
+
+
+class _Judgement:
+    """One case, one run; `findings` goes through the books in order."""
+
+    def __init__(self, case: Case, run: Run, profile: Profile) -> None:
+        self.case = case
+        self.run = run
+        self.profile = profile
+        self.said = heard(run.texts)
+        self.claims = self.said.claims
+        order = case.order()
+        self.label = order.label if order else "LOCAL"
+        self.codes = case.asked()[0] if case.asked() else ()
+        """Which are asked for; where the announcement says otherwise, what it says."""
+        self.requests = [entry for entry in run.entries if entry.get("type") == "request"]
+
+    def findings(self) -> Iterator[Finding]:
+        run = self.run
+        if run.ended == "flood":
+            limit = f"at most {MAX_STDOUT // 2**20} MiB"
+            yield broken("REP-11", "flood", f"over {MAX_STDOUT} bytes on stdout", limit)
+            return
+        silent = self._silence()
+        if silent:
+            yield silent
+            return
+        if run.ended == "timeout":
+            saw = f"still running after {run.elapsed_s:.0f} s; {self._state()}"
+            yield Finding("ACC-5", "timeout", saw, "a run ends", verdict=Verdict.TIMEOUT)
+            return
+        if self._refused():
+            yield from self._refusal()
+            return
+        if self.case.expects == "refusal":
+            yield self._not_refused()
+            return
+        malformed = list(self._malformed())
+        if malformed:
+            yield from malformed[:1]
+            return
+        yield from self._announcement()
+        if self.claims.totals is None:
+            yield self._without_report()
+            return
+        late = self._late()
+        if late:
+            entry = late[0]
+            self.requests = [entry for entry in self.requests if entry not in late]
+            yield broken("ACC-4", "late", _what(entry) + " behind the report", "nothing")
+        yield from self._books()
+        yield from self._format()
+        yield from self._concurrency()
+        yield from self._ending()
+        yield from self._freedoms()
+
+    # --- ends of all kinds ------------------------------------------------------------------
+
+    def _silence(self) -> Finding | None:
+        for entry in self.requests:
+            held_s = entry["end_s"] - entry["start_s"]
+            if entry["do"] == "hang" and held_s >= _SILENT_S and not entry["client_gone"]:
+                saw = f"{held_s:.0f} s without a byte, then the server closed"
+                return broken("REQ-7", "unbounded", saw, "given up within 40 s", entry["code"])
+        return None
+
+    def _state(self) -> str:
+        done = f"{len(self.requests)} requests"
+        return f"{done}, no report" if self.claims.totals is None else f"{done}, report printed"
+
+    def _refused(self) -> bool:
+        """Whether the command line was taken for a usage error."""
+        nothing = not self.run.entries and self.claims.announced is None
+        return nothing and self.run.status not in (0, None) and self.said.hyphens is None
+
+    def _refusal(self) -> Iterator[Finding]:
+        case, run = self.case, self.run
+        status = run.status or 0
+        last = _last_line(run.stderr) or _last_line(run.stdout)
+        if case.expects in ("report", "interrupt"):
+            if status > 128 or "Traceback" in run.stderr:
+                saw = f"status {status} before anything was announced: {last}"
+                yield Finding("ACC-3", "crash", saw, "a report", verdict=Verdict.CRASH)
+                return
+            clause = case.subject if case.subject[:3] in ("EXP", "CLI") else "CLI-1"
+            saw = f"status {status}: {last}"
+            yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}")
+            return
+        if status > 128:
+            yield Finding("CLI-6", "crash", f"status {status}", "a usage error")
+        if not run.stdout.strip() and not run.stderr.strip():
+            yield broken("CLI-7", "silent", "nothing on stdout or stderr", "what is wrong")
+        on_stdout = bool(run.stdout.strip())
+        like_listing = (status, on_stdout) in ((1, True), (2, False))
+        where = f"status {status}, told on {'stdout' if on_stdout else 'stderr'}"
+        verdict = Verdict.LEGACY if like_listing else Verdict.INFO
+        yield Finding("L-6", "refusal", where, "a usage error", verdict=verdict)
+        if case.expects == "either":
+            said = "takes it for a usage error"
+            yield Finding(case.subject, "refused", last, said, verdict=Verdict.INFO)
+
+    def _not_refused(self) -> Finding:
+        status = self.run.status
+        if not self.requests and self.claims.totals is None:
+            return broken("CLI-6", "status", f"status {status}", "another status than 0")
+        if status != 0:
+            return broken("CLI-6", "late", f"{len(self.requests)} requests", "none")
+        saw = f"{len(self.requests)} requests, status {status}"
+        return broken(self.case.subject, "accepted", saw, "a usage error")
+
+    def _without_report(self) -> Finding:
+        run, status = self.run, self.run.status
+        if any(_TOTAL.fullmatch(text) for text in self.said.texts):
+            return broken("REP-5", "format", "totals without 20 hyphens before", "a report")
+        if _HYPHENS in run.stderr.splitlines():
+            return broken("REP-10", "misplaced", "the report is on stderr", "on stdout")
+        if status == 0:
+            return broken("CLI-9", "silent", f"status 0, no report; {self._state()}", "a report")
+        saw = f"status {status}, no report: {_last_line(run.stderr) or _last_line(run.stdout)}"
+        return Finding("ACC-3", "crash", saw, "a report", verdict=Verdict.CRASH)
+
+    def _ending(self) -> Iterator[Finding]:
+        expected = 130 if self.case.expects == "interrupt" else 0
+        if self.run.status != expected:
+            clause = "CLI-10" if expected else "CLI-8"
+            yield broken(clause, "status", f"status {self.run.status}", f"status {expected}")
+        if self.case.expects == "interrupt":
+            totals = self.claims.totals or {}
+            if not totals.get("interrupted"):
+                yield broken("CLI-10", "format", "no line `N interrupted.`", "one")
+        if self.run.left:
+            names = ", ".join(sorted(self.run.left))
+            yield broken("ACC-6", "leftover", f"still running: {names}", "nothing left behind")
+
+    def _late(self) -> list[Entry]:
+        """Requests that arrived when the report had been heard."""
+        at = self.said.hyphens
+        if at is None or at + 1 >= len(self.run.lines):
+            return []
+        heard_s = self.run.lines[at + 1].at_s
+        return [entry for entry in self.requests if entry["start_s"] > heard_s]
+
+    # --- what is asked --------------------------------------------------------------------------
+
+    def _malformed(self) -> Iterator[Finding]:
+        """Requests that are none, or not those of a code."""
+        led_to = {
+            unquote(urlsplit(urljoin(f"http://x{entry['path']}", entry["location"])).path)
+            for entry in self.requests
+            if entry.get("location")
+        }
+        for entry in self.run.entries:
+            if entry.get("type") == "connection" and entry.get("status"):
+                yield broken("REQ-8", "malformed", entry.get("reason") or "no HTTP", "HTTP/1.1")
+        for entry in self.requests:
+            wanted = f"GET {urlsplit(self.run.urls[entry['server']]).path}/cc/cc.gif"
+            if entry["method"] != "GET" or (
+                unquote(entry["path"]) not in CODE_OF_PATH and unquote(entry["path"]) not in led_to
+            ):
+                yield broken("REQ-1", "malformed", _what(entry), wanted)
+
+    def _announcement(self) -> Iterator[Finding]:
+        yield from self._site()
+        yield from self._search()
+        yield from self._connections()
+
+    def _site(self) -> Iterator[Finding]:
+        said, asked_of = self.said, Counter(entry["server"] for entry in self.requests)
+        if said.site is None:
+            clause, where = self._where_is(_SITE, "REP-1")
+            yield broken(clause, "missing", where, f"{self.label} site: URL")
+            return
+        label, url = self.claims.label, _SITE.fullmatch(said.texts[said.site])
+        assert url
+        if label != self.label:
+            saw = f"{label} is announced"
+            if label in LABELS and label in asked_of and self.label not in asked_of:
+                explicit = "-s" in self.case.arguments or "--server" in self.case.arguments
+                clause = "CLI-1" if explicit else "CLI-3"
+                clause = self.case.subject if self.case.subject[:3] == "CLI" else clause
+                yield broken(clause, "unexpected", f"{saw} and asked", f"{self.label}")
+                self.label = label
+            else:
+                yield broken("REP-1", "miscounted", saw, f"{self.label}")
+        elif not _same_place(url[1], self.run.urls.get(self.label, url[1])):
+            yield broken("REP-1", "miscounted", url[1], self.run.urls[self.label])
+
+    def _where_is(self, pattern: re.Pattern[str], clause: str) -> tuple[str, str]:
+        """The clause that is broken by a line that is not on stdout, and what is seen instead."""
+        if any(pattern.fullmatch(text.strip()) for text in self.run.stderr.splitlines()):
+            return "REP-10", "it is on stderr"
+        return clause, "no such line on stdout"
+
+    def _search(self) -> Iterator[Finding]:
+        claims, said = self.claims, self.said
+        if said.search is None or claims.announced is None:
+            clause, where = self._where_is(_SEARCH, "REP-2")
+            yield broken(clause, "missing", where, "Searching for N flags: ...")
+            return
+        if said.site is not None and said.search < said.site:
+            yield broken("REP-2", "format", "it is before the line of the site", "behind it")
+        listed = tuple(claims.listed or ())
+        announced = (claims.announced, claims.first, claims.last)
+        short = "from" if claims.announced > 10 else "listed"
+        for place, codes in enumerate(self.case.asked()):
+            if (len(codes), codes[0], codes[-1]) == announced and listed in ((), codes):
+                self.codes = codes
+                if bool(listed) != (len(codes) <= 10):
+                    line = said.texts[said.search]
+                    yield broken("REP-2", "format", line, f"{len(codes)} codes are {short}")
+                if len(self.case.asked()) > 1:
+                    yield self._reading(place, codes)
+                return
+        requested = {entry["code"] for entry in self.requests if entry["code"]}
+        saw = said.texts[said.search]
+        if requested == set(self.codes) and set(listed) != requested:
+            yield broken("REP-2", "miscounted", saw, f"asks for {_names(self.codes)}")
+            return
+        yield broken(
+            self._misread(listed), "unexpected", saw, f"{len(self.codes)}: {_names(self.codes)}"
+        )
+        self.codes = listed or tuple(sorted(requested))
+
+    def _reading(self, place: int, codes: Sequence[str]) -> Finding:
+        verdict = Verdict.INFO if place else Verdict.LEGACY
+        saw = f"asks for {len(codes)}: {_names(codes)}"
+        return Finding(self.case.subject, "reading", saw, "either will do", verdict=verdict)
+
+    def _misread(self, listed: Sequence[str]) -> str:
+        """The clause on reading arguments that was broken."""
+        subject = self.case.subject
+        if subject[:3] in ("EXP", "CLI") or subject[:2] == "L-":
+            return subject
+        words = _codes_and_options(self.case.arguments)
+        claims = self.claims
+        return misread(
+            listed or (claims.first or "", claims.last or ""),
+            words.codes,
+            every=words.every,
+            all_codes=words.all_codes,
+            limit=words.limit,
+            count=claims.announced,
+        )
+
+    def _connections(self) -> Iterator[Finding]:
+        said, announced = self.said, self.claims.concurrency
+        if said.connections is None or announced is None:
+            clause, where = self._where_is(_CONNECTIONS, "REP-3")
+            yield broken(clause, "missing", where, "N concurrent connections will be used.")
+            return
+        if said.search is not None and said.connections < said.search:
+            yield broken("REP-3", "format", "it is before the line of the codes", "behind it")
+        count = self.claims.announced or len(self.codes)
+        allowed = _most_connections(self.case)
+        most = min(allowed or count, count)
+        if not 1 <= announced <= most:
+            yield broken("CON-2", "exceeded", f"{announced} connections", f"1 to {most}")
+        elif allowed is not None and announced < min(most, 8):
+            yield broken("CON-4", "unreached", f"{announced} connections", f"{min(most, 8)}")
+
+    # --- the books --------------------------------------------------------------------------------
+
+    def _books(self) -> Iterator[Finding]:
+        ledger = self.ledger()
+        named = [found for one in ledger.imbalances if (found := self._finding(ledger, one))]
+        kept = {one.clause for one in named}
+        for one in named:
+            if one.clause == "FIL-3" and "FIL-1" in kept:
+                continue  # the flag is there under another name
+            yield one
+        yield from self._never_requested(ledger)
+        yield from self._not_taken(ledger)
+        yield from self._lines_of_codes()
+
+    def ledger(self) -> Ledger:
+        """The books of this run, of what it says that it was asked for."""
+        claims = Claims.from_json(self.claims.to_json() | {"label": self.label})
+        header: Entry = {
+            "journal": 1,
+            "plans": {},
+            "files_before": self.run.files_before,
+            "dest": "downloads",
+        }
+        gates = [entry for entry in self.run.entries if entry.get("type") == "gate"]
+        end: Entry = {
+            "end": True,
+            "asked": list(dict.fromkeys(self.codes)),
+            "claims": claims.to_json(),
+            "files_after": self.run.files_after,
+        }
+        return balance([header, *self.requests, *gates, end])
+
+    def _finding(self, ledger: Ledger, one: Imbalance) -> Finding | None:
+        """The clause that an imbalance of the ledger breaks."""
+        row = ledger.rows.get(one.code or "")
+        clause = _CLAUSE_OF_WORD[one.word](self, ledger, one, row)
+        return broken(clause, one.word, one.saw, one.said, one.code) if clause else None
+
+    def _lost(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if row is None:
+            return "ACC-1"
+        if "ok" in row.said and row.requests:
+            return "FIL-4" if row.file == "old" else "FIL-1"
+        if "ok" in row.said:
+            return "FIL-4" if self._before(one.code) else "REQ-2"
+        if ledger.claims.fates:
+            return "REP-8"
+        if row.requests:
+            return "FIL-1" if row.seen == "ok" and row.file == "absent" else "ACC-1"
+        return "REQ-2"
+
+    def _before(self, code: str | None) -> bool:
+        return f"{(code or '').lower()}.gif" in self.run.files_before
+
+    def _unexpected(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if one.saw == "not asked for":
+            return "REP-8"
+        return "REQ-6" if one.said.startswith("asked of") else "REQ-3"
+
+    def _duplicated(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        return "REP-8" if row and row.said.total() > 1 and len(row.requests) < 2 else "REQ-4"
+
+    def _miscounted(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if row:
+            return _outcome_clause(row)
+        totals = ledger.claims.totals or {}
+        if ledger.claims.fates:
+            return "ACC-2"
+        if sum(totals.values()) != len(ledger.rows):
+            return "ACC-1"
+        for outcome in ("not_found", "ok", "error"):
+            sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
+            if totals[outcome] < len(sure):
+                return _outcome_clause(sure[0])
+        return "ACC-1"
+
+    def _corrupt(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if row is None or row.seen in ("ok", "indeterminate"):
+            return "FIL-4" if row and row.file == "old" else "FIL-1"
+        return _outcome_clause(row)
+
+    def _leftover(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str | None:
+        name = one.said.partition(" ")[0]
+        if row and name == f"{(one.code or '').lower()}.gif":
+            if "ok" in row.said or (not row.said and self._called_ok(ledger, row)):
+                return None  # it is counted as downloaded, and that is told already
+            return "FIL-2"
+        return "FIL-3"
+
+    def _called_ok(self, ledger: Ledger, row: Row) -> bool:
+        """Whether the totals count as downloaded what the row does not accept so."""
+        totals = ledger.claims.totals or {}
+        most = sum("ok" in other.accepts for other in ledger.rows.values())
+        return "ok" not in row.accepts and totals.get("ok", 0) > most
+
+    def _never_requested(self, ledger: Ledger) -> Iterator[Finding]:
+        if self.case.plan.refuse or self.case.expects == "interrupt":
+            return
+        told = {one.code for one in ledger.imbalances}
+        for code, row in ledger.rows.items():
+            if not row.requests and code not in told:
+                said = "/".join(row.said) or "something"
+                yield broken("REQ-2", "lost", "no request", f"said {said}", code)
+                return
+
+    def _not_taken(self, ledger: Ledger) -> Iterator[Finding]:
+        """Whole flags that were called an error although nothing hindered saving them."""
+        for code, row in ledger.rows.items():
+            hindered = f"{code.lower()}.gif/" in self.case.files or not self.case.dest
+            if row.seen == "ok" and "error" in row.said and not hindered and len(row.finals) == 1:
+                yield broken("OUT-1", "miscounted", _reply(row), "error", code)
+                return
+        totals = ledger.claims.totals or {}
+        whole = [c for c, row in ledger.rows.items() if row.accepts == {"error"} and _whole(row)]
+        if whole and not ledger.claims.fates and self.case.dest and not self.case.files:
+            saw = f"{len(whole)} whole flags are not there: {_names(whole)}"
+            if totals.get("error", 0) > sum(
+                row.seen != "ok" and row.seen != "not_found" for row in ledger.rows.values()
+            ):
+                yield broken("OUT-1", "miscounted", saw, f"{totals['error']} errors", whole[0])
+
+    def _lines_of_codes(self) -> Iterator[Finding]:
+        verbose = _verbose(self.case.arguments)
+        if verbose and not self.claims.fates and self.codes and self.case.expects == "report":
+            yield broken("REP-8", "lost", "no line of a code", f"{len(self.codes)} lines")
+        if not verbose and self.claims.fates:
+            code = next(iter(self.claims.fates))
+            yield broken("REP-9", "unexpected", f"a line for {code}", "none without -v")
+
+    # --- form, concurrency, freedoms ------------------------------------------------------------
+
+    def _format(self) -> Iterator[Finding]:
+        said = self.said
+        report = said.report
+        places = [place for place, text in enumerate(report) if _TOTAL.fullmatch(text)]
+        totals = [match[2].split()[0] for text in report if (match := _TOTAL.fullmatch(text))]
+        words = [word.removesuffix("s") for word in totals]
+        order = [word for word in ("flag", "not", "error", "interrupted") if word in words]
+        if words != order or "flag" not in words:
+            shown = "; ".join(report[place] for place in places) or "no totals"
+            yield broken("REP-5", "format", shown, "N flags downloaded. N not found. N errors.")
+        for text in report:
+            if (match := _TOTAL.fullmatch(text)) and match[1] == "0" and "flag" not in match[2]:
+                yield broken("REP-6", "format", text, "left out")
+        if not any(_ELAPSED.fullmatch(text) for text in report):
+            yield broken("REP-7", "format", "no such line", "Elapsed time: S.SSs")
+        lines = [said.texts[p] for p in (said.search, said.connections) if p is not None]
+        lines += [text for text in report if _TOTAL.fullmatch(text)]
+        for text in lines:
+            for number, word, ending in _COUNTED.findall(text.partition(":")[0]):
+                if (number == "1") == bool(ending):
+                    right = word if number == "1" else f"{word}s"
+                    yield broken("REP-4", "format", text, f"{number} {right}")
+
+    def _concurrency(self) -> Iterator[Finding]:
+        announced = self.claims.concurrency
+        if announced is None:
+            return
+        ours = [entry for entry in self.requests if entry["server"] == self.label]
+        most = max((entry["in_flight"] for entry in ours), default=0)
+        # A client that leaves early may be gone for itself, and not yet for the server.
+        if most > announced and not any(entry["client_gone"] for entry in ours):
+            yield broken("CON-1", "exceeded", f"{most} in flight", f"{announced} announced")
+        for entry in self.run.entries:
+            if entry.get("type") == "gate" and entry["server"] == self.label:
+                if not entry["filled"] and entry["held"] < announced:
+                    saw = f"{entry['held']} in flight, while the server held its replies"
+                    yield broken("CON-3", "unreached", saw, f"{announced} announced")
+                return
+
+    def _freedoms(self) -> Iterator[Finding]:
+        """What it makes of clauses that leave it free."""
+        subject, requests = self.case.subject, self.requests
+        if self.case.timeout_s is not None:
+            saw = "heeds it" if self.run.elapsed_s < 10 else "does not heed it"
+            yield Finding("HOOK-2", "freedom", saw, "either will do", verdict=Verdict.INFO)
+        if clauses()[subject].keyword != "MAY" or subject.startswith("L-"):
+            return
+        codes = len(self.codes)
+        if subject == "REQ-5":
+            saw = "asks again" if len(requests) > codes else "does not ask again"
+        elif subject == "REQ-9":
+            to = {e["path"] for e in requests}
+            moved = {e["location"] for e in requests if e.get("location")}
+            saw = "follows redirects" if to & moved else "does not follow redirects"
+        else:
+            kinds = {entry["code"]: entry["do"] for entry in requests}
+            said = self.claims.fates
+            each = [f"{do}: {'/'.join(said[code])}" for code, do in kinds.items() if code in said]
+            saw = ", ".join(sorted(each)).replace("_", " ")
+        yield Finding(subject, "freedom", saw, "either will do", verdict=Verdict.INFO)
+
+
+_CLAUSE_OF_WORD: Mapping[str, Callable[[_Judgement, Ledger, Imbalance, Row | None], str | None]] = {
+    "lost": _Judgement._lost,
+    "unexpected": _Judgement._unexpected,
+    "duplicated": _Judgement._duplicated,
+    "miscounted": _Judgement._miscounted,
+    "corrupt": _Judgement._corrupt,
+    "leftover": _Judgement._leftover,
+}
+
+
+def books(case: Case, run: Run, profile: Profile, found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """The four books side by side, a row per code, then one of the totals."""
+    judgement = _Judgement(case, run, profile)
+    for _ in judgement.findings():
+        pass  # it learns on the way what the program took itself to be asked for
+    ledger = judgement.ledger()
+    words = {one.code: one.word for one in found if one.verdict is not Verdict.INFO}
+    rows = [
+        {
+            "code": code,
+            "planned": ", ".join(dict.fromkeys(e["do"] or "refusal" for e in row.requests)) or "-",
+            "seen": _reply(row),
+            "said": "/".join(row.said).replace("_", " ") or "-",
+            "file": row.file,
+            "word": words.get(code),
+        }
+        for code, row in ledger.rows.items()
+    ]
+    totals = judgement.claims.totals
+    said = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in (totals or {}).items() if n)
+    seen = Counter(row.seen for row in ledger.rows.values())
+    rows.append(
+        {
+            "code": None,
+            "planned": "",
+            "seen": ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(seen.items())),
+            "said": said or "no report",
+            "file": f"{len(run.files_after)} files",
+            "word": words.get(None),
+        }
+    )
+    return rows
+
+
+# --- reading arguments, words -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    codes: tuple[str, ...]
+    every: bool
+    all_codes: bool
+    limit: int | None
+
+
+def _codes_and_options(arguments: Sequence[str]) -> _Words:
+    """The parts of a command line of the plain form that CLI-1 describes."""
+    codes, limit, words = [], None, iter(arguments)
+    for word in words:
+        if word in ("-m", "-s", "-l"):
+            value = next(words, "")
+            if word == "-l" and value.isdigit():
+                limit = int(value)
+        elif not word.startswith("-"):
+            codes.append(word)
+    return _Words(tuple(codes), "-e" in arguments, "-a" in arguments, limit)
+
+
+def _most_connections(case: Case) -> int | None:
+    words = case.arguments
+    for place, word in enumerate(words[:-1]):
+        if word in ("-m", "--max_req") and words[place + 1].isdigit():
+            return int(words[place + 1])
+    return None
+
+
+def _verbose(arguments: Sequence[str]) -> bool:
+    short = any(re.fullmatch(r"-[aev]*v[aev]*", word) for word in arguments)
+    return short or "--verbose" in arguments
+
+
+def _same_place(said: str, url: str) -> bool:
+    """Whether two URLs name the same port and path, by whatever name of this machine."""
+    try:
+        one, other = urlsplit(said.rstrip("/")), urlsplit(url.rstrip("/"))
+        return (one.scheme, one.port, one.path) == (other.scheme, other.port, other.path)
+    except ValueError:
+        return False
+
+
+def _outcome_clause(row: Row) -> str:
+    """The clause on outcomes that says what this download is."""
+    if row.seen == "ok":
+        return "OUT-1"
+    if row.seen == "not_found":
+        return "OUT-2"
+    entry = row.finals[-1] if row.finals else None
+    if entry is None or entry["status"] is None:
+        return "OUT-4"
+    return "OUT-3" if entry["status"] != 200 else "OUT-5"
+
+
+def _whole(row: Row) -> bool:
+    return row.seen == "ok" and row.file == "absent"
+
+
+def _reply(row: Row) -> str:
+    texts = []
+    for entry in row.requests:
+        if entry["status"] is None:
+            texts.append(f"no reply ({entry['do']})")
+        elif entry["length"] and entry["bytes_sent"] != entry["length"]:
+            texts.append(f"{entry['status']}, {entry['bytes_sent']} of {entry['length']} bytes")
+        else:
+            texts.append(f"{entry['status']}, {entry['bytes_sent']} bytes")
+    return "; then ".join(texts) or "no request"
+
+
+def _what(entry: Entry) -> str:
+    return f"{entry['method']} {entry['path']} on {entry['server']}"
+
+
+def _names(codes: Sequence[str]) -> str:
+    return ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1].strip()[:200] if lines else "(nothing was printed)"
