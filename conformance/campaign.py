@@ -7,7 +7,7 @@ process or on a cluster; the verdicts do not depend on how many work, nor in whi
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
@@ -28,7 +28,7 @@ PATIENCE = 3.0
 """How much longer a repeated run may take, and its gate wait."""
 MOST_EXECUTIONS = 100
 """Runs that shrinking one failure may take."""
-MOST_SLOW_EXECUTIONS = 8
+MOST_SLOW_EXECUTIONS = 6
 """The same, where each takes as long as the wall limit, or a gate."""
 SLOW = ("timeout", "unreached", "unbounded")
 """Words of findings that only time shows; patience must not make them go away."""
@@ -121,36 +121,43 @@ def confirm(task: Task, cause: Cause) -> Failure | None:
 
     Raises whatever the kit itself fails with.
     """
-
-    def shown(case: Case, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...], bool]:
-        run, found = play(replace(task, case=case), patience)
-        return run, found, any(one.cause == cause and one.verdict in FAILURES for one in found)
-
     slow = cause[1] in SLOW
-    repeated = 0
-    for _ in range(REPEATS):
-        run, found, again = shown(task.case, PATIENCE if slow else 1.0)
-        repeated += again
-        if slow and not again:
-            return None
-        if not again:
-            evidence = run, found
+    repeats = _repeated(task, PATIENCE if slow else 1.0)
+    again = [any(one.cause == cause for one in found) for _, found in repeats]
+    run, found = repeats[again.index(False) if False in again else 0]
+    repeated = sum(again)
+    if slow and repeated < REPEATS:
+        return None
     if repeated < REPEATS:
-        run, found = evidence
         return Failure(cause, task.case, Verdict.FLAKY, found, run, REPEATS, repeated)
     most = MOST_EXECUTIONS if not slow else 0 if cause[1] == "unbounded" else MOST_SLOW_EXECUTIONS
     last: dict[str, tuple[Run, tuple[Finding, ...]]] = {}
 
     def fails(case: Case) -> bool:
-        run, found, again = shown(case)
+        played = play(replace(task, case=case))
+        again = any(one.cause == cause and one.verdict in FAILURES for one in played[1])
         if again:
-            last["minimal"] = run, found
+            last["minimal"] = played
         return again
 
     shrunk = shrink(task.case, fails, most)
     run, found = last.get("minimal", (run, found))
     verdict = worst([one.verdict for one in found if one.cause == cause])
     return Failure(cause, shrunk.case, verdict, found, run, shrunk.executions, repeated)
+
+
+def _repeated(task: Task, patience: float) -> list[tuple[Run, tuple[Finding, ...]]]:
+    """The same case again and again; at the same time where waiting is all that it does."""
+    if patience == 1 or task.profile.ports == "fixed":
+        return [play(task, patience) for _ in range(REPEATS)]
+
+    def play_apart(_: int) -> tuple[Run, tuple[Finding, ...]]:
+        with Stage(task.profile.ports) as stage:
+            run = stage.play(task.command, task.case, task.profile, patience)
+        return run, tuple(findings(task.case, run, task.profile))
+
+    with ThreadPoolExecutor(REPEATS) as pool:
+        return list(pool.map(play_apart, range(REPEATS)))
 
 
 # --- the campaign -------------------------------------------------------------------------------
@@ -294,7 +301,7 @@ def _examine_all(
 def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
     """Outcomes by what failed, in the order of the cases: one reports for all of its kind.
 
-    A fixed case for the very clause speaks before the others.
+    A case for the very clause speaks before the others, and a quick one before a slow one.
     """
     causes: dict[Cause, list[Outcome]] = {}
     for outcome in outcomes:
@@ -304,7 +311,7 @@ def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
                 if outcome not in group:
                     group.append(outcome)
     for (clause, _), group in causes.items():
-        group.sort(key=lambda outcome: outcome.case.subject != clause)
+        group.sort(key=lambda o: (o.case.subject != clause, o.case.waits_s, o.case.gate))
     return causes
 
 
@@ -347,9 +354,7 @@ def summed_up(
                 why.append(accepted[key])
             by_clause[one.clause].append((one.verdict, outcome.case.id, excused))
         broken = {one.clause for one in outcome.findings}
-        stopped = outcome.error or any(
-            one.verdict in FAILURES and one.word in _STOPPING for one in outcome.findings
-        )
+        stopped = outcome.error or any(one.stops for one in outcome.findings)
         for clause in outcome.case.clauses:
             if clause not in broken and not stopped:
                 by_clause[clause].append((Verdict.PASS, outcome.case.id, False))
@@ -381,10 +386,6 @@ def summed_up(
         + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
         "totals": _totals(by_clause),
     }
-
-
-_STOPPING = ("crash", "timeout", "flood", "refused", "accepted", "unbounded", "silent", "malformed")
-"""Words of findings behind which a run shows nothing else."""
 
 
 def _case_row(outcome: Outcome, why: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ A wrong list is named by trying wrong ways to read the arguments: the one that g
 list is the fault. Each differs from the right way in one place.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
@@ -82,6 +82,8 @@ MISREAD = (
     Reading("EXP-1", word=_only(2, _drop)),
     Reading("EXP-1", word=_only(2, _drop_small)),
     Reading("EXP-1", word=_only(2, lambda word: codes_of(word[0]))),
+    Reading("EXP-1", word=_only(2, lambda word: [word.lower()])),
+    Reading("EXP-2", word=_only(1, lambda word: [code.lower() for code in codes_of(word)])),
     Reading("EXP-2", word=_only(1, lambda word: [word])),
     Reading("EXP-2", word=_only(1, lambda word: [word.upper()])),
     Reading("EXP-2", word=_only(1, lambda word: [word.upper() * 2])),
@@ -108,9 +110,10 @@ def misread(
     limit: int | None = None,
     count: int | None = None,
 ) -> str:
-    """The clause of EXP that is broken where `codes`, which are wrong, were taken for these.
+    """The clause of EXP that is broken where `codes`, which are wrong, are what was made of these.
 
-    With `count`, only so much is known: how many there were, and in `codes` the first and the last.
+    Where `count` is not the number of `codes`, only so much is known: how many there were, and, in
+    `codes`, the first and the last of them.
     """
     return explanations(codes, arguments, every, all_codes, limit, count)[0]
 
@@ -123,23 +126,41 @@ def explanations(
     limit: int | None = None,
     count: int | None = None,
 ) -> Sequence[str]:
-    """Every clause that may be the one broken, the likeliest first; see `misread`."""
+    """Every clause that may be the broken one, the likeliest first; see `misread`."""
     words = _words(arguments, every, all_codes)
-    if not all(map(codes_of, words)):
+    right = expansion(arguments, every, all_codes, limit)
+    if right is None:
         return ["EXP-9"]
-    answer = _known(codes, count)
+    whole = count is None or count == len(codes)
+    named = bool(arguments) and not every and not all_codes
 
-    def found() -> Iterator[str]:
-        for reading in ARRANGED if every or all_codes or not arguments else ARRANGED + MISREAD:
-            if reading.clause == "EXP-5" and limit is None:
-                continue
-            if _known(_read(reading, words, limit), count) == answer:
-                yield reading.clause
+    def gives(reading: Reading) -> bool:
+        read = _read(reading, words, limit)
+        if whole:
+            return read == list(codes)
+        return (len(read), *read[:1], *read[-1:]) == (count, *codes[:1], *codes[-1:])
 
-    right = _read(Reading("right"), words, limit)
-    return list(dict.fromkeys(found())) or [
-        _by_form(codes, right, words, limit, count) or _pool(arguments, every, all_codes)
+    found = [
+        reading.clause
+        for reading in (ARRANGED + MISREAD if named else ARRANGED)
+        if (limit is not None or reading.clause != "EXP-5") and gives(reading)
     ]
+    if found:
+        return list(dict.fromkeys(found))
+    if whole and set(codes) == set(right):
+        return ["EXP-3" if len(codes) > len(right) else "EXP-4"]
+    if limit is not None and _is_cut(codes, _read(Reading("right"), words, None), whole):
+        return ["EXP-5"]
+    if not named:
+        return ["EXP-6" if every else "EXP-7" if all_codes else "EXP-8"]
+    wrong = set(codes) ^ set(right)
+    letters = {word.upper() for word in arguments if len(word) == 1}
+    return ["EXP-2" if {code[:1].upper() for code in wrong} & letters else "EXP-1"]
+
+
+def _is_cut(codes: Sequence[str], uncut: Sequence[str], whole: bool) -> bool:
+    """Whether the codes, as far as they are known, are in order some of what is to be limited."""
+    return set(codes) <= set(uncut) and (not whole or list(codes) == sorted(set(codes)))
 
 
 def _words(arguments: Sequence[str], every: bool, all_codes: bool) -> Sequence[str]:
@@ -148,12 +169,5 @@ def _words(arguments: Sequence[str], every: bool, all_codes: bool) -> Sequence[s
     return country_codes() if all_codes else (arguments or POP20)
 
 
-def _read(reading: Reading, words: Sequence[str], limit: int | None) -> Sequence[str]:
-    return reading.arrange([code for word in words for code in reading.word(word)], limit)
-
-
-def _known(codes: Sequence[str], count: int | None) -> object:
-    """What is compared: the list, or the number, the first and the last of it."""
-    if count is None:
-        return list(codes)
-    return (count if len(codes) <= 2 else len(codes)), *codes[:1], *codes[-1:]
+def _read(reading: Reading, words: Sequence[str], limit: int | None) -> list[str]:
+    return list(reading.arrange([code for word in words for code in reading.word(word)], limit))

@@ -156,7 +156,7 @@ def _refusals(clause: str, lines: Mapping[str, str]) -> list[Case]:
 
 
 def _command_lines() -> list[Case]:
-    both = _rules(BR=Status((503,)))
+    both = _rules(BR=Status((503,)), US=Status((404,)))
     return [
         _report("options", "CLI-1 REQ-6", "-v -l 1 -m 2 -s DELAY CN BR", "all options but two"),
         _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v -l 2 CN BR", "another order"),
@@ -185,7 +185,7 @@ def _command_lines() -> list[Case]:
             },
         ),
         _report("all-errors", "CLI-8", "CN BR", "nothing but errors", plan=_everybody(503)),
-        _report("some-error", "CLI-8", "-v CN BR", "an error is no reason to fail", plan=both),
+        _report("some-error", "CLI-8", "-v CN BR US", "what fails is no reason to fail", plan=both),
         Case(
             "fixed/interrupt",
             ("CLI-10",),
@@ -235,6 +235,13 @@ def _replies() -> list[Case]:
             FR=(RateLimit(retry_after_s=0), Serve()),
         ),
     )
+    never = _report(
+        "no-reply-at-all",
+        "REQ-4 OUT-4",
+        "-v BR CN",
+        "who asks again gets no reply either",
+        plan=_rules(BR=Empty(), CN=Reset()),
+    )
     once = _report(
         "reset-once",
         "REQ-5 REQ-4",
@@ -242,7 +249,7 @@ def _replies() -> list[Case]:
         "who asks again once is served",
         plan=_rules(BR=(Reset(), Serve())),
     )
-    return [*cases, absent, refused, again, once]
+    return [*cases, absent, refused, again, never, once]
 
 
 def _runs() -> list[Case]:
@@ -258,6 +265,7 @@ def _runs() -> list[Case]:
         _report(
             "one-error", "REP-4 OUT-3", "BR", "one of everything", plan=_rules(BR=Status((503,)))
         ),
+        _report("one-flag", "REP-4", "BR", "one flag, one connection"),
         _report("ten", "REP-2", " ".join(POP20[:10]), "ten codes are listed"),
         _report("eleven", "REP-2", " ".join(POP20[:11]), "eleven codes are not"),
         _report("stale", "FIL-4", "-v BR CN US", "files from before", files=stale),
@@ -291,6 +299,7 @@ def _runs() -> list[Case]:
             gate=True,
         ),
         _report("more-than-codes", "CON-2", "-m 9 BR CN", "more connections than codes", gate=True),
+        _report("two-allowed", "CON-2", "-m 2 -v BR CN US VN", "fewer connections than codes"),
         _report("eight", "CON-4 CON-3", "-m 8 A", "eight connections", gate=True),
     ]
 

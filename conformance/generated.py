@@ -99,6 +99,8 @@ def cases(draw: st.DrawFn) -> Case:
 
 def generated_cases(examples: int, number: int) -> tuple[Case, ...]:
     """`examples` cases that depend on the seed `number` alone."""
+    if not examples:
+        return ()
     drawn: list[Case] = []
 
     @seed(number)
@@ -113,8 +115,7 @@ def generated_cases(examples: int, number: int) -> tuple[Case, ...]:
     def collect(case: Case) -> None:
         drawn.append(case)
 
-    if examples:
-        collect()
+    collect()
     return tuple(_named(case, f"generated/{number}/{i}") for i, case in enumerate(drawn, 1))
 
 

@@ -41,7 +41,7 @@ def findings(case: Case, run: Run, profile: Profile) -> list[Finding]:
         # Who does not keep this is not to be blamed for what follows from that.
         wrong = [one for one in found if one.verdict not in (Verdict.INFO, Verdict.LEGACY)]
         return [
-            broken(subject.id, one.word, one.saw, one.said, one.code)
+            broken(subject.id, one.word, one.saw, one.said, one.code, stops=True)
             for one in wrong
             if one.clause == subject.id or clauses()[one.clause].keyword.startswith("MUST")
         ][:1]
@@ -59,6 +59,8 @@ class _Said:
     connections: int | None
     hyphens: int | None
     """Places of these lines; of several, the last one counts, as for the ledger."""
+    line_of_code: int | None
+    """Place of the first line of a code."""
 
     @property
     def report(self) -> tuple[str, ...]:
@@ -82,6 +84,7 @@ def heard(texts: Sequence[str]) -> _Said:
         last(_SEARCH),
         last(_CONNECTIONS),
         last(re.compile(_HYPHENS)),
+        next((i for i, text in enumerate(texts) if _LINE_OF_CODE.fullmatch(text)), None),
     )
 
 
@@ -101,53 +104,42 @@ class _Judgement:
         self.requests = [entry for entry in run.entries if entry.get("type") == "request"]
 
     def findings(self) -> Iterator[Finding]:
-        run = self.run
-        if run.ended == "flood":
-            limit = f"at most {MAX_STDOUT // 2**20} MiB"
-            yield broken("REP-11", "flood", f"over {MAX_STDOUT} bytes on stdout", limit)
-            return
-        silent = self._silence()
-        if silent:
-            yield silent
-            return
-        if run.ended == "timeout":
-            saw = f"still running after {run.elapsed_s:.0f} s; {self._state()}"
-            yield Finding("ACC-5", "timeout", saw, "a run ends", verdict=Verdict.TIMEOUT)
-            return
-        if self._refused():
-            yield from self._refusal()
-            return
-        if self.case.expects == "refusal":
-            yield self._not_refused()
-            return
-        malformed = list(self._malformed())
-        if malformed:
-            yield from malformed[:1]
-            return
-        yield from self._announcement()
-        if self.claims.totals is None:
-            yield self._without_report()
-            return
-        late = self._late()
-        if late:
-            entry = late[0]
-            self.requests = [entry for entry in self.requests if entry not in late]
-            yield broken("ACC-4", "late", _what(entry) + " behind the report", "nothing")
-        yield from self._books()
-        yield from self._format()
-        yield from self._concurrency()
-        yield from self._ending()
-        yield from self._freedoms()
+        for part in (
+            self._end,
+            self._malformed,
+            self._announcement,
+            self._report,
+            self._books,
+            self._format,
+            self._concurrency,
+            self._ending,
+            self._freedoms,
+        ):
+            for one in part():
+                yield one
+                if one.stops:
+                    return
 
     # --- ends of all kinds ------------------------------------------------------------------
 
-    def _silence(self) -> Finding | None:
+    def _end(self) -> Iterator[Finding]:
+        """Ends that leave nothing to be judged."""
+        run, case = self.run, self.case
         for entry in self.requests:
             held_s = entry["end_s"] - entry["start_s"]
             if entry["do"] == "hang" and held_s >= _SILENT_S and not entry["client_gone"]:
-                saw = f"{held_s:.0f} s without a byte, then the server closed"
-                return broken("REQ-7", "unbounded", saw, "given up within 40 s", entry["code"])
-        return None
+                saw, said = f"{held_s:.0f} s without a byte, then the server closed", "40 s at most"
+                yield broken("REQ-7", "unbounded", saw, said, entry["code"], stops=True)
+        if run.ended == "flood":
+            saw, limit = "more on stdout", f"at most {MAX_STDOUT // 2**20} MiB"
+            yield broken("REP-11", "flood", saw, limit, stops=True)
+        if run.ended == "timeout":
+            saw = f"still running after {run.elapsed_s:.0f} s; {self._state()}"
+            yield _fatal("ACC-5", Verdict.TIMEOUT, "timeout", saw, "a run ends")
+        if self._refused():
+            yield from self._refusal()
+        elif case.expects == "refusal":
+            yield self._not_refused()
 
     def _state(self) -> str:
         done = f"{len(self.requests)} requests"
@@ -165,44 +157,55 @@ class _Judgement:
         if case.expects in ("report", "interrupt"):
             if status > 128 or "Traceback" in run.stderr:
                 saw = f"status {status} before anything was announced: {last}"
-                yield Finding("ACC-3", "crash", saw, "a report", verdict=Verdict.CRASH)
+                yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
                 return
             clause = case.subject if case.subject[:3] in ("EXP", "CLI") else "CLI-1"
             saw = f"status {status}: {last}"
-            yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}")
+            yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}", stops=True)
             return
         if status > 128:
-            yield Finding("CLI-6", "crash", f"status {status}", "a usage error")
+            yield _fatal("CLI-6", Verdict.CRASH, "crash", f"status {status}", "a usage error")
         if not run.stdout.strip() and not run.stderr.strip():
             yield broken("CLI-7", "silent", "nothing on stdout or stderr", "what is wrong")
         on_stdout = bool(run.stdout.strip())
         like_listing = (status, on_stdout) in ((1, True), (2, False))
         where = f"status {status}, told on {'stdout' if on_stdout else 'stderr'}"
         verdict = Verdict.LEGACY if like_listing else Verdict.INFO
-        yield Finding("L-6", "refusal", where, "a usage error", verdict=verdict)
         if case.expects == "either":
             said = "takes it for a usage error"
             yield Finding(case.subject, "refused", last, said, verdict=Verdict.INFO)
+        yield Finding("L-6", "refusal", where, "a usage error", verdict=verdict, stops=True)
 
     def _not_refused(self) -> Finding:
         status = self.run.status
         if not self.requests and self.claims.totals is None:
-            return broken("CLI-6", "status", f"status {status}", "another status than 0")
-        if status != 0:
-            return broken("CLI-6", "late", f"{len(self.requests)} requests", "none")
+            saw = f"status {status}"
+            return broken("CLI-6", "status", saw, "another status than 0", stops=True)
         saw = f"{len(self.requests)} requests, status {status}"
-        return broken(self.case.subject, "accepted", saw, "a usage error")
+        if status != 0:
+            return broken("CLI-6", "late", saw, "no request", stops=True)
+        return broken(self.case.subject, "accepted", saw, "a usage error", stops=True)
 
-    def _without_report(self) -> Finding:
+    def _report(self) -> Iterator[Finding]:
+        """No report, and requests behind it."""
         run, status = self.run, self.run.status
-        if any(_TOTAL.fullmatch(text) for text in self.said.texts):
-            return broken("REP-5", "format", "totals without 20 hyphens before", "a report")
-        if _HYPHENS in run.stderr.splitlines():
-            return broken("REP-10", "misplaced", "the report is on stderr", "on stdout")
-        if status == 0:
-            return broken("CLI-9", "silent", f"status 0, no report; {self._state()}", "a report")
-        saw = f"status {status}, no report: {_last_line(run.stderr) or _last_line(run.stdout)}"
-        return Finding("ACC-3", "crash", saw, "a report", verdict=Verdict.CRASH)
+        if self.claims.totals is None:
+            if any(_TOTAL.fullmatch(text) for text in self.said.texts):
+                saw = "totals without 20 hyphens before"
+                yield broken("REP-5", "format", saw, "a report", stops=True)
+            elif _HYPHENS in run.stderr.splitlines():
+                saw = "the report is on stderr"
+                yield broken("REP-10", "misplaced", saw, "on stdout", stops=True)
+            elif status == 0:
+                saw = f"status 0, no report; {self._state()}"
+                yield broken("CLI-9", "silent", saw, "a report", stops=True)
+            last = _last_line(run.stderr) or _last_line(run.stdout)
+            saw = f"status {status}, no report: {last}"
+            yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
+        late = self._late()
+        if late:
+            self.requests = [entry for entry in self.requests if entry not in late]
+            yield broken("ACC-4", "late", f"{_what(late[0])} behind the report", "nothing")
 
     def _ending(self) -> Iterator[Finding]:
         expected = 130 if self.case.expects == "interrupt" else 0
@@ -235,16 +238,36 @@ class _Judgement:
             if entry.get("location")
         }
         for entry in self.run.entries:
-            if entry.get("type") == "connection" and entry.get("status"):
-                yield broken("REQ-8", "malformed", entry.get("reason") or "no HTTP", "HTTP/1.1")
-        for entry in self.requests:
-            wanted = f"GET {urlsplit(self.run.urls[entry['server']]).path}/cc/cc.gif"
-            if entry["method"] != "GET" or (
-                unquote(entry["path"]) not in CODE_OF_PATH and unquote(entry["path"]) not in led_to
+            if (entry.get("type") == "connection" and entry.get("status")) or (
+                entry.get("type") == "request" and entry["do"] is None and entry["status"] != 405
             ):
-                yield broken("REQ-1", "malformed", _what(entry), wanted)
+                saw = entry.get("reason") or f"{_what(entry)}: {entry['status']}"
+                yield broken("REQ-8", "malformed", saw, "HTTP/1.1", stops=True)
+        odd = [
+            entry
+            for entry in self.requests
+            if entry["method"] != "GET"
+            or (unquote(entry["path"]) not in CODE_OF_PATH and unquote(entry["path"]) not in led_to)
+        ]
+        got = {entry["code"] for entry in self.requests if entry not in odd}
+        if odd and set(self.codes) <= got:
+            yield broken("REQ-3", "unexpected", _what(odd[0]), "nothing else", stops=True)
+        elif odd:
+            wanted = f"GET {urlsplit(self.run.urls[odd[0]['server']]).path}/cc/cc.gif"
+            yield broken("REQ-1", "malformed", _what(odd[0]), wanted, stops=True)
 
     def _announcement(self) -> Iterator[Finding]:
+        first = min(
+            (p for p in (self.said.hyphens, self.said.line_of_code) if p is not None), default=None
+        )
+        late = [
+            p
+            for p in (self.said.site, self.said.search, self.said.connections)
+            if p is not None and first is not None and p > first
+        ]
+        if late:
+            saw = f"{self.said.texts[late[0]]} behind {self.said.texts[first or 0]}"
+            yield broken("REP-1", "late", saw, "the announcement comes first")
         yield from self._site()
         yield from self._search()
         yield from self._connections()
@@ -296,15 +319,22 @@ class _Judgement:
                 if len(self.case.asked()) > 1:
                     yield self._reading(place, codes)
                 return
-        requested = {entry["code"] for entry in self.requests if entry["code"]}
         saw = said.texts[said.search]
-        if requested == set(self.codes) and set(listed) != requested:
-            yield broken("REP-2", "miscounted", saw, f"asks for {_names(self.codes)}")
-            return
-        yield broken(
-            self._misread(listed), "unexpected", saw, f"{len(self.codes)}: {_names(self.codes)}"
-        )
-        self.codes = listed or tuple(sorted(requested))
+        right = f"{len(self.codes)}: {_names(self.codes)}"
+        if self._asks_right() and self._lists_right(listed):
+            yield broken("REP-2", "miscounted", saw, right)
+        else:
+            yield broken(self._misread(listed), "unexpected", saw, right, stops=True)
+
+    def _asks_right(self) -> bool:
+        """Whether just the codes that are asked for are requested, as far as can be seen."""
+        requested = [entry["code"] for entry in self.requests if entry["code"]]
+        return set(requested) == set(self.codes) and len(requested) <= len(self.codes)
+
+    def _lists_right(self, listed: Sequence[str]) -> bool:
+        """Whether the codes, where they are listed, or the first and last of them, are right."""
+        ends = (self.claims.first, self.claims.last) == (self.codes[0], self.codes[-1])
+        return tuple(listed) == tuple(self.codes) if listed else ends
 
     def _reading(self, place: int, codes: Sequence[str]) -> Finding:
         verdict = Verdict.INFO if place else Verdict.LEGACY
@@ -348,12 +378,11 @@ class _Judgement:
     def _books(self) -> Iterator[Finding]:
         ledger = self.ledger()
         named = [found for one in ledger.imbalances if (found := self._finding(ledger, one))]
-        kept = {one.clause for one in named}
+        named += self._never_requested(ledger)
+        told = {one.clause for one in named}
         for one in named:
-            if one.clause == "FIL-3" and "FIL-1" in kept:
-                continue  # the flag is there under another name
-            yield one
-        yield from self._never_requested(ledger)
+            if not told & _FOLLOWS_FROM.get(one.clause, set()):
+                yield one
         yield from self._not_taken(ledger)
         yield from self._lines_of_codes()
 
@@ -384,15 +413,13 @@ class _Judgement:
     def _lost(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if row is None:
             return "ACC-1"
-        if "ok" in row.said and row.requests:
-            return "FIL-4" if row.file == "old" else "FIL-1"
-        if "ok" in row.said:
+        if not row.requests and not self.case.plan.refuse:
             return "FIL-4" if self._before(one.code) else "REQ-2"
+        if "ok" in row.said:
+            return "FIL-4" if row.file == "old" else "FIL-1"
         if ledger.claims.fates:
             return "REP-8"
-        if row.requests:
-            return "FIL-1" if row.seen == "ok" and row.file == "absent" else "ACC-1"
-        return "REQ-2"
+        return "FIL-1" if row.seen == "ok" and row.file == "absent" else "ACC-1"
 
     def _before(self, code: str | None) -> bool:
         return f"{(code or '').lower()}.gif" in self.run.files_before
@@ -409,10 +436,10 @@ class _Judgement:
         if row:
             return _outcome_clause(row)
         totals = ledger.claims.totals or {}
-        if ledger.claims.fates:
-            return "ACC-2"
         if sum(totals.values()) != len(ledger.rows):
             return "ACC-1"
+        if ledger.claims.fates:
+            return "ACC-2"
         for outcome in ("not_found", "ok", "error"):
             sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
             if totals[outcome] < len(sure):
@@ -525,11 +552,9 @@ class _Judgement:
         if subject == "REQ-5":
             saw = "asks again" if len(requests) > codes else "does not ask again"
         elif subject == "REQ-9":
-            to = {e["path"] for e in requests}
-            moved = {e["location"] for e in requests if e.get("location")}
-            saw = "follows redirects" if to & moved else "does not follow redirects"
+            saw = "follows redirects" if len(requests) > codes else "does not follow redirects"
         else:
-            kinds = {entry["code"]: entry["do"] for entry in requests}
+            kinds = {e["code"]: e["do"] for e in requests if e["do"] != "serve"}
             said = self.claims.fates
             each = [f"{do}: {'/'.join(said[code])}" for code, do in kinds.items() if code in said]
             saw = ", ".join(sorted(each)).replace("_", " ")
@@ -544,6 +569,20 @@ _CLAUSE_OF_WORD: Mapping[str, Callable[[_Judgement, Ledger, Imbalance, Row | Non
     "corrupt": _Judgement._corrupt,
     "leftover": _Judgement._leftover,
 }
+
+
+_FOLLOWS_FROM = {
+    "ACC-1": {"REQ-2", "REP-8"},
+    "ACC-2": {"REQ-2", "REP-8", "ACC-1"},
+    "REP-8": {"REQ-2"},
+    "REQ-2": {"REQ-3", "REQ-6"},
+    "FIL-3": {"FIL-1"},
+}
+"""What is not told of a run that breaks one of these: it follows from that."""
+
+
+def _fatal(clause: str, verdict: Verdict, word: str, saw: str, said: str) -> Finding:
+    return Finding(clause, word, saw, said, verdict=verdict, stops=True)
 
 
 def books(case: Case, run: Run, profile: Profile, found: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -57,6 +57,8 @@ class Finding:
     """What the program said, or what it should have done."""
     code: str | None = None
     verdict: Verdict = Verdict.FAIL
+    stops: bool = False
+    """Nothing behind it was judged: what a run shows then follows from it."""
 
     @property
     def cause(self) -> tuple[str, str]:
@@ -68,13 +70,15 @@ class Finding:
         return asdict(self)
 
 
-def broken(clause: str, word: str, saw: str, said: str, code: str | None = None) -> Finding:
+def broken(
+    clause: str, word: str, saw: str, said: str, code: str | None = None, *, stops: bool = False
+) -> Finding:
     """The finding that a clause is broken: FAIL for a MUST, NON-STRICT for a SHOULD, INFO for a
     MAY.
     """
     keyword = clauses()[clause].keyword.split()[0]
     verdict = {"MUST": Verdict.FAIL, "SHOULD": Verdict.NON_STRICT, "MAY": Verdict.INFO}[keyword]
-    return Finding(clause, word, saw, said, code, verdict)
+    return Finding(clause, word, saw, said, code, verdict, stops)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -22,7 +22,7 @@ from mockservers.claims import Claims, LineReader
 from mockservers.codes import LABELS
 from mockservers.journal import Entry, read_journal
 from mockservers.ledger import balance, resolve_asked
-from mockservers.listening import PortInUseError, bind
+from mockservers.listening import Listener, PortInUseError, bind
 from mockservers.plan import PlanError, plan_from_json, plan_to_json
 from mockservers.runs import END, NumberedRun, Runs, read_page
 from mockservers.server import MockServers
@@ -106,6 +106,7 @@ class Control:
                 web.post("/reset", self._reset),
             ]
         )
+        self._listeners: list[Listener] = []
         self._runner = web.AppRunner(
             app, access_log=None, logger=_quiet, auto_decompress=False, shutdown_timeout=STOP_S
         )
@@ -113,23 +114,25 @@ class Control:
     async def start(self, port: int) -> str:
         """Listen on loopback at `port`, a free one if 0; gives the URL. Raises PortInUseError."""
         try:
-            socks = bind("localhost", port)
+            self._listeners = bind("localhost", port)
         except PortInUseError as exc:
             reason = str(exc).partition(":")[0]  # what follows is about the other ports
             raise PortInUseError(
                 f"--control: {reason}: choose another port, or --control auto"
             ) from None
-        port = socks[0].getsockname()[1]
+        port = self._listeners[0].port
         names = ("127.0.0.1", "localhost", "[::1]")
         self._hosts = frozenset(f"{name}:{port}" if port != 80 else name for name in names)
         await self._runner.setup()
-        for sock in socks:
-            await web.SockSite(self._runner, sock).start()
+        for listener in self._listeners:
+            await web.SockSite(self._runner, listener.socket).start()
         return f"http://127.0.0.1:{port}"
 
     async def stop(self) -> None:
         """Stop listening, drop every connection; the port is free then."""
         await self._runner.cleanup()
+        for listener in self._listeners:
+            listener.close()
 
     # --- what every request meets ------------------------------------------------------
 

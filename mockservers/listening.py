@@ -17,26 +17,88 @@ class PortInUseError(OSError):
     """A port that cannot be bound; the text says which, and what to do."""
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Sockets bound to `host` at one port, which is free to choose when 0.
+class Listener:
+    """One address and port, ours until `close`: `socket` listens there, or refuses.
+
+    Raises OSError where it cannot be bound.
+    """
+
+    def __init__(self, family: socket.AddressFamily, address: str, port: int) -> None:
+        # There is no way to listen no longer but to close. On Linux a second socket, which never
+        # listens, keeps the port meanwhile; elsewhere no two can be bound to one.
+        self._keeper = _bound(family, address, port) if sys.platform == "linux" else None
+        self._where = family, address, self._keeper.getsockname()[1] if self._keeper else port
+        try:
+            self.socket = _bound(*self._where)
+            self.socket.listen(BACKLOG)
+        except BaseException:
+            self.close()
+            raise
+        self._where = family, address, self.port
+
+    @property
+    def port(self) -> int:
+        """The port really bound."""
+        number: int = self.socket.getsockname()[1]
+        return number
+
+    def refuse(self) -> None:
+        """Listen no longer; nobody else may either. Whoever accepts here must have stopped."""
+        self.socket.close()
+        if self._keeper is None:
+            self.socket = _bound(*self._where)
+        _set_reuse(self._keeper or self.socket, False)
+
+    def listen(self) -> None:
+        """Listen again."""
+        if self._keeper is None:
+            _set_reuse(self.socket, True)
+        else:
+            _set_reuse(self._keeper, True)
+            self.socket = _bound(*self._where)
+        self.socket.listen(BACKLOG)
+
+    def close(self) -> None:
+        """Give the port back."""
+        for sock in (getattr(self, "socket", None), self._keeper):
+            if sock is not None:
+                sock.close()
+
+
+def _bound(family: socket.AddressFamily, address: str, port: int) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        _set_reuse(sock, True)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((address, port))
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def bind(host: str, port: int) -> list[Listener]:
+    """What listens on `host` at one port, which is free to choose when 0.
 
     `localhost` is 127.0.0.1, and ::1 where there is one. Raises PortInUseError.
     """
     for _ in range(20):
-        socks: list[socket.socket] = []
+        listeners: list[Listener] = []
         try:
             for family, address in _addresses(host):
-                wanted = port or (socks[0].getsockname()[1] if socks else 0)
+                wanted = port or (listeners[0].port if listeners else 0)
                 try:
-                    socks.append(bound(family, address, wanted))
+                    listeners.append(Listener(family, address, wanted))
                 except OSError as exc:
                     # No IPv6 here is no fault, as long as there is IPv4.
-                    if not (socks and exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
+                    if not (listeners and exc.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)):
                         raise
-            return socks
+            return listeners
         except OSError as exc:
-            for sock in socks:
-                sock.close()
+            for listener in listeners:
+                listener.close()
             if exc.errno == errno.EADDRINUSE and port == 0:
                 continue
             if exc.errno == errno.EADDRINUSE:
@@ -63,25 +125,6 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
     return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
-def bound(
-    family: socket.AddressFamily, address: str, port: int, *, listen: bool = True
-) -> socket.socket:
-    """A socket bound to one address, which listens or not; raises OSError."""
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        set_reuse(sock, True)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((address, port))
-        if listen:
-            sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
 def unsent(file: int) -> int:
     """Bytes given to a socket that the other side has not acknowledged; 0 where nobody can say."""
     if sys.platform != "linux":
@@ -90,7 +133,7 @@ def unsent(file: int) -> int:
     return int.from_bytes(answer, sys.byteorder)
 
 
-def set_reuse(sock: socket.socket, on: bool) -> None:
+def _set_reuse(sock: socket.socket, on: bool) -> None:
     """Let a port be bound while connections of an earlier server still end there, or not."""
     if os.name == "posix":  # elsewhere it means that several may listen at one port
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)

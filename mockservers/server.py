@@ -18,7 +18,7 @@ from mockservers.catalogue import Catalogue
 from mockservers.codes import LABELS
 from mockservers.connection import Connection
 from mockservers.journal import Journal, NoJournal
-from mockservers.listening import BACKLOG, bind, bound, set_reuse, url_host
+from mockservers.listening import Listener, bind, url_host
 from mockservers.plan import Plan
 
 ACCEPT_AGAIN_S = 0.1
@@ -48,7 +48,7 @@ class MockServers:
         self.run: Run
         self.catalogue = catalogue
         self._connections_made = 0
-        self._sockets: dict[str, list[socket.socket]] = {}
+        self._listeners: dict[str, list[Listener]] = {}
         self._accepting: dict[str, list[asyncio.Task[None]]] = {label: [] for label in LABELS}
         self._adopting: set[asyncio.Task[None]] = set()
         self._no_room_told = False
@@ -98,12 +98,12 @@ class MockServers:
         """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`."""
         try:
             for label, port in zip(LABELS, ports, strict=True):
-                self._sockets[label] = bind(host, port)
+                self._listeners[label] = bind(host, port)
         except BaseException:
-            self._close_sockets()
+            self._close_listeners()
             raise
-        for label, socks in self._sockets.items():
-            self.urls[label] = f"http://{url_host(host)}:{socks[0].getsockname()[1]}/flags"
+        for label, listeners in self._listeners.items():
+            self.urls[label] = f"http://{url_host(host)}:{listeners[0].port}/flags"
         self._listen_as_planned()
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -114,7 +114,7 @@ class MockServers:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._close_sockets()
+        self._close_listeners()
         self._begin_run({}, NoJournal())
         self.cancel_pending()
         while any(self.connections.values()):
@@ -124,17 +124,19 @@ class MockServers:
 
     def _listen_as_planned(self) -> None:
         """Listen, or refuse, at each port as its plan says."""
-        for label, socks in self._sockets.items():
+        for label, listeners in self._listeners.items():
             refuses = self.server_runs[label].plan.refuse
             if refuses:
                 self._refuse(label)
             elif not self._accepting[label]:
-                self.refusing.discard(label)
-                for sock in socks:
-                    set_reuse(sock, True)
-                    sock.listen(BACKLOG)
-                    task = asyncio.get_running_loop().create_task(self._accept(sock, label))
+                for listener in listeners:
+                    if label in self.refusing:
+                        listener.listen()
+                    task = asyncio.get_running_loop().create_task(
+                        self._accept(listener.socket, label)
+                    )
                     self._accepting[label].append(task)
+                self.refusing.discard(label)
 
     def _refuse(self, label: str) -> None:
         """Nobody listens any more; the port stays ours."""
@@ -145,15 +147,10 @@ class MockServers:
         for task in self._accepting[label]:
             task.cancel()
         self._accepting[label].clear()
-        for place, sock in enumerate(self._sockets[label]):
-            address = sock.getsockname()
-            # There is no way to listen no longer but to close; then the port is bound again.
+        for listener in self._listeners[label]:
             with contextlib.suppress(NotImplementedError):
-                loop.remove_reader(sock)
-            sock.close()
-            silent = bound(sock.family, address[0], address[1], listen=False)
-            set_reuse(silent, False)  # so that nobody else may listen there
-            self._sockets[label][place] = silent
+                loop.remove_reader(listener.socket)
+            listener.refuse()
         for connection in self._all_connections(label):
             if connection.idle:
                 connection.abort()
@@ -189,11 +186,11 @@ class MockServers:
             sock.close()
             raise
 
-    def _close_sockets(self) -> None:
-        for socks in self._sockets.values():
-            for sock in socks:
-                sock.close()
-        self._sockets.clear()
+    def _close_listeners(self) -> None:
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.close()
+        self._listeners.clear()
 
     def _all_connections(self, *labels: str) -> list["Connection"]:
         return [c for label in labels or LABELS for c in self.connections[label]]

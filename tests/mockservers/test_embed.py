@@ -207,7 +207,7 @@ def test_a_start_that_fails_leaves_nothing(monkeypatch):
 
     in_loop(claim)
     assert len(bound) == 6
-    assert all(sock.fileno() == -1 for socks in bound for sock in socks)
+    assert all(one.socket.fileno() == -1 for listeners in bound for one in listeners)
 
 
 def test_two_blocks_at_once_know_nothing_of_each_other():

@@ -501,13 +501,13 @@ async def test_too_many_connections_are_closed_at_once(house, monkeypatch):
 
 async def test_a_taken_port_is_named():
     (first, *more) = bind("127.0.0.1", 0)
-    port = first.getsockname()[1]
+    port = first.port
     try:
         with pytest.raises(PortInUseError, match=f"port {port} is in use.*--ports auto"):
             bind("127.0.0.1", port)
     finally:
-        for sock in (first, *more):
-            sock.close()
+        for listener in (first, *more):
+            listener.close()
 
 
 async def test_ports_are_free_again_after_a_stop():

@@ -1,0 +1,369 @@
+"""Questions to an adapter: fixed ones, and how to draw others; pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from hypothesis import strategies as st
+
+from conformance.expansion import codes_of
+from mockservers import strategies
+from mockservers.codes import ALL_CODES, LABELS, path_of_code
+from mockservers.plan import SEED_BOUND, plan_to_json
+
+LONG = 10_000
+"""Numbers in a list that is long."""
+
+EXP_ANY = ("EXP-1", "EXP-2", "EXP-3", "EXP-4", "EXP-5", "EXP-9")
+FATES = ("SRV-2", "SRV-3", "SRV-4", "SRV-5", "SRV-6")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One line to an adapter."""
+
+    id: str
+    op: str
+    arguments: Mapping[str, Any]
+    clauses: tuple[str, ...]
+    """What the right answer shows. The first is its subject: no answer counts against that one."""
+    why: str
+
+    @property
+    def limit_s(self) -> float:
+        """Seconds that the answer may take."""
+        return 60.0 if len(self.arguments.get("items", ())) >= LONG else 10.0
+
+    def to_json(self) -> dict[str, Any]:
+        """As the adapter gets it."""
+        return {"op": self.op, **self.arguments}
+
+
+def expand(
+    args: Sequence[str], *, every: bool = False, all_codes: bool = False, limit: int | None = None
+) -> dict[str, Any]:
+    """The arguments of the operation `expand`."""
+    return {"args": list(args), "every": every, "all": all_codes, "limit": limit}
+
+
+# --- fixed questions ------------------------------------------------------------------------
+
+
+@cache
+def fixed_questions() -> tuple[Question, ...]:
+    """Every fixed question, small ones first within an operation; the unknown operation first."""
+    tables = (_hook, _expand, _is_prime, _quicksort, _draw, _fate)
+    questions = tuple(question for table in tables for question in table())
+    assert len({question.id for question in questions}) == len(questions), "an id is there twice"
+    return questions
+
+
+def _asker(op: str) -> Callable[[str, str, dict[str, Any], str], Question]:
+    def ask(name: str, clauses: str, arguments: dict[str, Any], why: str) -> Question:
+        return Question(f"adapter/{name}", op, arguments, tuple(clauses.split()), why)
+
+    return ask
+
+
+def _hook() -> list[Question]:
+    clauses = ("HOOK-3",)
+    return [
+        Question("adapter/unknown", "no_such_operation", {}, clauses, "an unknown operation"),
+        Question("adapter/unknown-case", "EXPAND", expand(["BR"]), clauses, "names are exact"),
+    ]
+
+
+def _expand() -> list[Question]:
+    ask = _asker("expand")
+    letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
+    return [
+        ask("expand-code", "EXP-1", expand(["BR"]), "a code"),
+        ask("expand-small-code", "EXP-1", expand(["br"]), "in small letters"),
+        ask("expand-mixed-code", "EXP-1", expand(["bR", "Cn"]), "one letter of each"),
+        ask("expand-corners", "EXP-1", expand(["aa", "az", "za", "zz"]), "the first and the last"),
+        ask("expand-letter", "EXP-2", expand(["B"]), "a letter"),
+        ask("expand-small-letter", "EXP-2", expand(["b"]), "in small letters"),
+        ask("expand-empty-letter", "EXP-2", expand(["X"]), "a letter without any flag"),
+        ask("expand-alphabet", "EXP-2", expand(letters), "all letters are all codes"),
+        ask("expand-twice", "EXP-3", expand(["BR", "BR"]), "one code, named twice"),
+        ask("expand-twice-mixed", "EXP-3", expand(["BR", "br", "bR"]), "the same, as written"),
+        ask("expand-twice-apart", "EXP-3", expand(["BR", "CN", "BR"]), "not side by side"),
+        ask("expand-code-of-letter", "EXP-3", expand(["BR", "b"]), "a code of a letter there"),
+        ask("expand-pair", "EXP-4", expand(["CN", "BR"]), "in descending order"),
+        ask("expand-three", "EXP-4", expand(["IN", "US", "BR"]), "in no order"),
+        ask("expand-letters", "EXP-4", expand(["C", "A", "B"]), "letters in no order"),
+        ask("expand-code-letter", "EXP-4", expand(["CN", "B"]), "a letter behind a code"),
+        ask("expand-limit", "EXP-5", expand(["AA", "BB", "CC"], limit=2), "two of three"),
+        ask("expand-limit-1", "EXP-5", expand(["B"], limit=1), "the first of a letter"),
+        ask("expand-limit-sorts", "EXP-5", expand(["US", "CN", "BR"], limit=2), "sorted first"),
+        ask("expand-limit-once", "EXP-5", expand(["AA", "AA", "BB"], limit=2), "once each first"),
+        ask("expand-limit-exact", "EXP-5", expand(["AA", "BB"], limit=2), "all that there are"),
+        ask("expand-limit-beyond", "EXP-5", expand(["AA", "BB"], limit=5), "more than there are"),
+        ask("expand-limit-letters", "EXP-5", expand(["a", "b"], limit=27), "one of the second"),
+        ask("expand-every-limit", "EXP-5", expand([], every=True, limit=27), "of all codes"),
+        ask("expand-all-limit", "EXP-5", expand([], all_codes=True, limit=5), "of the 194"),
+        ask("expand-every", "EXP-6", expand([], every=True), "AA to ZZ"),
+        ask("expand-all", "EXP-7", expand([], all_codes=True), "the 194 codes"),
+        ask("expand-none", "EXP-8", expand([]), "nothing named: twenty codes"),
+        *(
+            ask(f"expand-refused-{n}", "EXP-9", expand(words), why)
+            for n, (words, why) in enumerate(_REFUSED)
+        ),
+    ]
+
+
+_REFUSED = (
+    (["BRA"], "three letters"),
+    (["1"], "a digit"),
+    (["B1"], "a letter and a digit"),
+    (["42"], "two digits"),
+    ([""], "an empty argument"),
+    (["B "], "a letter and a blank"),
+    (["@A"], "the character before A"),
+    (["[Z"], "the character behind Z"),
+    (["é"], "a letter beyond Z"),
+    (["ÉÉ"], "two of them"),
+    (["БР"], "another alphabet"),
+    (["BR", "BRA"], "a wrong one behind a right one"),
+    (["BRA", "BR"], "a wrong one before a right one"),
+    (["BR", "C", "*"], "a wrong one behind a letter"),
+)
+
+
+PRIMES = (3, 5, 7, 11, 13, 17, 97, 7919, 65537, 104729, 1000003, 2**31 - 1, 2**32 - 5)
+"""Primes, small and around 32 bits; then two large ones, the second of the listing."""
+LARGE_PRIMES = (10**12 - 11, 112272535095293)
+SQUARES = (9, 25, 49, 121, 169, 1369, 104729**2, 1000003**2)
+"""Squares of primes: the root itself is the only divisor."""
+CARMICHAEL = (561, 1105, 1729, 6601, 41041, 825265, 2047, 1373653, 25326001, 3215031751)
+"""Carmichael numbers, and strong pseudoprimes to small bases."""
+COMPOSITE = (15, 21, 35, 91, 1001, 2**32 + 1, 2**32 + 3, 2**53 - 1, 11112324353465)
+"""Others; 2**32 + 1 and 2**32 + 3 are 1 and 3 to 32 bits."""
+EVEN = (0, 4, 6, 8, 100, 1122, 2**31, 2**32, 2**32 + 2, 2**53 - 2, 2**53)
+
+
+def _is_prime() -> list[Question]:
+    ask = _asker("is_prime")
+
+    def each(numbers: Sequence[int], clause: str, why: str) -> list[Question]:
+        return [ask(f"prime-{n}", clause, {"n": n}, why) for n in numbers]
+
+    return [
+        *each(PRIMES, "PRM-1", "a prime"),
+        *each(SQUARES, "PRM-1", "the square of a prime"),
+        *each(COMPOSITE, "PRM-1", "composite"),
+        *each(CARMICHAEL, "PRM-1", "looks prime to a weaker test"),
+        *each(LARGE_PRIMES, "PRM-1", "a large prime"),
+        *each(EVEN, "PRM-2", "0, or even"),
+        ask("prime-2", "L-1", {"n": 2}, "2"),
+        ask("prime-1", "L-2", {"n": 1}, "1"),
+        ask("prime--1", "L-3", {"n": -1}, "negative and odd"),
+        ask("prime--7", "L-3", {"n": -7}, "negative and odd"),
+    ]
+
+
+def _quicksort() -> list[Question]:
+    ask = _asker("quicksort")
+    both = "QKS-1 QKS-2 QKS-4"
+    half = LONG // 2
+    # The multiplier has no divisor in common with LONG, so every number comes once.
+    shuffled = [n * 7919 % LONG for n in range(LONG)]
+    small = (
+        ("three", [3, 1, 2], "three numbers"),
+        ("pair", [2, 1], "two"),
+        ("digits", [10, 9, 100, 1], "numbers, not texts"),
+        ("negative", [3, -1, -20, 0, 2], "negative numbers"),
+        ("decimals", [0.5, -0.25, 0.125, 10.75, 2], "decimals"),
+        ("close", [0.3, 0.1, 0.2, 0.15], "less than 1 apart"),
+        ("large", [2**53, 1, -(2**53), 2**53 - 1, 2**31, 2**32], "large ones"),
+        ("shuffled", [n * 37 % 101 for n in range(101)], "a hundred in no order"),
+    )
+    items = (
+        ("empty", [], "no number"),
+        ("single", [7], "one"),
+        ("twice", [2, 1, 2], "one of them twice"),
+        ("equal", [5, 5, 5, 5, 5, 5], "all equal"),
+        ("two-values", [n % 2 for n in range(20)], "two values"),
+        ("duplicates", [n * n % 13 for n in range(100)], "many of each"),
+    )
+    long = (
+        ("long-sorted", list(range(LONG)), "sorted already"),
+        ("long-reversed", list(range(LONG, 0, -1)), "reversed"),
+        ("long-equal", [1] * LONG, "all equal"),
+        ("long-organ-pipe", [*range(half), *range(half, 0, -1)], "up and down again"),
+        ("long-two-values", [n % 2 for n in range(LONG)], "two values in turn"),
+        ("long-sawtooth", [n % 100 for n in range(LONG)], "up a hundred times"),
+        ("long-shuffled", shuffled, "in no order"),
+        ("long-all-but-last", [*range(1, LONG), 0], "sorted but for the last"),
+    )
+    return [
+        *(ask(f"sort-{name}", both, {"items": of}, why) for name, of, why in small),
+        *(ask(f"sort-{n}", "QKS-2 QKS-1 QKS-4", {"items": of}, why) for n, of, why in items),
+        *(ask(f"sort-{n}", "QKS-3 QKS-1 QKS-2 QKS-4", {"items": of}, why) for n, of, why in long),
+    ]
+
+
+def _draw() -> list[Question]:
+    ask = _asker("draw")
+    rows = (
+        ("bucket", 0, "LOCAL", "AA", 0, "bucket", "the first of the spec"),
+        ("seed", 629, "ERROR", "BR", 0, "bucket", "another seed, label and code"),
+        ("status", 629, "ERROR", "BR", 0, "status", "another purpose"),
+        ("attempt", 0, "LOCAL", "BR", 2, "bucket", "a later attempt"),
+        ("attempt-10", 0, "LOCAL", "BR", 10, "bucket", "of two digits"),
+        ("path", SEED_BOUND - 1, "DELAY", "/a/b.txt", 3, "delay", "the last seed, and a path"),
+        ("utf-8", 0, "LOCAL", "/flags/é/日本.gif", 0, "bucket", "UTF-8"),
+        ("astral", 0, "LOCAL", "/🇧🇷", 1, "delay", "four bytes in UTF-8"),
+        ("bar", 0, "LOCAL", "/a|b", 1, "delay", "a bar in the path"),
+        ("small", 136584, "ERROR", "BR", 0, "delay", "near 0"),
+        ("near-1", 114312, "ERROR", "BR", 0, "delay", "near 1"),
+    )
+    names = ("seed", "label", "resource", "attempt", "purpose")
+    return [
+        ask(f"draw-{name}", "SRV-1", dict(zip(names, values, strict=True)), why)
+        for name, *values, why in rows
+    ]
+
+
+def _fate() -> list[Question]:
+    def always(do: str, **keys: Any) -> dict[str, Any]:
+        return {"mix": [{"weight": 100, "do": do, **keys}]}
+
+    statuses = {"do": "status", "status": [501, 502, 503]}
+    drawn = {"seed": 629, "mix": [{"weight": 25, **statuses}, {"weight": 50, "do": "hang"}]}
+    again = {**drawn, "per_attempt": True}
+    one_of_three = {"mix": [{"weight": 100, **statuses}]}
+    uniform = always("serve", delay_s={"uniform": [1, 100]})
+    lognormal = always("drip", bytes_per_s=5, delay_s=_LOGNORMAL)
+    path = path_of_code("BR")
+    paths = {"rules": {path: [{"do": "empty"}], "BR": [{"do": "hang"}]}}
+    turns: dict[str, Any] = {"rules": {"BR": [{"do": "empty"}, {"do": "serve"}, {"do": "hang"}]}}
+    beaten = {**turns, **always("bad_chunk")}
+    noise_again = {**always("garbage"), "per_attempt": True}
+    rows = (
+        ("empty", "SRV-2", {}, "BR", 1, "an empty plan serves"),
+        *(("bucket", "SRV-2", drawn, c, 1, "a code") for c in "AA AC AD AN BR CN ZZ".split()),
+        ("bucket", "SRV-2", drawn, "/index.html", 1, "a path"),
+        ("sticky", "SRV-2", drawn, "AC", 3, "a fate holds for all attempts"),
+        *(("drawn", "SRV-2", again, "AC", n, "drawn for every attempt") for n in (1, 2, 3, 4)),
+        *(("status", "SRV-3", one_of_three, c, 1, "one of three") for c in "AA BR CN DE".split()),
+        ("status-rule", "SRV-3", {"rules": {"BR": [statuses]}}, "BR", 1, "those of a rule too"),
+        ("uniform", "SRV-4", uniform, "BR", 1, "a uniform delay"),
+        ("uniform", "SRV-4", uniform, "CN", 1, "a uniform delay"),
+        ("lognormal", "SRV-4", lognormal, "BR", 1, "a lognormal delay"),
+        ("lognormal", "SRV-4", lognormal, "US", 1, "a lognormal delay"),
+        ("max", "SRV-4", {**lognormal, "seed": 114312}, "BR", 1, "cut at its maximum"),
+        ("garbage", "SRV-5", always("garbage"), "BR", 1, "256 bytes"),
+        ("garbage", "SRV-5", always("garbage"), "/a/b", 1, "those of a path"),
+        ("garbage-again", "SRV-5", noise_again, "BR", 2, "those of the second attempt"),
+        ("rule", "SRV-6", beaten, "BR", 1, "a rule beats the mix"),
+        ("rule-other", "SRV-6", beaten, "CN", 1, "one for another code does not"),
+        ("rule-path", "SRV-6", paths, "BR", 1, "that of the path beats that of the code"),
+        *(("rule", "SRV-6", turns, "BR", n, "replies by attempt") for n in (2, 3)),
+        *(("rule", "SRV-6", turns, "BR", n, "the last one repeats") for n in (4, 8)),
+        ("rule-drawn", "SRV-6", {**turns, "per_attempt": True}, "BR", 2, "attempts count as ever"),
+    )
+    return [
+        Question(
+            f"adapter/fate-{name}-{resource.strip('/').replace('/', '-').lower()}-{attempt}",
+            "fate",
+            {
+                "plan": {"plan": 1, "seed": 7, **plan},
+                "label": "ERROR",
+                "resource": resource,
+                "attempt": attempt,
+            },
+            (clause,),
+            why,
+        )
+        for name, clause, plan, resource, attempt, why in rows
+    ]
+
+
+_LOGNORMAL = {"lognormal": {"median": 2, "sigma": 1.5, "max": 50}}
+
+
+# --- drawn questions ------------------------------------------------------------------------
+
+
+def generated() -> dict[str, st.SearchStrategy[Question]]:
+    """A strategy for the questions of every operation."""
+    return {
+        "expand": _generated("expand", EXP_ANY, expansions(), "any arguments"),
+        "is_prime": _generated("is_prime", ("PRM-1", "PRM-2"), numbers(), "any number"),
+        "quicksort": _generated("quicksort", ("QKS-1", "QKS-2", "QKS-4"), lists(), "any list"),
+        "draw": _generated("draw", ("SRV-1",), draws(), "any draw"),
+        "fate": _generated("fate", FATES, fates(), "any plan"),
+    }
+
+
+def _generated(
+    op: str, clauses: tuple[str, ...], drawn: st.SearchStrategy[dict[str, Any]], why: str
+) -> st.SearchStrategy[Question]:
+    return drawn.map(lambda values: Question(f"adapter/{op}-any", op, values, clauses, why))
+
+
+def expansions() -> st.SearchStrategy[dict[str, Any]]:
+    """Arguments of which few are refused, with a limit or without."""
+    letter = st.sampled_from("ABCXYZabcxyz")
+    right = st.text(letter, min_size=1, max_size=2)
+    # Letters whose capitals are A to Z are legacy (L-5), and not asked for.
+    wrong = st.text(st.characters(codec="utf-8"), max_size=3).filter(
+        lambda word: not codes_of(word) and not codes_of(word.upper())
+    )
+    some = st.lists(right, min_size=1, max_size=6)
+    limits = st.none() | st.integers(1, 60)
+    return st.one_of(
+        st.builds(expand, some, limit=limits),
+        st.builds(expand, some, limit=limits),
+        st.builds(lambda few, one: expand([*few, one]), st.lists(right, max_size=3), wrong),
+    )
+
+
+def numbers() -> st.SearchStrategy[dict[str, Any]]:
+    """Numbers up to a million, odd ones more often, and even ones up to 2**53."""
+    odd = st.integers(1, 500_000).map(lambda half: 2 * half + 1)
+    even = st.integers(2, 2**52).map(lambda half: 2 * half)
+    products = st.tuples(odd, odd).map(lambda pair: pair[0] * pair[1]).filter(lambda n: n < 10**9)
+    return st.one_of(odd, products, odd, even).map(lambda n: {"n": n})
+
+
+def lists() -> st.SearchStrategy[dict[str, Any]]:
+    """Short lists of numbers, with many duplicates or few."""
+    decimals = st.integers(-10_000, 10_000).map(lambda n: n / 100)
+    items = st.integers(0, 3) | st.integers(-(2**53), 2**53) | decimals
+    kinds = st.one_of(*(st.lists(kind, max_size=60) for kind in (st.integers(0, 9), items)))
+    return kinds.map(lambda drawn: {"items": drawn})
+
+
+def draws() -> st.SearchStrategy[dict[str, Any]]:
+    """Any draw of any resource."""
+    paths = st.text(st.characters(codec="utf-8"), max_size=9).map(lambda text: f"/{text}")
+    return st.fixed_dictionaries(
+        {
+            "seed": strategies.seeds(),
+            "label": st.sampled_from(LABELS),
+            "resource": st.sampled_from(ALL_CODES) | paths,
+            "attempt": st.integers(0, 12),
+            "purpose": st.sampled_from(["bucket", "status", "delay", "bytes"]),
+        }
+    )
+
+
+def fates() -> st.SearchStrategy[dict[str, Any]]:
+    """A resource and a plan, which may have rules for it."""
+
+    @st.composite
+    def questions(draw: st.DrawFn) -> dict[str, Any]:
+        plan = draw(strategies.plans())
+        ruled = [key for key in plan.rules if not key.startswith("/")] or ["BR"]
+        resource = st.sampled_from(ruled) | strategies.codes() | st.just("/index.html")
+        return {
+            "plan": plan_to_json(plan),
+            "label": draw(st.sampled_from(LABELS)),
+            "resource": draw(resource),
+            "attempt": draw(st.integers(1, 5)),
+        }
+
+    return questions()
