@@ -26,7 +26,7 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from conformance.answers import Answer, expected, findings, read_answer
 from conformance.clauses import clauses
-from conformance.program import resolved
+from conformance.program import CannotStartError, resolved
 from conformance.questions import Question, fixed_questions, generated
 from conformance.verdicts import FAILURES, Finding, Verdict, worst
 from mockservers.codes import country_codes
@@ -77,7 +77,7 @@ class Adapter:
         self._folder.cleanup()
 
     def ask(self, question: Question) -> Answer:
-        """Ask one question. Raises OSError when the command cannot be started."""
+        """Ask one question. Raises CannotStartError when the command cannot be started."""
         self.asked += 1
         process = self._process or self._start()
         line = json.dumps(question.to_json()).encode() + b"\n"
@@ -111,14 +111,18 @@ class Adapter:
                 pipe.close()  # type: ignore[union-attr]
 
     def _start(self) -> subprocess.Popen[bytes]:
-        self._process = subprocess.Popen(  # noqa: S603 - the command is the user's own
-            self.command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            cwd=self._folder.name,
-            start_new_session=True,
-        )
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the command is the user's own
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                cwd=self._folder.name,
+                start_new_session=True,
+            )
+        except OSError as exc:
+            why = exc.strerror or type(exc).__name__
+            raise CannotStartError(f"cannot start {self.command[0]}: {why}") from None
         return self._process
 
 
@@ -334,8 +338,7 @@ def examine(
     `only`: clauses, chapters or ids of questions; empty: all. `examples` is the number of
     drawn questions of each operation, which depend on `seed` alone; 0: none. `patience` multiplies
     the time limits. `progress` is told each case that is concluded, with its verdict.
-    Raises CannotStartError (conformance.program) where there is no such command, and OSError
-    where it cannot be started.
+    Raises CannotStartError (conformance.program) where the command cannot be started.
     """
     began = time.monotonic()
     command = resolved(command)

@@ -32,6 +32,8 @@ MOST_SLOW_EXECUTIONS = 6
 """The same, where each takes as long as the wall limit, or a gate."""
 SLOW = ("timeout", "unreached", "unbounded")
 """Words of findings that only time shows; patience must not make them go away."""
+MOST_STARTUP_S = 5.0
+"""What a program that does not come to an end is taken to need for its start, at most."""
 MOST_TIMEOUTS = 5
 """Runs that may come to the wall limit until the rest is not tried."""
 TAIL = 4000
@@ -217,7 +219,7 @@ def learn(command: Sequence[str], ports: str = "given") -> Profile:
         runs += [stage.play(command, case, profile) for _ in range(2) if runs[0].ended == "exit"]
     announced = [n for run in runs if (n := heard(run.texts).claims.concurrency)]
     return Profile(
-        startup_s=sorted(run.elapsed_s for run in runs)[len(runs) // 2],
+        startup_s=min(MOST_STARTUP_S, sorted(run.elapsed_s for run in runs)[len(runs) // 2]),
         connections=max(1, min([8, *announced])),
         ports=ports,
     )

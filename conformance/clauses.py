@@ -16,9 +16,8 @@ KEYWORDS = ("MUST NOT", "MUST", "SHOULD NOT", "SHOULD", "MAY")
 EVIDENCE = ("run", "adapter", "none")
 """How a clause is tried."""
 
-_CLAUSE = re.compile(
-    r"^- \*\*([A-Z]+-\d+)\*\* \[([a-z, ]+)(?:: (.+?))?\] ((?:.|\n  )+)", re.MULTILINE
-)
+_CLAUSE = re.compile(r"^- \*\*([A-Z]+-\d+)\*\*(.*(?:\n  .*)*)", re.MULTILINE)
+_BODY = re.compile(r" \[([^]:]*)(?:: ([^]]+))?\] (.+)")
 _LEGACY = re.compile(r"^\| (L-\d+) \| (.+?) \| ", re.MULTILINE)
 _LEGACY_EVIDENCE = {
     "L-1": ("adapter", None),
@@ -53,19 +52,22 @@ class Clause:
 def read_clauses(spec: str) -> list[Clause]:
     """The clauses of a text like SPEC.md, then its legacies.
 
-    Raises ValueError for a clause without exactly one keyword, an unknown kind of evidence, or
-    an id that stands there twice.
+    Raises ValueError, which names the id, for a clause without exactly one keyword, an unknown kind
+    of evidence, one without its reason, or an id that stands there twice.
     """
     clauses = []
-    for clause_id, evidence, reason, text in _CLAUSE.findall(spec):
-        text = " ".join(text.split())
+    for clause_id, body in _CLAUSE.findall(spec):
+        parts = _BODY.fullmatch(" " + " ".join(body.split()))
+        if not parts:
+            raise ValueError(f"{clause_id} is not of the form `[evidence] text`")
+        evidence, reason, text = parts.groups()
         keywords = _KEYWORD.findall(text)
         if len(keywords) != 1:
             raise ValueError(f"{clause_id} has {len(keywords)} keywords of BCP 14, not one")
         kinds = tuple(evidence.split(", "))
-        if not set(kinds) <= set(EVIDENCE) or ("none" in kinds) != bool(reason):
+        if not set(kinds) <= set(EVIDENCE) or (kinds == ("none",)) != bool(reason):
             raise ValueError(f"{clause_id}: [{evidence}] is no evidence, or its reason is missing")
-        clauses.append(Clause(clause_id, keywords[0], kinds, text, reason or None))
+        clauses.append(Clause(clause_id, keywords[0], kinds, text, reason))
     for legacy, text in _LEGACY.findall(spec):
         kind, reason = _LEGACY_EVIDENCE.get(legacy, ("run", None))
         clauses.append(Clause(legacy, "MAY", (kind,), text, reason))

@@ -51,7 +51,7 @@ OUTCOMES: Mapping[str, Mapping[str, Reply]] = {
     "OUT-1": {
         "serve": Serve(),
         "delay": Serve(delay_s=0.2),
-        "drip": Drip(bytes_per_s=100_000),
+        "drip": Drip(bytes_per_s=2_000),
         "wrong-type": WrongType(),
     },
     "OUT-2": {"404": Status((404,))},

@@ -89,7 +89,11 @@ def cases(draw: st.DrawFn) -> Case:
     verbose = ["REP-8", "ACC-2"] if "-v" in arguments else ["REP-9"]
     return Case(
         id="generated",
-        clauses=(*ALWAYS, *_OUTCOMES, *verbose, *(["CON-3"] if gate else [])),
+        clauses=(
+            *(ALWAYS + _OUTCOMES + verbose),
+            *(["CON-3"] if gate else []),
+            *(["FIL-4"] if stale else []),
+        ),
         arguments=(*arguments, *words),
         plan=Plan(rules=rules),
         gate=gate,

@@ -102,6 +102,8 @@ class _Judgement:
         self.codes = case.asked()[0] if case.asked() else ()
         """Which are asked for; where the announcement says otherwise, what it says."""
         self.requests = [entry for entry in run.entries if entry.get("type") == "request"]
+        self.told: set[str] = set()
+        """The clauses that were found broken so far."""
 
     def findings(self) -> Iterator[Finding]:
         for part in (
@@ -116,6 +118,7 @@ class _Judgement:
             self._freedoms,
         ):
             for one in part():
+                self.told.add(one.clause)
                 yield one
                 if one.stops:
                     return
@@ -159,7 +162,12 @@ class _Judgement:
                 saw = f"status {status} before anything was announced: {last}"
                 yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
                 return
-            clause = case.subject if case.subject[:3] in ("EXP", "CLI") else "CLI-1"
+            clause = (
+                "EXP-1"
+                if any(map(str.islower, _codes_and_options(case.arguments).codes))
+                else "CLI-1"
+            )
+            clause = case.subject if case.subject[:3] in ("EXP", "CLI") else clause
             saw = f"status {status}: {last}"
             yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}", stops=True)
             return
@@ -344,11 +352,11 @@ class _Judgement:
     def _misread(self, listed: Sequence[str]) -> str:
         """The clause on reading arguments that was broken."""
         subject = self.case.subject
-        if subject[:3] in ("EXP", "CLI") or subject[:2] == "L-":
+        if subject[:3] == "CLI" or subject[:2] == "L-":
             return subject
         words = _codes_and_options(self.case.arguments)
         claims = self.claims
-        return misread(
+        clause = misread(
             listed or (claims.first or "", claims.last or ""),
             words.codes,
             every=words.every,
@@ -356,6 +364,10 @@ class _Judgement:
             limit=words.limit,
             count=claims.announced,
         )
+        if clause == "EXP-5" and claims.announced == len(self.codes):
+            # As many as the limit leaves, but of others: of which list?
+            return "EXP-6" if words.every else "EXP-7" if words.all_codes else clause
+        return clause
 
     def _connections(self) -> Iterator[Finding]:
         said, announced = self.said, self.claims.concurrency
@@ -379,12 +391,12 @@ class _Judgement:
         ledger = self.ledger()
         named = [found for one in ledger.imbalances if (found := self._finding(ledger, one))]
         named += self._never_requested(ledger)
-        told = {one.clause for one in named}
+        named += self._lines_of_codes()
+        told = self.told | {one.clause for one in named}
         for one in named:
             if not told & _FOLLOWS_FROM.get(one.clause, set()):
                 yield one
         yield from self._not_taken(ledger)
-        yield from self._lines_of_codes()
 
     def ledger(self) -> Ledger:
         """The books of this run, of what it says that it was asked for."""
@@ -414,7 +426,8 @@ class _Judgement:
         if row is None:
             return "ACC-1"
         if not row.requests and not self.case.plan.refuse:
-            return "FIL-4" if self._before(one.code) else "REQ-2"
+            said_ok = "ok" in row.said or self._called_ok(ledger, row)
+            return "FIL-4" if said_ok and self._before(one.code) else "REQ-2"
         if "ok" in row.said:
             return "FIL-4" if row.file == "old" else "FIL-1"
         if ledger.claims.fates:
@@ -433,6 +446,8 @@ class _Judgement:
         return "REP-8" if row and row.said.total() > 1 and len(row.requests) < 2 else "REQ-4"
 
     def _miscounted(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if row and not row.requests and not self.case.plan.refuse:
+            return "REQ-2"
         if row:
             return _outcome_clause(row)
         totals = ledger.claims.totals or {}
@@ -478,7 +493,7 @@ class _Judgement:
     def _not_taken(self, ledger: Ledger) -> Iterator[Finding]:
         """Whole flags that were called an error although nothing hindered saving them."""
         for code, row in ledger.rows.items():
-            hindered = f"{code.lower()}.gif/" in self.case.files or not self.case.dest
+            hindered = f"{code.lower()}.gif/" in self.case.files
             if row.seen == "ok" and "error" in row.said and not hindered and len(row.finals) == 1:
                 yield broken("OUT-1", "miscounted", _reply(row), "error", code)
                 return
@@ -575,7 +590,7 @@ _FOLLOWS_FROM = {
     "ACC-1": {"REQ-2", "REP-8"},
     "ACC-2": {"REQ-2", "REP-8", "ACC-1"},
     "REP-8": {"REQ-2"},
-    "REQ-2": {"REQ-3", "REQ-6"},
+    "REQ-2": {"REQ-3", "REQ-6", "ACC-4"},
     "FIL-3": {"FIL-1"},
 }
 """What is not told of a run that breaks one of these: it follows from that."""

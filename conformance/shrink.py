@@ -109,6 +109,8 @@ def _fewer_words(case: Case) -> Iterator[Case]:
             drops.append({i})
     for drop in drops:
         left = tuple(word for i, word in enumerate(words) if i not in drop)
+        if "-l" in left and not {"-a", "-e"} & {*left} and not _places_of_codes(list(left)):
+            continue  # what that means is legacy (L-4)
         named = {word.upper() for word in left}
         rules = {
             name: rule

@@ -31,6 +31,7 @@ class Played:
     files: dict[str, bytes]
     ledger: Ledger
     claims: Claims = field(default_factory=Claims)
+    files_book: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def outcomes(self) -> dict[str, str]:
@@ -112,4 +113,5 @@ def keep_books(command, stdout, entries, folder: Path) -> Played:
         "files_after": book_of_files(folder),
     }
     files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
-    return Played(stdout, entries, files, balance([header, *entries, end]), claims)
+    ledger = balance([header, *entries, end])
+    return Played(stdout, entries, files, ledger, claims, end["files_after"])

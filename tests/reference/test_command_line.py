@@ -348,7 +348,9 @@ def test_each_base_url_can_be_overridden_by_its_variable():
     assert servers_with(**one) == SERVERS | {"ERROR": urls["ERROR"]}
 
 
-@pytest.mark.parametrize(("said", "means"), [(None, "30.0"), ("1.5", "1.5"), ("", "30.0"), ("x", "30.0")])
+@pytest.mark.parametrize(
+    ("said", "means"), [(None, "30.0"), ("1.5", "1.5"), ("", "30.0"), ("x", "30.0")]
+)
 def test_the_longest_silence_can_be_overridden_by_its_variable(said, means):
     variables = {} if said is None else {"FLAGS2_TIMEOUT_S": said}
     code = "from reference import flags2_common; print(flags2_common.TIMEOUT_S)"

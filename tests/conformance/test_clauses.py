@@ -1,0 +1,201 @@
+"""Clauses are promises that others build on: an id stays, and so does what it means."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from conformance.clauses import KEYWORDS, clauses_json, read_clauses
+from mockservers.codes import is_code
+
+TOP = Path(__file__).parents[2]
+SPEC = TOP.joinpath("SPEC.md").read_text(encoding="utf-8")
+KNOWN = """
+EXP-1 MUST two letters from A to Z
+EXP-2 MUST one letter
+EXP-3 MUST taken once
+EXP-4 MUST ascending order
+EXP-5 MUST first N of the codes
+EXP-6 MUST all 676 codes
+EXP-7 MUST 194 codes
+EXP-8 MUST BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
+EXP-9 MUST refused as a usage error
+EXP-10 SHOULD has other codes
+CLI-1 MUST before the codes
+CLI-2 SHOULD long forms
+CLI-3 MUST server MUST be LOCAL
+CLI-4 SHOULD label in small letters
+CLI-5 MUST below 1
+CLI-6 MUST before anything is requested
+CLI-7 SHOULD told on stdout or stderr
+CLI-8 MUST with status 0, whatever the outcomes
+CLI-9 MUST NOT without its report
+CLI-10 SHOULD Ctrl-C
+REQ-1 MUST http://localhost:8001/flags/br/br.gif
+REQ-2 MUST Every code
+REQ-3 MUST NOT Anything else
+REQ-4 MUST NOT again in the same run
+REQ-5 MAY repeated, once
+REQ-6 MUST server that the command line names
+REQ-7 MUST within 40 seconds
+REQ-8 MUST HTTP/1.0 or HTTP/1.1
+REQ-9 MAY redirect MAY be followed
+OUT-1 MUST status 200 that arrives whole
+OUT-2 MUST status 404
+OUT-3 MUST any other status
+OUT-4 MUST No reply
+OUT-5 MUST cut short or cannot be decoded
+OUT-6 MAY Where no client can tell
+FIL-1 MUST byte for byte
+FIL-2 MUST NOT leave a file
+FIL-3 MUST hold nothing
+FIL-4 MUST from before MUST be replaced
+FIL-5 SHOULD made where it is missing
+FIL-6 SHOULD cannot be saved
+REP-1 MUST `LABEL site: URL`
+REP-2 MUST `Searching for N flags: `
+REP-3 MUST `N concurrent connections will be used.`
+REP-4 MUST singular
+REP-5 MUST 20 hyphens
+REP-6 SHOULD A total of 0 SHOULD be left out
+REP-7 SHOULD `Elapsed time: 1.23s`
+REP-8 MUST each code MUST get one line
+REP-9 SHOULD NOT Without `-v`
+REP-10 MUST report MUST be printed on stdout
+REP-11 MUST NOT 16 MiB
+CON-1 MUST NOT more requests in flight
+CON-2 MUST from 1 to that of `-m`
+CON-3 MUST As many requests as announced
+CON-4 SHOULD Up to `-m 8`
+ACC-1 MUST add up
+ACC-2 MUST With `-v`
+ACC-3 MUST come to its report
+ACC-4 MUST NOT behind its report
+ACC-5 MUST MUST end
+ACC-6 SHOULD no process behind
+PRM-1 MUST An odd number
+PRM-2 MUST NOT even numbers
+QKS-1 MUST ascending order
+QKS-2 MUST each as often
+QKS-3 MUST 10,000 numbers
+QKS-4 MUST trace
+SRV-1 MUST exactly
+SRV-2 MUST for `bucket`
+SRV-3 MUST for `status`
+SRV-4 MUST for `delay`
+SRV-5 MUST for `bytes`
+SRV-6 MUST rule for a path
+HOOK-1 SHOULD `FLAGS2_LOCAL_URL`
+HOOK-2 MAY `FLAGS2_TIMEOUT_S`
+HOOK-3 MUST `{"unsupported": true}`
+L-1 MAY `is_prime(2)`
+L-2 MAY `is_prime(1)`
+L-3 MAY odd negative
+L-4 MAY `-l 5` without codes
+L-5 MAY `ß` is SS
+L-6 MAY usage errors
+L-7 MAY `-e` beats `-a`
+L-8 MAY `country_codes.txt`
+"""
+"""Every id that there ever was, its keyword, and words by which its meaning is known again. Add to
+these what is new; take nothing away, and change the words only where the meaning stays."""
+
+RECORDED = [
+    re.fullmatch(rf"(\w+-\d+) ({'|'.join(KEYWORDS)}) (.*)", line).groups()
+    for line in KNOWN.strip().splitlines()
+]
+EXAMPLES = 65
+"""X-1 to X-65 have been used."""
+CHAPTERS = {clause.partition("-")[0] for clause, *_ in RECORDED} | {"L", "R", "D", "X"}
+ID = re.compile(rf"(?<![\w-])(?:{'|'.join(CHAPTERS)})-\d+(?![\w-])")
+
+
+def test_clauses_json_is_what_the_spec_makes():
+    there = TOP.joinpath("conformance/clauses.json").read_text(encoding="utf-8")
+    assert there == clauses_json(SPEC), "run `python -m conformance.clauses`"
+
+
+@pytest.mark.parametrize(("name", "keyword", "words"), RECORDED, ids=[r[0] for r in RECORDED])
+def test_a_clause_keeps_its_id_its_keyword_and_its_meaning(name, keyword, words):
+    found = {clause.id: clause for clause in read_clauses(SPEC)}
+    assert name in found, "an id is never taken away: say in its text that it holds no longer"
+    assert found[name].keyword == keyword
+    assert words in found[name].text
+
+
+def test_every_clause_is_recorded():
+    assert {clause.id for clause in read_clauses(SPEC)} == {name for name, *_ in RECORDED}
+
+
+def test_no_example_is_taken_away():
+    numbers = set(map(int, re.findall(r"^(?:\| |\*\*)X-(\d+)", SPEC, re.MULTILINE)))
+    assert numbers >= set(range(1, EXAMPLES + 1))
+
+
+def test_what_is_read_is_the_clause():
+    one, other = read_clauses(
+        "- **TOY-1** [run, adapter] A toy MUST NOT\n  break.\n- **TOY-2** [none: no toy] It MAY."
+    )
+    assert (one.id, one.chapter, one.keyword, one.evidence, one.text, one.reason) == (
+        "TOY-1", "TOY", "MUST NOT", ("run", "adapter"), "A toy MUST NOT break.", None,
+    )  # fmt: skip
+    assert (other.keyword, other.evidence, other.reason) == ("MAY", ("none",), "no toy")
+
+
+WRONG = {
+    "no keyword": "- **TOY-7** [run] A toy must last.",
+    "two keywords": "- **TOY-7** [run] A toy MUST last and SHOULD shine.",
+    "twice the same": "- **TOY-7** [run] A toy MUST last\n  and MUST shine.",
+    "unknown evidence": "- **TOY-7** [guess] A toy MUST last.",
+    "one of two unknown": "- **TOY-7** [run, Guess] A toy MUST last.",
+    "no evidence": "- **TOY-7** A toy MUST last.",
+    "empty evidence": "- **TOY-7** [] A toy MUST last.",
+    "none without reason": "- **TOY-7** [none] A toy MUST last.",
+    "a reason for a run": "- **TOY-7** [run: why] A toy MUST last.",
+    "none, and a run": "- **TOY-7** [run, none: why] A toy MUST last.",
+    "no text": "- **TOY-7** [run]",
+    "twins": "- **TOY-7** [run] A toy MUST last.\n- **TOY-7** [run] It MUST shine.",
+}
+
+
+@pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
+def test_a_clause_that_is_none_is_refused_by_name(text):
+    with pytest.raises(ValueError, match="TOY-7"):
+        read_clauses(f"- **TOY-1** [run] A toy MAY last.\n{text}\n")
+
+
+def test_ids_that_are_named_exist():
+    there = {name for name, *_ in RECORDED}
+    there |= set(re.findall(r"^(?:\| |\*\*)([XRD]-\d+)(?= \||\*\*)", SPEC, re.MULTILINE))
+    sources = [TOP / "SPEC.md", *TOP.glob("conformance/*.py"), *TOP.glob("tests/conformance/*.py")]
+    unknown = {
+        f"{source.relative_to(TOP)}: {name}"
+        for source in sources
+        for name in ID.findall(source.read_text(encoding="utf-8"))
+        if name not in there
+    }
+    assert not unknown
+
+
+def test_ids_are_found_where_they_are_named():
+    assert ID.findall('("REQ-4 FIL-2", L-3) X-12: PRE-4 UTF-8 a-R-1') == [
+        "REQ-4", "FIL-2", "L-3", "X-12",
+    ]  # fmt: skip
+
+
+def test_the_default_codes_of_the_spec_are_codes_of_its_countries():
+    countries = TOP.joinpath("country_codes.txt").read_text(encoding="ascii").split()
+    (text,) = [clause.text for clause in read_clauses(SPEC) if clause.id == "EXP-8"]
+    codes = re.findall(r"\b[A-Z]{2}\b", text)
+    assert len(codes) == 20
+    assert codes == sorted(codes)
+    assert all(is_code(code) and code in countries for code in codes)
+
+
+def test_the_recorded_words_fit_one_clause_of_a_chapter():
+    texts = {clause.id: clause.text for clause in read_clauses(SPEC)}
+    fitting = {
+        name: [other for other in texts if other[:2] == name[:2] and words in texts[other]]
+        for name, _, words in RECORDED
+    }
+    assert {name: found for name, found in fitting.items() if found != [name]} == {}
