@@ -341,7 +341,7 @@ def examine(
     Raises CannotStartError (conformance.program) where the command cannot be started.
     """
     began = time.monotonic()
-    command = resolved(command)
+    command = tuple(map(str, resolved(command)))
     fixed = [one for one in fixed_questions() if _wanted(only, (one.id, *one.clauses))]
     interrupted = False
     with Adapter(command, patience) as adapter:

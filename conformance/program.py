@@ -157,7 +157,8 @@ class Stage:
         except (OSError, ValueError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else exc
             raise CannotStartError(f"cannot execute {command[0]}: {reason}") from None
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         stdout = _Lines(process.stdout, self._servers.clock_s)
         stderr = _Tail(process.stderr)
         left: tuple[str, ...] = ()

@@ -1,8 +1,7 @@
 """The smallest case that still shows the same; pure but for the question that is put.
 
 Candidates are tried from the boldest to the most timid; the first one that still fails is where it
-goes on. Answers are remembered, and there is a most of them to be asked for: a run of a program takes
-its time.
+goes on. Answers are remembered, and only so many are asked for: a run of a program takes its time.
 """
 
 import json
@@ -144,8 +143,8 @@ def _simpler_replies(case: Case) -> Iterator[Case]:
     for name, rule in rules.items():
         simpler = [rule[:1]] if len(rule) > 1 else []
         for place, reply in enumerate(rule):
-            for other in _simpler(reply):
-                simpler.append((*rule[:place], other, *rule[place + 1 :]))
+            rest = rule[place + 1 :]
+            simpler += [(*rule[:place], other, *rest) for other in _simpler(reply)]
         for changed in simpler:
             yield replace(case, plan=replace(case.plan, rules={**rules, name: changed}))
 

@@ -113,9 +113,8 @@ def main():
         KILLS.write_text(f"{{\n{lines}\n}}\n")
     executor.shutdown()
     campaign.close_stages()
-    print(
-        f"{len(names) - len(wrong) - len(unavailable)} right, {len(wrong)} wrong: {', '.join(wrong)}"
-    )
+    right = len(names) - len(wrong) - len(unavailable)
+    print(f"{right} right, {len(wrong)} wrong: {', '.join(wrong)}")
     for line in unavailable:
         print(f"not tried: {line}")
     sys.exit(bool(wrong or unavailable))

@@ -15,7 +15,7 @@ from support import examples
 from conformance.adapter import examine
 from conformance.answers import Answer, findings, is_prime, read_answer
 from conformance.clauses import clauses
-from conformance.expansion import ARRANGED, MISREAD, Reading, expansion, explanations, misread
+from conformance.expansion import ARRANGED, MISREAD, expansion, explanations, misread
 from conformance.program import CannotStartError
 from conformance.questions import Question, expand, fixed_questions, generated
 from conformance.verdicts import FAILURES, Verdict
@@ -64,7 +64,7 @@ def said(**data):
 def test_an_adapter_that_is_right_conforms(command, supported):
     if not shutil.which(command[0]):
         pytest.skip(f"no {command[0]} here")
-    report = examine([str(word) for word in command], examples=10)
+    report = examine([str(word) for word in command], examples=5)
     assert report["failures"] == []
     assert verdicts(report, *supported) == {Verdict.PASS}
     others = {"EXP", "PRM", "QKS", "SRV", "HOOK"} - set(supported)
@@ -91,26 +91,40 @@ def test_an_adapter_that_has_nothing_is_unsupported_but_for_the_unknown_operatio
 # --- adapters that are wrong ------------------------------------------------------------------
 
 
+ONE_QUESTION = {
+    "backwards": "sort-shuffled",
+    "binary": "prime-3",
+    "dies": "prime-3",
+    "floods": "expand-code",
+    "from-one": "sort-three",
+    "hangs": "sort-three",
+    "no-boolean": "prime-3",
+    "no-trace": "sort-three",
+    "recursive": "sort-long-sorted",
+    "thirteen": "sort-three",
+    "two-lines": "prime-3",
+}
+"""Twins that are slow, or no different with other questions."""
+
+
 @pytest.mark.parametrize("name", TWINS)
 def test_a_twin_is_killed_by_its_clause_and_by_no_other(name):
     clause = TWINS[name]
-    report = examine(
-        twin(name),
-        only=[clause],
-        examples=200 if name == "thirteen" else 0,
-        patience=0.03 if name == "hangs" else 1,
-    )
+    chapter = "EXP" if clause.startswith("EXP") else clause
+    only = f"adapter/{ONE_QUESTION[name]}" if name in ONE_QUESTION else chapter
+    drawn = {"thirteen": 200}.get(name, 20 if only == "EXP" else 0)
+    patience = 0.05 if name == "hangs" else 1
+    report = examine(twin(name), only=[only], examples=drawn, patience=patience)
+    json.dumps(report)
     assert failed(report) == {clause}
     (failure,) = report["failures"]
     assert failure["clause"] == clause
     assert failure["cases"]
     if name != "thirteen":
-        # A question, and the same once more; a flaky one twice more.
         assert failure["executions"] <= 4
-    expected = {"hangs": Verdict.TIMEOUT, "dies": Verdict.CRASH, "recursive": Verdict.CRASH}
-    expected["moody"] = Verdict.FLAKY
-    assert failure["verdict"] is expected.get(name, Verdict.FAIL)
-    json.dumps(report)
+    special = {"hangs": Verdict.TIMEOUT, "dies": Verdict.CRASH, "recursive": Verdict.CRASH}
+    special["moody"] = Verdict.FLAKY
+    assert failure["verdict"] is special.get(name, Verdict.FAIL)
 
 
 def test_every_must_that_adapters_are_asked_about_has_a_twin():
@@ -118,14 +132,8 @@ def test_every_must_that_adapters_are_asked_about_has_a_twin():
     assert set(TWINS.values()) == musts
 
 
-@pytest.mark.parametrize("name", [name for name, clause in TWINS.items() if clause[:3] == "EXP"])
-def test_one_fault_of_an_expansion_breaks_one_clause_of_all(name):
-    if name != "floods":
-        assert failed(examine(twin(name), only=["EXP"], examples=20)) == {TWINS[name]}
-
-
 def test_a_fault_that_only_a_drawn_question_shows_is_shrunk():
-    (failure,) = examine(twin("thirteen"), only=["QKS-1"], examples=200)["failures"]
+    (failure,) = examine(twin("thirteen"), only=["adapter/sort-three"], examples=200)["failures"]
     assert failure["cases"] == ["adapter/quicksort-any"]
     assert sorted(failure["question"]["items"]) == [0] * 12 + [1]
     assert failure["answer"] == {"result": failure["question"]["items"]}
@@ -134,11 +142,13 @@ def test_a_fault_that_only_a_drawn_question_shows_is_shrunk():
 
 def test_the_same_seed_makes_the_same_report_and_another_seed_asks_something_else():
     def seen(seed):
-        report = examine(twin("thirteen"), only=["QKS-1"], examples=100, seed=seed)
-        return {key: value for key, value in report.items() if key not in ("elapsed_s", "seed")}
+        only = ["adapter/sort-three"]
+        report = examine(twin("thirteen"), only=only, examples=100, seed=seed)
+        return json.dumps({**report, "elapsed_s": 0, "seed": 0})
 
-    assert seen(1) == seen(1)
-    assert len({seen(seed)["failures"][0]["executions"] for seed in (1, 2, 3)}) > 1
+    first = seen(1)
+    assert seen(1) == first
+    assert any(seen(seed) != first for seed in (2, 3, 4))
 
 
 def test_a_command_that_cannot_be_started_is_told_in_one_line(tmp_path):
@@ -153,7 +163,7 @@ def test_a_command_that_cannot_be_started_is_told_in_one_line(tmp_path):
 
 
 def test_nothing_that_an_adapter_started_is_left_running(tmp_path):
-    script = f"sleep 600 & echo $! > {tmp_path}/pid; cat > {tmp_path}/heard"
+    script = f"sleep 600 & echo $! > {tmp_path}/pid; cat >> {tmp_path}/heard"
     examine(["sh", "-c", script], only=["HOOK-3"], examples=0, patience=0.02)
     assert json.loads((tmp_path / "heard").read_text().splitlines()[0])["op"] == "no_such_operation"
     child = int((tmp_path / "pid").read_text())
@@ -163,14 +173,14 @@ def test_nothing_that_an_adapter_started_is_left_running(tmp_path):
 # --- questions and answers ------------------------------------------------------------------------
 
 
-def test_every_clause_with_this_evidence_has_a_question_of_its_own():
-    assert {question.clauses[0] for question in fixed_questions()} == set(ADAPTER)
+def test_every_clause_with_this_evidence_has_a_fixed_question():
+    assert {clause for one in fixed_questions() for clause in one.clauses} == set(ADAPTER)
 
 
 @pytest.mark.parametrize("op", ["expand", "is_prime", "quicksort", "draw", "fate"])
 def test_right_answers_to_drawn_questions_have_no_findings(op):
     @given(generated()[op])
-    @examples(60)
+    @examples(25)
     def check(question):
         assert set(question.clauses) <= set(ADAPTER)
         asked = json.loads(json.dumps(question.to_json()))
@@ -312,9 +322,9 @@ def test_a_wrong_expansion_breaks_the_clause_that_tells_it_apart(codes, asked, c
     assert misread(codes, words, every, all_codes, limit) == clause
 
 
-def test_readings_that_are_right_are_not_in_the_table():
-    words = ["US", "b", "BR", "us", "C"]
-    right = list(expansion(words, limit=30))
-    for reading in (*ARRANGED, *MISREAD):
-        codes = [code for word in words for code in reading.word(word)]
-        assert list(reading.arrange(codes, 30)) != right or reading == Reading("right")
+@pytest.mark.parametrize("reading", [*ARRANGED, *MISREAD])
+def test_every_way_to_misread_differs_from_the_right_one(reading):
+    words = ["us", "AA", "b", "bb"]
+    codes = [code for word in words for code in reading.word(word)]
+    limits = (3, 4, None)
+    assert any(list(reading.arrange(codes, n)) != expansion(words, limit=n) for n in limits)

@@ -67,7 +67,7 @@ def test_a_line_that_says_something_else_is_found(servers, case, data):
     lines = [i for i, text in enumerate(texts) if re.fullmatch(r"[A-Z]{2} (OK|not found)", text)]
     assume(lines)
     place = data.draw(st.sampled_from(lines))
-    code, said = texts[place].split(" ", 1)
+    code = texts[place][:2]
     other = data.draw(
         st.sampled_from([f"{code} OK", f"{code} not found", f"*** Error for {code}: x"])
     )
@@ -198,7 +198,7 @@ def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
     run = Run(**base | said, urls=servers.urls, files_before={}, files_after={})
     assert not blamed(case, run)
     silent = changed(run, lines=(), stderr="")
-    assert [one.verdict for one in findings(case, silent, PROFILE)][0] is Verdict.NON_STRICT
+    assert Verdict.NON_STRICT in {one.verdict for one in findings(case, silent, PROFILE)}
     assert blamed(case, changed(run, status=0)) == {"CLI-6"}
 
 

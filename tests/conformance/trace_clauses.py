@@ -1,6 +1,6 @@
 """Every clause has its cases, or says why not; every MUST has a broken twin.
 
-    python tests/conformance/trace.py
+    python tests/conformance/trace_clauses.py
 
 prints them and exits with 1 where something is missing.
 """
