@@ -75,7 +75,8 @@ def findings(question: Question, answer: Answer, known: Collection[str] = ()) ->
 
 def expected(question: Question) -> str:
     """What would have been right, in a line."""
-    return _short(_EXPECTED.get(question.op, lambda q: '{"unsupported": true}')(question))
+    say = _EXPECTED.get(question.op)
+    return _short(say(question)) if say else '{"unsupported": true}'
 
 
 Findings = Iterator[Finding]

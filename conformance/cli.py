@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from conformance.clauses import clauses
 from conformance.fixed import fixed_cases
 from conformance.judge import books
 from conformance.program import CannotStartError, resolved
+from conformance.questions import fixed_questions
 from conformance.verdicts import Verdict, exit_status
 from mockservers.listening import PortInUseError
 from mockservers.plan import PlanError
@@ -96,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--scheduler", metavar="ADDRESS", help="have the cases run on this Dask cluster"
     )
+    run.add_argument(
+        "--known", metavar="FILE", type=Path, help="failures that are accepted, and why"
+    )
     _add_command(run)
     run.set_defaults(action=_run)
 
@@ -138,9 +143,6 @@ def _add_judging(parser: argparse.ArgumentParser, examples: int) -> None:
         "--seed", metavar="N", type=_natural, default=0, help="of the generated cases"
     )
     parser.add_argument("--report", metavar="DIR", type=Path, help="write JSON, JUnit XML and HTML")
-    parser.add_argument(
-        "--known", metavar="FILE", type=Path, help="failures that are accepted, and why"
-    )
 
 
 def _add_command(parser: argparse.ArgumentParser) -> None:
@@ -161,11 +163,12 @@ def _positive(text: str) -> int:
     return int(text)
 
 
-def _command(args: argparse.Namespace) -> tuple[str, ...]:
+def _typed(args: argparse.Namespace) -> tuple[str, ...]:
+    """The command that is to be judged, as it was typed."""
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise UsageError("a command is needed: conformance ... -- COMMAND ...")
-    return resolved(command)
+    return tuple(command)
 
 
 def _only(args: argparse.Namespace, cases: Collection[str]) -> Collection[str]:
@@ -183,10 +186,11 @@ def _only(args: argparse.Namespace, cases: Collection[str]) -> Collection[str]:
 
 
 def _run(args: argparse.Namespace) -> int:
-    command = _command(args)
+    typed = _typed(args)
+    command = resolved(typed)
     known = _known(args.known)
-    cases = campaign.chosen_cases((), args.examples, args.seed)
-    only = _only(args, [case.id for case in cases])
+    every = campaign.chosen_cases((), args.examples, args.seed)
+    only = _only(args, [case.id for case in every])
     cases = campaign.chosen_cases(only, args.examples, args.seed)
     if args.report is not None:
         _writable(args.report)
@@ -196,9 +200,8 @@ def _run(args: argparse.Namespace) -> int:
         found = campaign.judge_program(
             command, cases, executor, profile, known=known, progress=progress
         )
-        program.stopping.set()  # on Ctrl-C; else nothing runs any more
-    found |= {"seed": args.seed, "examples": args.examples}
-    if only and not args.known:
+    found |= {"command": list(typed), "seed": args.seed, "examples": args.examples}
+    if only:
         found["only"] = list(only)
     return _conclude(args, found)
 
@@ -274,38 +277,39 @@ def _writable(folder: Path) -> None:
 def _conclude(args: argparse.Namespace, found: dict[str, Any]) -> int:
     """Print the report, write it where that is asked for, and say the exit status."""
     verdicts = [
-        Verdict(row["verdict"])
-        for row in found["clauses"].values()
-        if not (row.get("known") and Verdict(row["verdict"]) in _EXCUSABLE)
+        Verdict(row["verdict"]) for row in found["clauses"].values() if not row.get("known")
     ]
     if found.get("errors"):
         verdicts.append(Verdict.KIT_ERROR)
-    if not found["cases"]:
-        verdicts = [Verdict.NOT_TESTED]
     found["exit"] = 130 if found.get("interrupted") else exit_status(verdicts)
-    if args.report is not None:
-        report.write_reports(found, args.report)
-    print(report.text_report(found), flush=True)
+    folder = args.report
+    if folder is None and found["failures"]:  # so that each can be replayed
+        folder = Path(tempfile.mkdtemp(prefix="conformance-"))
+    if folder is not None:
+        report.write_reports(found, folder)
+    print(report.text_report(found, folder), flush=True)
     status: int = found["exit"]
     return status
-
-
-_EXCUSABLE = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.FLAKY})
 
 
 # --- the other commands ---------------------------------------------------------------------------
 
 
 def _adapter(args: argparse.Namespace) -> int:
-    command = _command(args)
+    typed = _typed(args)
+    only = _only(args, [question.id for question in fixed_questions()])
     if args.report is not None:
         _writable(args.report)
-    found = adapter.examine(command, only=_only(args, ()), examples=args.examples, seed=args.seed)
+    found = adapter.examine(typed, only=only, examples=args.examples, seed=args.seed)
+    found["command"] = list(typed)
+    if only:
+        found["only"] = list(only)
     return _conclude(args, found)
 
 
 def _replay(args: argparse.Namespace) -> int:
-    command = _command(args)
+    typed = _typed(args)
+    command = resolved(typed)
     case = _read_case(args.case)
     profile = campaign.learn(command)
     program.stopping.clear()
@@ -315,7 +319,7 @@ def _replay(args: argparse.Namespace) -> int:
         campaign.close_stages()
     print(
         report.text_replay(
-            command,
+            typed,
             case.to_json(),
             run.texts,
             run.stderr,
@@ -348,10 +352,10 @@ def _clauses(args: argparse.Namespace) -> int:
     cases: dict[str, list[str]] = {name: [] for name in clauses()}
     for case in fixed_cases():
         cases[case.subject].append(case.id)
-    for question in adapter.fixed_questions():
+    for question in fixed_questions():
         for name in question.clauses:
             cases[name].append(question.id)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "id": c.id,
             "keyword": c.keyword,
@@ -366,6 +370,7 @@ def _clauses(args: argparse.Namespace) -> int:
         print(json.dumps(rows))
         return 0
     for row in rows:
-        how = row["reason"] or f"{', '.join(row['evidence'])}; {len(row['cases'])} of its own"
+        evidence = ", ".join(row["evidence"])
+        how = row["reason"] or f"{evidence}; {len(row['cases'])} of its own"
         print(f"{row['id']:<8} {row['keyword']:<10} {row['text']} [{how}]")
     return 0

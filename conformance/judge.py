@@ -7,7 +7,7 @@ announcement, the claims and the files by the replies. So one fault breaks one c
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -156,7 +156,7 @@ class _Judgement:
     def _refusal(self) -> Iterator[Finding]:
         case, run = self.case, self.run
         status = run.status or 0
-        last = _last_line(run.stderr) or _last_line(run.stdout)
+        last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
         if case.expects in ("report", "interrupt"):
             if status > 128 or "Traceback" in run.stderr:
                 saw = f"status {status} before anything was announced: {last}"
@@ -207,7 +207,7 @@ class _Judgement:
             elif status == 0:
                 saw = f"status 0, no report; {self._state()}"
                 yield broken("CLI-9", "silent", saw, "a report", stops=True)
-            last = _last_line(run.stderr) or _last_line(run.stdout)
+            last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
             saw = f"status {status}, no report: {last}"
             yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
         late = self._late()
@@ -420,7 +420,10 @@ class _Judgement:
         """The clause that an imbalance of the ledger breaks."""
         row = ledger.rows.get(one.code or "")
         clause = _CLAUSE_OF_WORD[one.word](self, ledger, one, row)
-        return broken(clause, one.word, one.saw, one.said, one.code) if clause else None
+        if clause is None:
+            return None
+        found = broken(clause, one.word, one.saw, one.said, one.code)
+        return replace(found, certain=self._certain(ledger, one))
 
     def _lost(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if row is None:
@@ -458,8 +461,15 @@ class _Judgement:
         for outcome in ("not_found", "ok", "error"):
             sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
             if totals[outcome] < len(sure):
-                return _outcome_clause(sure[0])
+                return min(map(_outcome_clause, sure), key=_SUSPECTS.index)
         return "ACC-1"
+
+    def _certain(self, ledger: Ledger, one: Imbalance) -> bool:
+        """Whether only one clause can be meant by an imbalance of the totals."""
+        if one.code or one.word != "miscounted":
+            return True
+        errors = [row for row in ledger.rows.values() if row.accepts == {"error"}]
+        return len({_outcome_clause(row) for row in errors}) < 2
 
     def _corrupt(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if row is None or row.seen in ("ok", "indeterminate"):
@@ -550,7 +560,8 @@ class _Judgement:
             yield broken("CON-1", "exceeded", f"{most} in flight", f"{announced} announced")
         for entry in self.run.entries:
             if entry.get("type") == "gate" and entry["server"] == self.label:
-                if not entry["filled"] and entry["held"] < announced:
+                short = len(ours) < announced  # who does not ask cannot be in flight
+                if not entry["filled"] and entry["held"] < announced and not short:
                     saw = f"{entry['held']} in flight, while the server held its replies"
                     yield broken("CON-3", "unreached", saw, f"{announced} announced")
                 return
@@ -591,6 +602,7 @@ _FOLLOWS_FROM = {
     "ACC-2": {"REQ-2", "REP-8", "ACC-1"},
     "REP-8": {"REQ-2"},
     "REQ-2": {"REQ-3", "REQ-6", "ACC-4"},
+    "FIL-4": {"REQ-6"},
     "FIL-3": {"FIL-1"},
 }
 """What is not told of a run that breaks one of these: it follows from that."""
@@ -680,14 +692,22 @@ def _same_place(said: str, url: str) -> bool:
         return False
 
 
+_SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5")
+"""Of several downloads that may be meant, the first of these is told."""
+
+
 def _outcome_clause(row: Row) -> str:
-    """The clause on outcomes that says what this download is."""
+    """The clause that says what this download is."""
+    if row.seen == "ok" and row.accepts == {"error"}:  # it came whole, and is not there so
+        return "FIL-4" if row.file == "old" else "FIL-1"
     if row.seen == "ok":
         return "OUT-1"
     if row.seen == "not_found":
         return "OUT-2"
     entry = row.finals[-1] if row.finals else None
-    if entry is None or entry["status"] is None:
+    if entry is None:
+        return "REQ-2"
+    if entry["status"] is None:
         return "OUT-4"
     return "OUT-3" if entry["status"] != 200 else "OUT-5"
 
@@ -718,4 +738,4 @@ def _names(codes: Sequence[str]) -> str:
 
 def _last_line(text: str) -> str:
     lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else "(nothing was printed)"
+    return lines[-1].strip()[:200] if lines else ""

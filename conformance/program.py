@@ -63,7 +63,7 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
         there = Path(first).exists() and os.sep in first
         what = "cannot execute" if there else "command not found:"
         raise CannotStartError(f"{what} {first}")
-    return (found, *words)
+    return (str(found), *words)
 
 
 _NO_URLS = dict.fromkeys(LABELS, "")

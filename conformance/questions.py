@@ -179,7 +179,7 @@ def _quicksort() -> list[Question]:
         ("large", [2**53, 1, -(2**53), 2**53 - 1, 2**31, 2**32], "large ones"),
         ("shuffled", [n * 37 % 101 for n in range(101)], "a hundred in no order"),
     )
-    items = (
+    items: tuple[tuple[str, list[float], str], ...] = (
         ("empty", [], "no number"),
         ("single", [7], "one"),
         ("twice", [2, 1, 2], "one of them twice"),
@@ -241,7 +241,7 @@ def _fate() -> list[Question]:
     turns: dict[str, Any] = {"rules": {"BR": [{"do": "empty"}, {"do": "serve"}, {"do": "hang"}]}}
     beaten = {**turns, **always("bad_chunk")}
     noise_again = {**always("garbage"), "per_attempt": True}
-    rows = (
+    rows: tuple[tuple[str, str, dict[str, Any], str, int, str], ...] = (
         ("empty", "SRV-2", {}, "BR", 1, "an empty plan serves"),
         *(("bucket", "SRV-2", drawn, c, 1, "a code") for c in "AA AC AD AN BR CN ZZ".split()),
         ("bucket", "SRV-2", drawn, "/index.html", 1, "a path"),

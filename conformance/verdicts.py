@@ -57,6 +57,8 @@ class Finding:
     """What the program said, or what it should have done."""
     code: str | None = None
     verdict: Verdict = Verdict.FAIL
+    certain: bool = True
+    """Whether it was this clause; else another one of its chapter may be meant."""
     stops: bool = False
     """Nothing behind it was judged: what a run shows then follows from it."""
 
@@ -78,7 +80,7 @@ def broken(
     """
     keyword = clauses()[clause].keyword.split()[0]
     verdict = {"MUST": Verdict.FAIL, "SHOULD": Verdict.NON_STRICT, "MAY": Verdict.INFO}[keyword]
-    return Finding(clause, word, saw, said, code, verdict, stops)
+    return Finding(clause, word, saw, said, code, verdict, stops=stops)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

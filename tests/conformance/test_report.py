@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from conformance import report as reports
+
+HERE = Path(__file__).parent / "reports"
+SCHEMA = Path(reports.__file__).with_name("report.schema.json")
+HOSTILE = "</textarea></pre><script>alert(1)</script><a href='javascript:x'>\x1b[2J\x00"
+
+
+def sample(name):
+    return json.loads((HERE / f"{name}.json").read_text())
+
+
+@pytest.mark.parametrize("name", ["passing", "failing"])
+def test_a_written_report_is_the_dict_and_fits_the_schema(name, tmp_path):
+    found = sample(name)
+    paths = reports.write_reports(found, tmp_path)
+    written = json.loads((tmp_path / "report.json").read_text())
+    assert written == found
+    jsonschema.validate(written, json.loads(SCHEMA.read_text()))
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(paths)
+
+
+def test_a_failure_can_be_replayed_from_its_file(tmp_path):
+    found = sample("failing")
+    reports.write_reports(found, tmp_path)
+    name = found["failures"][0]["replay"]
+    assert name == "failures/01-OUT-2-miscounted.json"
+    assert json.loads((tmp_path / name).read_text()) == found["failures"][0]["case"]
+    assert f"conformance replay {name} -- node flags2.mjs" in reports.text_report(found)
+
+
+def test_control_characters_leave_the_xml_well_formed():
+    found = sample("failing")
+    found["cases"][1]["findings"][0]["said"] = HOSTILE
+    root = ElementTree.fromstring(reports.junit_xml(found))
+    assert [suite.get("failures") for suite in root] == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [({"known": "x"}, "skipped"), ({"stale": True}, "error"), ({"verdict": "KIT-ERROR"}, "error")],
+)
+def test_what_is_known_stale_or_the_kits_fault_is_no_failure(change, kind):
+    found = sample("failing")
+    found["cases"][1] |= change
+    root = ElementTree.fromstring(reports.junit_xml(found))
+    assert root.find(f".//{kind}") is not None
+    assert root.find(".//failure") is None
+
+
+def test_no_text_from_outside_steers_the_terminal():
+    found = sample("failing")
+    found["failures"][0]["findings"][0]["said"] = HOSTILE
+    text = reports.text_report(found)
+    assert "\\x1b[2J\\x00" in text
+    assert "\x1b" not in text
+
+
+def test_no_text_from_outside_becomes_markup():
+    found = sample("failing")
+    found["command"] = [HOSTILE]
+    failure = found["failures"][0]
+    failure["stdout"] = failure["word"] = failure["books"][0]["said"] = HOSTILE
+    failure["journal"][0]["path"] = HOSTILE
+    for page in (reports.report_html(found), reports.matrix_html([found, sample("passing")])):
+        assert "&lt;script&gt;" in page
+        assert "<script" not in page
+        assert "<a " not in page
+        assert "\x1b" not in page
+
+
+def test_the_last_line_sums_up():
+    assert reports.text_report(sample("passing")).splitlines()[-1] == "conforms: 2 PASS"
+    last = reports.text_report(sample("failing")).splitlines()[-1]
+    assert last == "does not conform: 1 FAIL, 1 PASS"
+
+
+def test_the_imbalance_is_marked_in_the_books():
+    lines = reports.text_report(sample("failing")).splitlines()
+    assert [line.split()[1] for line in lines if line.startswith(">")] == ["ZZ"]
+
+
+def test_a_matrix_is_made_from_saved_reports(tmp_path):
+    out = tmp_path / "m.html"
+    files = [str(HERE / "passing.json"), str(HERE / "failing.json")]
+    assert reports.main([*files, "-o", str(out)]) == 0
+    assert "Conformance of 2 programs" in out.read_text()
+
+
+def test_what_is_no_report_is_refused_in_one_line(tmp_path, capsys):
+    (tmp_path / "report.json").write_text("[]")
+    assert reports.main([str(tmp_path), "-o", str(tmp_path / "m.html")]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        reports.write_reports(sample("passing"), tmp_path / "file" / "x")
