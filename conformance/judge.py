@@ -265,6 +265,10 @@ class _Judgement:
             yield broken("REQ-1", "malformed", _what(odd[0]), wanted, stops=True)
 
     def _announcement(self) -> Iterator[Finding]:
+        claims = self.claims
+        told = (claims.label, claims.announced, claims.concurrency, claims.totals)
+        if told == (None, None, None, None) and _HYPHENS not in self.run.stderr:
+            return  # it did not get so far, which is told below
         first = min(
             (p for p in (self.said.hyphens, self.said.line_of_code) if p is not None), default=None
         )

@@ -81,7 +81,7 @@ def wall_limit_s(case: Case, profile: Profile, patience: float = 1.0) -> float:
             waits += max(
                 LARGEST_FLAG / r.bytes_per_s if isinstance(r, Drip) else 0 for r in replies
             )
-    return patience * (8 + 20 * profile.startup_s + 0.1 * codes) + waits
+    return patience * (5 + 10 * profile.startup_s + 0.1 * codes) + waits
 
 
 class Stage:
@@ -170,6 +170,8 @@ class Stage:
             _end_all(process, env[MARK], started)
         for reader in (stdout, stderr):
             reader.join(SETTLE_S)
+        if stdout.flooded:
+            how = "flood"
         status = process.returncode if how == "exit" else None
         if status is not None and status < 0:
             status = 128 - status

@@ -19,6 +19,8 @@ class Profile:
     """Seconds from start to end of a small run."""
     connections: int = 8
     """Connections that it announces when `-m` and codes allow eight."""
+    ends: bool = True
+    """Whether it comes to an end at all."""
     ports: str = "given"
     """`given`: it asks where FLAGS2_*_URL say; `fixed`: it asks 8001 to 8003 all the same."""
 
