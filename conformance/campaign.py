@@ -17,7 +17,7 @@ from conformance.clauses import clauses
 from conformance.fixed import ALWAYS, fixed_cases
 from conformance.generated import generated_cases
 from conformance.judge import books, findings, heard
-from conformance.program import Stage
+from conformance.program import Stage, stopping
 from conformance.record import Profile, Run
 from conformance.shrink import shrink
 from conformance.verdicts import FAILURES, Finding, Verdict, broken, worst
@@ -108,10 +108,10 @@ def play(task: Task, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...]]:
     return run, tuple(findings(task.case, run, task.profile))
 
 
-def examine(task: Task) -> Outcome:
+def examine(task: Task, patience: float = 1.0) -> Outcome:
     """Run a case; an error of the kit itself is told, not raised."""
     try:
-        return Outcome(task.case, play(task)[1])
+        return Outcome(task.case, play(task, patience)[1])
     except Exception as exc:
         return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
 
@@ -134,6 +134,8 @@ def confirm(task: Task, cause: Cause) -> Failure | None:
     last: dict[str, tuple[Run, tuple[Finding, ...]]] = {}
 
     def fails(case: Case) -> bool:
+        if stopping.is_set():
+            return False
         played = play(replace(task, case=case))
         again = any(one.cause == cause and one.verdict in FAILURES for one in played[1])
         if again:
@@ -253,7 +255,11 @@ def judge_program(
     """
     progress = progress or Progress()
     began = time.monotonic()
-    tasks = [Task(tuple(command), case, profile) for case in cases]
+
+    def task(case: Case) -> Task:
+        return Task(tuple(command), case, profile)
+
+    tasks = list(map(task, cases))
     outcomes: list[Outcome] = []
     causes: dict[Cause, list[Outcome]] = {}
     failures: dict[Cause, Failure | None] = {}
@@ -262,18 +268,18 @@ def judge_program(
     try:
         _examine_all(tasks, executor, progress, outcomes)
         outcomes[:] = attributed(outcomes)
-        causes = _causes(outcomes)
-        progress.begin(len(causes), "repeating and shrinking")
-        futures: dict[Cause, Future[Failure | None]] = {
-            cause: executor.submit(confirm, Task(tuple(command), group[0].case, profile), cause)
-            for cause, group in causes.items()
-        }
-        for cause, future in futures.items():
-            try:
-                failures[cause] = future.result()
-            except Exception as exc:
-                errors[cause] = f"{type(exc).__name__}: {exc}"
-            progress.step()
+        for _ in range(2):
+            causes = _causes(outcomes)
+            _confirm_all(causes, task, executor, progress, failures, errors)
+            hasty = [
+                o for o in outcomes if any(failures.get(f.cause, o) is None for f in o.findings)
+            ]
+            if not hasty:
+                break
+            # Patience showed that there is nothing in it: what else is there?
+            again = [executor.submit(examine, task(o.case), PATIENCE) for o in hasty]
+            for outcome, future in zip(hasty, again, strict=True):
+                outcomes[outcomes.index(outcome)] = _result(task(outcome.case), future)
     except KeyboardInterrupt:
         interrupted = True
     outcomes = [_settled(outcome, failures) for outcome in outcomes]
@@ -297,14 +303,47 @@ def _examine_all(
     futures = [executor.submit(examine, task) for task in tasks]
     timeouts = 0
     try:
-        for future in futures:
-            outcomes.append(future.result())
+        for task, future in zip(tasks, futures, strict=True):
+            outcomes.append(_result(task, future))
             progress.step()
             timeouts += outcomes[-1].verdict is Verdict.TIMEOUT
             if timeouts >= MOST_TIMEOUTS:
                 break
     finally:
         for future in futures:
+            future.cancel()
+
+
+def _result(task: Task, future: Future[Outcome]) -> Outcome:
+    try:
+        return future.result()
+    except Exception as exc:  # of the executor: a worker that died, or has no kit
+        return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
+
+
+def _confirm_all(
+    causes: Mapping[Cause, Sequence[Outcome]],
+    task: Callable[[Case], Task],
+    executor: Executor,
+    progress: Progress,
+    failures: dict[Cause, Failure | None],
+    errors: dict[Cause, str],
+) -> None:
+    """Fill in what becomes of each cause that was not tried yet."""
+    new = {cause: group for cause, group in causes.items() if cause not in failures}
+    progress.begin(len(new), "repeating and shrinking")
+    futures = {
+        cause: executor.submit(confirm, task(group[0].case), cause) for cause, group in new.items()
+    }
+    try:
+        for cause, future in futures.items():
+            try:
+                failures[cause] = future.result()
+            except Exception as exc:
+                errors[cause] = f"{type(exc).__name__}: {exc}"
+            progress.step()
+    finally:
+        for future in futures.values():
             future.cancel()
 
 

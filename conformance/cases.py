@@ -13,6 +13,7 @@ from typing import Any
 
 import jsonschema
 
+from conformance.clauses import clauses
 from mockservers.codes import CommandLineError, Order, parse_flags2
 from mockservers.plan import Gate, Plan, plan_from_json, plan_to_json
 
@@ -116,6 +117,9 @@ def case_from_json(data: Any, source: str = "case") -> Case:
     for error in _validator().iter_errors(data):
         place = error.json_path.removeprefix("$").removeprefix(".") or "the case"
         raise CaseError(f"{source}: {place}: {error.message[:200]}")
+    for name in data["clauses"]:
+        if name not in clauses():
+            raise CaseError(f"{source}: clauses: there is no clause {name}")
     values = {name: data[name] for name in _DEFAULTS if name in data}
     return Case(
         id=data["id"],

@@ -195,6 +195,8 @@ def _run(args: argparse.Namespace) -> int:
     if args.report is not None:
         _writable(args.report)
     profile = campaign.learn(command)
+    if args.scheduler and profile.ports == "fixed":
+        raise UsageError("a program that ignores FLAGS2_*_URL cannot be tried on a cluster")
     if not profile.ends:
         cases = (campaign.SMOKE,)  # nothing else could be seen of it
     jobs = 1 if profile.ports == "fixed" else args.jobs

@@ -453,10 +453,8 @@ class _Judgement:
         return "REP-8" if row and row.said.total() > 1 and len(row.requests) < 2 else "REQ-4"
 
     def _miscounted(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
-        if row and not row.requests and not self.case.plan.refuse:
-            return "REQ-2"
         if row:
-            return _outcome_clause(row)
+            return self._outcome_clause(row)
         totals = ledger.claims.totals or {}
         if sum(totals.values()) != len(ledger.rows):
             return "ACC-1"
@@ -465,7 +463,7 @@ class _Judgement:
         for outcome in ("not_found", "ok", "error"):
             sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
             if totals[outcome] < len(sure):
-                return min(map(_outcome_clause, sure), key=_SUSPECTS.index)
+                return min(map(self._outcome_clause, sure), key=_SUSPECTS.index)
         return "ACC-1"
 
     def _certain(self, ledger: Ledger, one: Imbalance) -> bool:
@@ -473,12 +471,27 @@ class _Judgement:
         if one.code or one.word != "miscounted":
             return True
         errors = [row for row in ledger.rows.values() if row.accepts == {"error"}]
-        return len({_outcome_clause(row) for row in errors}) < 2
+        return len(set(map(self._outcome_clause, errors))) < 2
+
+    def _outcome_clause(self, row: Row) -> str:
+        """The clause that says what this download is."""
+        if row.seen == "ok" and row.accepts == {"error"}:  # it came whole, and is not there so
+            return "FIL-4" if row.file == "old" else "FIL-1"
+        if row.seen == "ok":
+            return "OUT-1"
+        if row.seen == "not_found":
+            return "OUT-2"
+        entry = row.finals[-1] if row.finals else None
+        if entry is None and not self.case.plan.refuse:
+            return "REQ-2"
+        if entry is None or entry["status"] is None:
+            return "OUT-4"
+        return "OUT-3" if entry["status"] != 200 else "OUT-5"
 
     def _corrupt(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if row is None or row.seen in ("ok", "indeterminate"):
             return "FIL-4" if row and row.file == "old" else "FIL-1"
-        return _outcome_clause(row)
+        return self._outcome_clause(row)
 
     def _leftover(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str | None:
         name = one.said.partition(" ")[0]
@@ -698,22 +711,6 @@ def _same_place(said: str, url: str) -> bool:
 
 _SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5")
 """Of several downloads that may be meant, the first of these is told."""
-
-
-def _outcome_clause(row: Row) -> str:
-    """The clause that says what this download is."""
-    if row.seen == "ok" and row.accepts == {"error"}:  # it came whole, and is not there so
-        return "FIL-4" if row.file == "old" else "FIL-1"
-    if row.seen == "ok":
-        return "OUT-1"
-    if row.seen == "not_found":
-        return "OUT-2"
-    entry = row.finals[-1] if row.finals else None
-    if entry is None:
-        return "REQ-2"
-    if entry["status"] is None:
-        return "OUT-4"
-    return "OUT-3" if entry["status"] != 200 else "OUT-5"
 
 
 def _whole(row: Row) -> bool:

@@ -64,11 +64,14 @@ def test_a_twin_is_killed_by_its_clause(name):
 @pytest.mark.parametrize("name", sorted(twins.LAX))
 def test_who_only_misses_a_should_is_told_and_not_failed(name):
     clause = twins.LAX[name]
-    cases = [case for case in campaign.chosen_cases([clause], 0, 0) if clause in case.clauses][:3]
-    found = [one for case in cases for one in play(Task(command(name), case, sharpness.TWIN))[1]]
-    if clause != "HOOK-1":  # which is found out before all cases
-        assert (clause, Verdict.NON_STRICT) in {(one.clause, one.verdict) for one in found}
+    wanted = (clause, Verdict.NON_STRICT)
+    for case in campaign.chosen_cases([clause], 0, 0)[:3]:
+        found = play(Task(command(name), case, sharpness.TWIN))[1]
         assert not [one for one in found if one.verdict in FAILURES]
+        if wanted in {(one.clause, one.verdict) for one in found}:
+            break
+    else:
+        assert clause == "HOOK-1"  # which is found out before all cases
 
 
 def command(name):

@@ -1,0 +1,220 @@
+"""The command `conformance`: what it prints, writes and ends with."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conformance.clauses import clauses
+from mockservers import running
+
+HERE = Path(__file__).parent
+TWINS = [sys.executable, str(HERE / "twins.py")]
+ONE = ["--only", "fixed/absent", "--examples", "0"]
+
+
+def conformance(*words, cwd=None, **env):
+    return subprocess.run(
+        [sys.executable, "-m", "conformance", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | env,
+        timeout=100,
+    )
+
+
+def test_a_correct_program_conforms():
+    ended = conformance("run", *ONE, "--", *TWINS, "correct")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("conforms: ")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
+    folder = tmp_path / "report"
+    twin = [*TWINS, "counts-not-found-as-error"]
+    ended = conformance("run", *ONE, "--report", folder, "--", *twin)
+    assert ended.returncode == 1
+    assert clauses()["OUT-2"].text in ended.stdout
+    assert ended.stdout.rstrip().splitlines()[-1].startswith("does not conform: 1 FAIL")
+    (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
+    assert {path.name for path in folder.iterdir()} >= {"report.json", "junit.xml", "report.html"}
+
+    again = conformance(*shlex.split(replay)[1:])
+    assert again.returncode == 1
+    assert "OUT-2 miscounted" in again.stdout
+    file = shlex.split(replay)[2]
+    assert conformance("replay", file, "--", *TWINS, "correct").returncode == 0
+
+
+def test_without_a_folder_for_reports_a_failure_can_be_seen_again_all_the_same():
+    ended = conformance("run", *ONE, "--", *TWINS, "counts-not-found-as-error")
+    (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
+    assert Path(shlex.split(replay)[2]).is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["run", "--"], 2, "a command is needed"),
+        (["run", "--", "no-such-program"], 2, "command not found: no-such-program"),
+        (["run", "--only", "XYZ-1", "--", "true"], 2, "--only XYZ-1: there is no such clause"),
+        (["run", "--examples", "x", "--", "true"], 2, "a whole number from 0 is needed, not 'x'"),
+        (["run", "--jobs", "0", "--", "true"], 2, "a whole number from 1 is needed"),
+        (["run", "--known", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
+        (["run", "--report", "/dev/null/x", "--", "true"], 2, "cannot write a report"),
+        (["adapter", "--", "no-such-program"], 2, "command not found: no-such-program"),
+        (["replay", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
+        (["vectors", "/dev/null/x"], 4, "/dev/null/x"),
+        (["nonsense"], 2, "invalid choice: 'nonsense'"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_bad_input_is_one_clear_line(words, status, said):
+    ended = conformance(*words)
+    assert ended.returncode == status
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith("conformance: ")
+    assert ended.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "is not JSON"),
+        ("{}", "'case' is a required property"),
+        ('{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [1], "plan": {}}', "arguments"),
+        (
+            '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"mix": 1}}',
+            "plan",
+        ),
+        (
+            '{"case": 1, "id": "a", "clauses": ["EXP-99"], "arguments": [], "plan": {"plan": 1}}',
+            "EXP-99",
+        ),
+        (
+            '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"plan": 1}, '
+            '"files": {"../a": ""}}',
+            "files",
+        ),
+    ],
+)
+def test_a_case_that_is_none_is_refused_by_name(tmp_path, text, said):
+    file = tmp_path / "case.json"
+    file.write_text(text)
+    ended = conformance("replay", file, "--", *TWINS, "correct")
+    assert ended.returncode == 2
+    assert str(file) in ended.stderr
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_list_of_known_failures_that_is_none_is_refused(tmp_path):
+    file = tmp_path / "known.json"
+    for text in ("[", '[{"case": "a"}]', '{"a": 1}'):
+        file.write_text(text)
+        ended = conformance("run", *ONE, "--known", file, "--", *TWINS, "correct")
+        assert ended.returncode == 2
+        assert str(file) in ended.stderr
+        assert ended.stderr.count("\n") == 1
+
+
+def test_a_known_failure_conforms_and_a_stale_one_does_not(tmp_path):
+    file = tmp_path / "known.json"
+    entry = {"case": "fixed/absent", "clause": "OUT-2", "word": "miscounted", "why": "issue 12"}
+    file.write_text(json.dumps([entry]))
+    words = ["run", *ONE, "--known", file, "--", *TWINS]
+    assert conformance(*words, "counts-not-found-as-error").returncode == 0
+    ended = conformance(*words, "correct")
+    assert ended.returncode == 1
+    assert "fixed/absent" in ended.stdout
+
+
+def test_an_adapter_that_supports_nothing_verifies_nothing():
+    answers = "import sys\nfor _ in sys.stdin: print('{\"unsupported\": true}', flush=True)"
+    ended = conformance("adapter", "--only", "PRM", "--", sys.executable, "-c", answers)
+    assert ended.returncode == 3
+    assert ended.stdout.rstrip().splitlines()[-1].startswith("nothing was verified")
+
+
+@pytest.mark.parametrize("door", ["run", "adapter"])
+def test_a_report_validates_against_its_schema(tmp_path, door):
+    import jsonschema
+
+    command = [*TWINS, "counts-not-found-as-error"]
+    words = ["run", *ONE]
+    if door == "adapter":
+        words = ["adapter", "--only", "PRM-1", "--examples", "5"]
+        command = [sys.executable, str(HERE / "adapter_twins.py"), "squares"]
+    ended = conformance(*words, "--report", tmp_path, "--", *command)
+    assert ended.returncode == 1
+    schema = json.loads((HERE.parents[1] / "conformance/report.schema.json").read_text())
+    jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), schema)
+
+
+def test_vectors_are_written_to_any_folder(tmp_path):
+    ended = conformance("vectors", tmp_path / "new")
+    assert ended.returncode == 0
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert written >= {"expansion.json", "primes.json", "quicksort.json", "draws.json"}
+    assert len(ended.stdout.splitlines()) == len(written)
+
+
+def test_every_clause_is_listed_with_its_cases():
+    ended = conformance("clauses", "--json")
+    rows = json.loads(ended.stdout)
+    assert [row["id"] for row in rows] == list(clauses())
+    text = conformance("clauses").stdout
+    assert all(clause.text in text for clause in clauses().values())
+
+
+def test_without_the_extra_one_line_says_so(tmp_path):
+    hide = "import sys\nclass Hide:\n    def find_spec(self, name, *_):\n"
+    hide += "        if name == 'psutil': raise ModuleNotFoundError(name=name)\n"
+    hide += "sys.meta_path.insert(0, Hide())\n"
+    (tmp_path / "sitecustomize.py").write_text(hide)
+    ended = conformance("clauses", PYTHONPATH=str(tmp_path))
+    assert ended.returncode == 4
+    assert ended.stderr == "conformance: psutil is missing: pip install '.[conformance]'\n"
+
+
+def wait_for_child(pid):
+    """Until a process has started another one."""
+    while not psutil.Process(pid).children():
+        assert psutil.pid_exists(pid)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX here")
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_all_and_says_what_is_known(signum):
+    words = [sys.executable, "-m", "conformance", "run", "--only", "fixed/absent"]
+    command = [*words, "--examples", "0", "--", *TWINS, "never-ends"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as kit:
+        wait_for_child(kit.pid)
+        kit.send_signal(signum)
+        out, err = kit.communicate(timeout=20)
+    assert kit.returncode == 130
+    assert "Traceback" not in err
+    assert [line for line in err.splitlines() if "never-ends" in line] == []
+    assert out == "" or "interrupted" in out
+
+
+def test_a_program_that_ignores_the_variables_is_tried_on_the_fixed_ports():
+    words = ["run", *ONE, "--", *TWINS, "ignores-the-variables"]
+    with running(ports=(8001, 8002, 8003)):
+        ended = conformance(*words)
+        assert ended.returncode == 4
+        assert "port 8001 is in use" in ended.stderr
+    ended = conformance(*words)
+    assert ended.returncode == 0
+    assert "NON-STRICT  HOOK-1" in ended.stdout
