@@ -28,9 +28,9 @@ PATIENCE = 3.0
 """How much longer a repeated run may take, and its gate wait."""
 MOST_EXECUTIONS = 100
 """Runs that shrinking one failure may take."""
-MOST_SLOW_EXECUTIONS = 5
-"""The same, where each takes as long as the wall limit, or a gate."""
-SLOW = ("timeout", "unreached", "unbounded")
+MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0}
+"""The same, where each takes as long as the wall limit, a gate, or REQ-7 has."""
+SLOW = tuple(MOST_SLOW_EXECUTIONS)
 """Words of findings that only time shows; patience must not make them go away."""
 MOST_TIMEOUTS = 4
 """Runs that may come to the wall limit until the rest is not tried."""
@@ -90,7 +90,7 @@ _stages: list[Stage] = []
 def _stage(ports: str) -> Stage:
     """The servers of this thread."""
     stage: Stage | None = getattr(_here, "stage", None)
-    if stage is None:
+    if stage is None or stage not in _stages:
         stage = _here.stage = Stage(ports).__enter__()
         _stages.append(stage)
     return stage
@@ -130,7 +130,7 @@ def confirm(task: Task, cause: Cause) -> Failure | None:
         return None
     if repeated < REPEATS:
         return Failure(cause, task.case, Verdict.FLAKY, found, run, REPEATS, repeated)
-    most = MOST_EXECUTIONS if not slow else 0 if cause[1] == "unbounded" else MOST_SLOW_EXECUTIONS
+    most = MOST_SLOW_EXECUTIONS.get(cause[1], MOST_EXECUTIONS)
     last: dict[str, tuple[Run, tuple[Finding, ...]]] = {}
 
     def fails(case: Case) -> bool:
@@ -282,7 +282,7 @@ def judge_program(
                 outcomes[outcomes.index(outcome)] = _result(task(outcome.case), future)
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = [_settled(outcome, failures) for outcome in outcomes]
+    outcomes = _without_echoes([_settled(outcome, failures) for outcome in outcomes])
     report = summed_up(outcomes, causes, failures, errors, known, profile)
     return {
         "conformance": 1,
@@ -351,17 +351,18 @@ def attributed(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """The outcomes, where findings that may be meant for several clauses of a chapter are put down
     to one that another case shows for certain.
     """
-    certain: dict[str, list[str]] = {}
+    certain: dict[str, list[Cause]] = {}
     for outcome in outcomes:
         for one in outcome.findings:
             if one.certain and one.verdict in FAILURES:
-                certain.setdefault(one.clause.partition("-")[0], []).append(one.clause)
+                certain.setdefault(one.clause.partition("-")[0], []).append(one.cause)
 
     def meant(one: Finding) -> Finding:
         shown = certain.get(one.clause.partition("-")[0], [])
-        if one.certain or not shown or one.clause in shown:
+        if one.certain or not shown or one.cause in shown:
             return one
-        return replace(one, clause=shown[0])
+        clause, word = shown[0]
+        return replace(one, clause=clause, word=word)
 
     return [replace(o, findings=tuple(map(meant, o.findings))) for o in outcomes]
 
@@ -394,6 +395,15 @@ def _settled(outcome: Outcome, failures: Mapping[Cause, Failure | None]) -> Outc
             one = replace(one, verdict=Verdict.FLAKY)
         found.append(one)
     return replace(outcome, findings=tuple(found))
+
+
+def _without_echoes(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, where no SHOULD is told to be missed because of a fault that is told itself."""
+    failed = {f.clause for o in outcomes for f in o.findings if f.verdict in FAILURES}
+    return [
+        replace(o, findings=tuple(f for f in o.findings if f.because not in failed))
+        for o in outcomes
+    ]
 
 
 # --- the report ---------------------------------------------------------------------------------

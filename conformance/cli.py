@@ -70,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         status = _complain(exc, 4)
     except KeyboardInterrupt:
         status = 130
+    except Exception as exc:
+        status = _complain(RuntimeError(f"the kit failed: {type(exc).__name__}: {exc}"), 4)
     sys.exit(status)
 
 

@@ -158,13 +158,13 @@ def _refusals(clause: str, lines: Mapping[str, str]) -> list[Case]:
 def _command_lines() -> list[Case]:
     both = _rules(BR=Status((503,)), US=Status((404,)))
     return [
-        _report("options", "CLI-1 REQ-6", "-v -l 1 -m 2 -s DELAY CN BR", "all options but two"),
-        _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v -l 2 CN BR", "another order"),
-        _report("options-last", "CLI-2", "CN BR -v -s DELAY", "options behind the codes"),
+        _report("options", "CLI-1 REQ-6", "-v -l 1 -m 2 -s DELAY BR CN", "all options but two"),
+        _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v -l 2 BR CN", "another order"),
+        _report("options-last", "CLI-2", "BR CN -v -s DELAY", "options behind the codes"),
         _report(
             "long-forms",
             "CLI-2",
-            "--limit 1 --max_req 2 --server ERROR --verbose CN BR",
+            "--limit 1 --max_req 2 --server ERROR --verbose BR CN",
             "long forms of options",
         ),
         _report("long-every", "CLI-2", "--every --limit 2", "a long form"),
@@ -245,9 +245,9 @@ def _replies() -> list[Case]:
     once = _report(
         "reset-once",
         "REQ-5 REQ-4",
-        "-v BR",
+        "-v BR CN",
         "who asks again once is served",
-        plan=_rules(BR=(Reset(), Serve())),
+        plan=_rules(BR=(Reset(), Serve()), CN=(Empty(), Serve())),
     )
     return [*cases, absent, refused, again, never, once]
 

@@ -29,6 +29,8 @@ _TOTAL = re.compile(r"(\d+) (flags? downloaded|not found|errors?|interrupted)\."
 _ELAPSED = re.compile(r"Elapsed time: \d+\.\d\ds")
 _LINE_OF_CODE = re.compile(r"(?:[A-Z]{2} (?:OK|not found)|\*\*\* Error for [A-Z]{2}: .*)")
 _COUNTED = re.compile(r"\b(\d+) (?:concurrent )?(flag|connection|error)(s?)\b")
+MOST_ROWS = 26
+"""Codes in the books of a report."""
 _SILENT_S = 39.0
 """A hang that was borne as long as this was borne until the server ended it (REQ-7)."""
 
@@ -41,7 +43,10 @@ def findings(case: Case, run: Run, profile: Profile) -> list[Finding]:
         # Who does not keep this is not to be blamed for what follows from that.
         wrong = [one for one in found if one.verdict not in (Verdict.INFO, Verdict.LEGACY)]
         return [
-            broken(subject.id, one.word, one.saw, one.said, one.code, stops=True)
+            replace(
+                broken(subject.id, one.word, one.saw, one.said, one.code, stops=True),
+                because=one.clause,
+            )
             for one in wrong
             if one.clause == subject.id or clauses()[one.clause].keyword.startswith("MUST")
         ][:1]
@@ -141,7 +146,7 @@ class _Judgement:
             yield _fatal("ACC-5", Verdict.TIMEOUT, "timeout", saw, "a run ends")
         if self._refused():
             yield from self._refusal()
-        elif case.expects == "refusal":
+        elif case.expects == "refusal" or (case.expects == "either" and self._says_nothing()):
             yield self._not_refused()
 
     def _state(self) -> str:
@@ -150,8 +155,12 @@ class _Judgement:
 
     def _refused(self) -> bool:
         """Whether the command line was taken for a usage error."""
+        return self._says_nothing() and self.run.status not in (0, None)
+
+    def _says_nothing(self) -> bool:
+        """Whether nothing was announced, requested or reported."""
         nothing = not self.run.entries and self.claims.announced is None
-        return nothing and self.run.status not in (0, None) and self.said.hyphens is None
+        return nothing and self.said.hyphens is None
 
     def _refusal(self) -> Iterator[Finding]:
         case, run = self.case, self.run
@@ -180,8 +189,8 @@ class _Judgement:
         where = f"status {status}, told on {'stdout' if on_stdout else 'stderr'}"
         verdict = Verdict.LEGACY if like_listing else Verdict.INFO
         if case.expects == "either":
-            said = "takes it for a usage error"
-            yield Finding(case.subject, "refused", last, said, verdict=Verdict.INFO)
+            saw = f"takes it for a usage error: {last}"
+            yield Finding(case.subject, "refused", saw, "either will do", verdict=Verdict.INFO)
         yield Finding("L-6", "refusal", where, "a usage error", verdict=verdict, stops=True)
 
     def _not_refused(self) -> Finding:
@@ -210,6 +219,9 @@ class _Judgement:
             last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
             saw = f"status {status}, no report: {last}"
             yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
+        elif not any(_TOTAL.fullmatch(text) for text in self.said.report):
+            clause, where = self._where_is(_TOTAL, "REP-5")
+            yield broken(clause, "missing", where, "N flags downloaded.", stops=True)
         late = self._late()
         if late:
             self.requests = [entry for entry in self.requests if entry not in late]
@@ -475,7 +487,8 @@ class _Judgement:
 
     def _outcome_clause(self, row: Row) -> str:
         """The clause that says what this download is."""
-        if row.seen == "ok" and row.accepts == {"error"}:  # it came whole, and is not there so
+        if row.seen in ("ok", "indeterminate") and row.accepts == {"error"}:
+            # It came, and what is there is not what came.
             return "FIL-4" if row.file == "old" else "FIL-1"
         if row.seen == "ok":
             return "OUT-1"
@@ -642,11 +655,12 @@ def books(case: Case, run: Run, profile: Profile, found: Sequence[Finding]) -> l
             "planned": ", ".join(dict.fromkeys(e["do"] or "refusal" for e in row.requests)) or "-",
             "seen": _reply(row),
             "said": "/".join(row.said).replace("_", " ") or "-",
-            "file": row.file,
+            "file": _file(code, row, run),
             "word": words.get(code),
         }
         for code, row in ledger.rows.items()
     ]
+    rows = _few(rows)
     totals = judgement.claims.totals
     said = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in (totals or {}).items() if n)
     seen = Counter(row.seen for row in ledger.rows.values())
@@ -655,8 +669,8 @@ def books(case: Case, run: Run, profile: Profile, found: Sequence[Finding]) -> l
             "code": None,
             "planned": "",
             "seen": ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(seen.items())),
-            "said": said or "no report",
-            "file": f"{len(run.files_after)} files",
+            "said": said or ("no report" if totals is None else "nothing"),
+            "file": f"{len(run.files_after)} in downloads",
             "word": words.get(None),
         }
     )
@@ -713,6 +727,29 @@ _SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT
 """Of several downloads that may be meant, the first of these is told."""
 
 
+def _few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """As many rows as one reads: those that do not balance first."""
+    if len(rows) <= MOST_ROWS:
+        return rows
+    rows = sorted(rows, key=lambda row: not row["word"])
+    more = {"code": "...", "planned": "", "seen": f"and {len(rows) - MOST_ROWS} more"}
+    return [*rows[:MOST_ROWS], more | {"said": "", "file": "", "word": None}]
+
+
+_FILES = {
+    "same": "as sent",
+    "kept": "from before",
+    "different": "not as sent",
+    "old": "from before",
+}
+
+
+def _file(code: str, row: Row, run: Run) -> str:
+    """The file of a code, in words."""
+    file = run.files_after.get(f"{code.lower()}.gif")
+    return f"{file['size']} bytes, {_FILES[row.file]}" if file else "none"
+
+
 def _whole(row: Row) -> bool:
     return row.seen == "ok" and row.file == "absent"
 
@@ -737,6 +774,11 @@ def _names(codes: Sequence[str]) -> str:
     return ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
 
 
+_TELLING = re.compile(r"\w*(Error|Exception|panicked|fault)\b", re.IGNORECASE)
+
+
 def _last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip()[:200] if lines else ""
+    """The line that says what went wrong, if one looks like that, else the last one."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if _TELLING.search(line)]
+    return (telling or lines or [""])[-1][:200]

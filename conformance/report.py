@@ -18,6 +18,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import jinja2
+from markupsafe import Markup, escape
 
 from conformance.verdicts import FAILURES, Finding, Verdict
 
@@ -179,9 +180,10 @@ def _failure_lines(
     lines += [f"  {_finding_line(one)}" for one in failure.get("findings", ())]
     for name in ("question", "answer", "expected"):
         if name in failure:
-            lines.append(f"{name:<8} {json.dumps(failure[name])}")
+            lines.append(f"{name:<8} {_pretty(failure[name])}")
     if failure.get("case"):
         lines.append(f"plan     {json.dumps(failure['case']['plan'])}")
+        lines += [f"{name:<8} {text}" for name, text in _besides(failure["case"])]
         lines.append(f"command  {command_line(failure, command)}")
         lines += _table(failure.get("books", ()))
     if failure.get("replay"):
@@ -259,16 +261,47 @@ def matrix_html(reports: Sequence[Mapping[str, Any]]) -> str:
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"safe_text": lambda value: safe(str(value)), "shell": shlex.join}
+    environment.filters |= {
+        "safe_text": lambda value: safe(str(value)),
+        "shell": shlex.join,
+        "code": _code,
+    }
     environment.globals |= {
         "sentence": sentence,
+        "how": _how,
+        "besides": _besides,
         "command_line": command_line,
         "replay_line": replay_line,
-        "pretty": lambda data: json.dumps(data, indent=2, ensure_ascii=True),
+        "pretty": _pretty,
         "bad": _BAD,
     }
     text = resources.files("conformance").joinpath("report.html.jinja").read_text(encoding="utf-8")
     return environment.from_string(text)
+
+
+def _besides(case: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What belongs to a case besides its plan and its arguments."""
+    found = []
+    if case.get("gate"):
+        found.append(("gate", "replies are held until as many as announced are in flight"))
+    if case.get("files"):
+        found.append(("files", f"in downloads before: {', '.join(case['files'])}"))
+    if case.get("dest") is False:
+        found.append(("files", "there is no folder downloads before"))
+    return found
+
+
+def _pretty(data: Any) -> str:
+    """JSON, on one line where that is short; a text as it is."""
+    if isinstance(data, str):
+        return data
+    line = json.dumps(data)
+    return line if len(line) <= COLUMNS else json.dumps(data, indent=2)
+
+
+def _code(text: str) -> Markup:
+    """A text of the spec, in which `this` is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

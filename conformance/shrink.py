@@ -7,9 +7,10 @@ goes on. Answers are remembered, and only so many are asked for: a run of a prog
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from string import ascii_uppercase
 
 from conformance.cases import Case
-from mockservers.codes import is_code
+from mockservers.codes import country_codes, is_code
 from mockservers.faults import Drip, Hang, Reply, Reset, Serve, Status, Truncate
 from mockservers.plan import Plan, fate
 
@@ -117,6 +118,14 @@ def _fewer_words(case: Case) -> Iterator[Case]:
             if not is_code(name) or name in named or not places or name[0] in named
         }
         yield replace(case, arguments=left, plan=replace(case.plan, rules=rules))
+    for i in places:
+        if len(words[i]) == 1:
+            for code in _codes_of_letter(words[i].upper()):
+                yield replace(case, arguments=(*words[:i], code, *words[i + 1 :]))
+    for i, word in enumerate(words):
+        if word in ("-a", "-e"):
+            for code in ("BR", "ZZ"):
+                yield replace(case, arguments=(*words[:i], *words[i + 1 :], code))
     for i, word in enumerate(words[:-1]):
         if word in ("-m", "-l") and words[i + 1].isdigit():
             for number in range(1, min(int(words[i + 1]), 4)):
@@ -124,6 +133,15 @@ def _fewer_words(case: Case) -> Iterator[Case]:
     for i in places:
         if words[i] != words[i].upper():
             yield replace(case, arguments=(*words[:i], words[i].upper(), *words[i + 1 :]))
+
+
+def _codes_of_letter(letter: str) -> tuple[str, ...]:
+    """A code with a flag, if there is one, and a code without."""
+    ours = [letter + second for second in ascii_uppercase]
+    there = country_codes()
+    return tuple(
+        next((c for c in ours if (c in there) is wanted), ours[0]) for wanted in (True, False)
+    )
 
 
 def _places_of_codes(words: list[str]) -> list[int]:

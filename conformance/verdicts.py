@@ -59,6 +59,8 @@ class Finding:
     verdict: Verdict = Verdict.FAIL
     certain: bool = True
     """Whether it was this clause; else another one of its chapter may be meant."""
+    because: str | None = None
+    """The clause that was seen broken, where it is told as a missed SHOULD."""
     stops: bool = False
     """Nothing behind it was judged: what a run shows then follows from it."""
 
