@@ -53,11 +53,11 @@ def _key(case: Case) -> str:
 
 
 def candidates(case: Case) -> Iterator[Case]:
-    """Simpler cases, each different from `case`."""
-    yield from _simpler_plan(case)
-    yield from _fewer_words(case)
-    yield from _fewer_files(case)
-    yield from _simpler_replies(case)
+    """Simpler cases, each different from `case`; of a usage error they are usage errors."""
+    for part in (_simpler_plan, _fewer_words, _fewer_files, _simpler_replies):
+        for candidate in part(case):
+            if (candidate.order() is None) == (case.order() is None):
+                yield candidate
 
 
 def _simpler_plan(case: Case) -> Iterator[Case]:
@@ -109,8 +109,8 @@ def _fewer_words(case: Case) -> Iterator[Case]:
             drops.append({i})
     for drop in drops:
         left = tuple(word for i, word in enumerate(words) if i not in drop)
-        if "-l" in left and not {"-a", "-e"} & {*left} and not _places_of_codes(list(left)):
-            continue  # what that means is legacy (L-4)
+        if not {"-a", "-e"} & {*left} and not _places_of_codes(list(left)):
+            continue  # no code means twenty, and what a limit is then is legacy (L-4)
         named = {word.upper() for word in left}
         rules = {
             name: rule
@@ -122,6 +122,8 @@ def _fewer_words(case: Case) -> Iterator[Case]:
         if len(words[i]) == 1:
             for code in _codes_of_letter(words[i].upper()):
                 yield replace(case, arguments=(*words[:i], code, *words[i + 1 :]))
+    if not words:
+        yield replace(case, arguments=("BR",))
     for i, word in enumerate(words):
         if word in ("-a", "-e"):
             for code in ("BR", "ZZ"):
@@ -144,8 +146,11 @@ def _codes_of_letter(letter: str) -> tuple[str, ...]:
     )
 
 
+_WITH_VALUE = ("-l", "-m", "-s", "--limit", "--max_req", "--server")
+
+
 def _places_of_codes(words: list[str]) -> list[int]:
-    values = {i + 1 for i, word in enumerate(words) if word in ("-l", "-m", "-s")}
+    values = {i + 1 for i, word in enumerate(words) if word in _WITH_VALUE}
     return [i for i, word in enumerate(words) if i not in values and not word.startswith("-")]
 
 

@@ -9,6 +9,10 @@ TOP = Path(__file__).parents[1]
 PURE = "faults codes plan profiles wire predict flags parser claims ledger report".split()
 
 
+KIT = "verdicts cases fixed generated record judge shrink expansion questions answers".split()
+BUSY = {"asyncio", "socket", "threading", "time", "datetime", "random", "subprocess"}
+
+
 def imported(path):
     names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -36,15 +40,7 @@ def test_the_servers_know_nothing_of_the_reference_nor_of_the_tests(path):
 @pytest.mark.parametrize("module", PURE)
 def test_a_pure_module_has_no_sockets_threads_or_clocks(module):
     names = imported(TOP / f"mockservers/{module}.py")
-    assert not names & {
-        "asyncio",
-        "socket",
-        "threading",
-        "time",
-        "datetime",
-        "random",
-        "subprocess",
-    }
+    assert not names & BUSY
     busy = "arrivals connection listening server runs control embed supervise".split()
     assert not names & {f"mockservers.{room}" for room in busy}
 
@@ -54,3 +50,19 @@ def test_only_the_server_and_what_supervises_have_sockets():
         path.stem for path in TOP.glob("mockservers/*.py") if "socket" in imported(path)
     }
     assert with_sockets == {"server", "connection", "listening", "supervise"}
+
+
+@pytest.mark.parametrize("path", sorted(TOP.glob("conformance/*.py")), ids=lambda path: path.name)
+def test_the_kit_knows_nothing_of_the_reference_nor_of_the_tests(path):
+    assert not imported(path) & {"reference", "tests"}
+
+
+@pytest.mark.parametrize("module", KIT)
+def test_what_judges_has_no_processes_threads_or_clocks(module):
+    names = imported(TOP / f"conformance/{module}.py")
+    assert not names & (BUSY | {"psutil", "mockservers.server", "mockservers.embed"})
+
+
+def test_only_what_runs_programs_starts_processes():
+    starts = {path.stem for path in TOP.glob("conformance/*.py") if "subprocess" in imported(path)}
+    assert starts == {"program", "adapter"}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -52,6 +53,15 @@ def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
     assert "OUT-2 miscounted" in again.stdout
     file = shlex.split(replay)[2]
     assert conformance("replay", file, "--", *TWINS, "correct").returncode == 0
+
+
+def test_the_failure_in_the_readme_is_what_is_printed(tmp_path):
+    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", readme, re.DOTALL | re.MULTILINE)
+    words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *TWINS]
+    ended = conformance(*words, "counts-not-found-as-error", cwd=tmp_path)
+    ours = shlex.join([*TWINS, "counts-not-found-as-error"])
+    assert block in ended.stdout.replace(ours, "node flags2.mjs")
 
 
 def test_without_a_folder_for_reports_a_failure_can_be_seen_again_all_the_same():
