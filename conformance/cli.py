@@ -18,6 +18,7 @@ import tqdm
 from conformance import adapter, campaign, program, report, vectors
 from conformance.cases import Case, CaseError, case_from_json
 from conformance.clauses import clauses
+from conformance.cluster import ClusterError, cluster_executor
 from conformance.fixed import fixed_cases
 from conformance.judge import books
 from conformance.program import CannotStartError, resolved
@@ -61,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except (UsageError, CannotStartError, CaseError, PlanError) as exc:
         status = _complain(exc, 2)
-    except PortInUseError as exc:
+    except (PortInUseError, ClusterError) as exc:
         status = _complain(exc, 4)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -216,8 +217,6 @@ def _run(args: argparse.Namespace) -> int:
 def _executor(scheduler: str | None, jobs: int) -> Iterator[Executor]:
     program.stopping.clear()
     if scheduler:
-        from conformance.cluster import cluster_executor
-
         with cluster_executor(scheduler) as executor:
             yield executor
         return

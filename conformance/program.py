@@ -190,8 +190,7 @@ class Stage:
                 return "timeout"
             if to_interrupt and self._servers.under_way and self._servers.entries:
                 to_interrupt = False
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGINT)
+                _signal_group(process, "SIGINT")
             try:
                 process.wait(LOOK_S if to_interrupt else 0.05)
             except subprocess.TimeoutExpired:
@@ -307,9 +306,16 @@ def _left_behind(mark: str, since: float) -> tuple[str, ...]:
 
 def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> None:
     """Kill the program, its group, and whatever bears its mark; none of them can refuse."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+    _signal_group(process, "SIGKILL")
     for straggler in _marked(mark, since):
         with contextlib.suppress(psutil.Error):
             straggler.kill()
     process.wait()
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", name: str) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if os.name == "posix":
+            os.killpg(process.pid, getattr(signal, name))
+        else:
+            process.kill()
