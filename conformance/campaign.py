@@ -105,7 +105,7 @@ def close_stages() -> None:
 def play(task: Task, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...]]:
     """Run a case once and judge it."""
     run = _stage(task.profile.ports).play(task.command, task.case, task.profile, patience)
-    return run, tuple(findings(task.case, run, task.profile))
+    return run, tuple(findings(task.case, run))
 
 
 def examine(task: Task, patience: float = 1.0) -> Outcome:
@@ -156,7 +156,7 @@ def _repeated(task: Task, patience: float) -> list[tuple[Run, tuple[Finding, ...
     def play_apart(_: int) -> tuple[Run, tuple[Finding, ...]]:
         with Stage(task.profile.ports) as stage:
             run = stage.play(task.command, task.case, task.profile, patience)
-        return run, tuple(findings(task.case, run, task.profile))
+        return run, tuple(findings(task.case, run))
 
     with ThreadPoolExecutor(REPEATS) as pool:
         return list(pool.map(play_apart, range(REPEATS)))
@@ -463,7 +463,7 @@ def summed_up(
         "clauses": {name: _clause_row(name, seen) for name, seen in by_clause.items()},
         "cases": cases,
         "failures": [
-            _failure_row(failure, causes[cause], accepted, profile)
+            _failure_row(failure, causes.get(cause, ()), accepted)
             for cause, failure in failures.items()
             if failure
         ],
@@ -506,7 +506,6 @@ def _failure_row(
     failure: Failure,
     group: Sequence[Outcome],
     accepted: Mapping[tuple[str, str, str], str],
-    profile: Profile,
 ) -> dict[str, Any]:
     clause, word = failure.cause
     run, case = failure.run, failure.case
@@ -522,10 +521,10 @@ def _failure_row(
         "repeated": failure.repeated,
         "findings": [one.to_json() for one in failure.findings],
         "status": run.status,
-        "books": books(case, run, profile, failure.findings),
+        "books": books(case, run, failure.findings),
         "stdout": run.stdout[-TAIL:],
         "stderr": run.stderr[-TAIL:],
         "journal": list(run.entries[:JOURNAL_LINES]),
-        "known": "; ".join(sorted({why for why in whys if why})) if all(whys) else None,
+        "known": "; ".join(sorted({why for why in whys if why})) if whys and all(whys) else None,
         "replay": None,
     }

@@ -330,7 +330,7 @@ def _replay(args: argparse.Namespace) -> int:
             run.stderr,
             run.status,
             found,
-            books(case, run, profile, found),
+            books(case, run, found),
         )
     )
     return exit_status([one.verdict for one in found] or [Verdict.PASS])

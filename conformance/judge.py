@@ -14,7 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 from conformance.cases import Case
 from conformance.clauses import clauses
 from conformance.expansion import misread
-from conformance.record import MAX_STDOUT, Profile, Run
+from conformance.record import MAX_STDOUT, Run
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.claims import Claims
 from mockservers.codes import CODE_OF_PATH, LABELS
@@ -35,9 +35,9 @@ _SILENT_S = 39.0
 """A hang that was borne as long as this was borne until the server ended it (REQ-7)."""
 
 
-def findings(case: Case, run: Run, profile: Profile) -> list[Finding]:
+def findings(case: Case, run: Run) -> list[Finding]:
     """All that is wrong with a run, and the freedoms that it used; in the order of the books."""
-    found = list(_Judgement(case, run, profile).findings())
+    found = list(_Judgement(case, run).findings())
     subject = clauses()[case.subject]
     if subject.keyword.startswith("SHOULD"):
         # Who does not keep this is not to be blamed for what follows from that.
@@ -96,10 +96,9 @@ def heard(texts: Sequence[str]) -> _Said:
 class _Judgement:
     """One case, one run; `findings` goes through the books in order."""
 
-    def __init__(self, case: Case, run: Run, profile: Profile) -> None:
+    def __init__(self, case: Case, run: Run) -> None:
         self.case = case
         self.run = run
-        self.profile = profile
         self.said = heard(run.texts)
         self.claims = self.said.claims
         order = case.order()
@@ -171,12 +170,9 @@ class _Judgement:
                 saw = f"status {status} before anything was announced: {last}"
                 yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
                 return
-            clause = (
-                "EXP-1"
-                if any(map(str.islower, _codes_and_options(case.arguments).codes))
-                else "CLI-1"
-            )
-            clause = case.subject if case.subject[:3] in ("EXP", "CLI") else clause
+            small = any(map(str.islower, _codes_and_options(case.arguments).codes))
+            named = case.subject[:3] in ("EXP", "CLI")
+            clause = case.subject if named else "EXP-1" if small else "CLI-1"
             saw = f"status {status}: {last}"
             yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}", stops=True)
             return
@@ -642,9 +638,9 @@ def _fatal(clause: str, verdict: Verdict, word: str, saw: str, said: str) -> Fin
     return Finding(clause, word, saw, said, verdict=verdict, stops=True)
 
 
-def books(case: Case, run: Run, profile: Profile, found: Sequence[Finding]) -> list[dict[str, Any]]:
+def books(case: Case, run: Run, found: Sequence[Finding]) -> list[dict[str, Any]]:
     """The four books side by side, a row per code, then one of the totals."""
-    judgement = _Judgement(case, run, profile)
+    judgement = _Judgement(case, run)
     for _ in judgement.findings():
         pass  # it learns on the way what the program took itself to be asked for
     ledger = judgement.ledger()

@@ -12,12 +12,11 @@ from conformance.cases import Case, case_from_json
 from conformance.fixed import fixed_cases
 from conformance.generated import cases, generated_cases
 from conformance.judge import findings
-from conformance.record import Line, Profile, Run
+from conformance.record import Line, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
 from mockservers.plan import Plan
 
-PROFILE = Profile()
 QUICK = cases().filter(lambda case: not {r.do for r in case.plan.replies()} & {"hang", "drip"})
 """Runs that wait for nothing."""
 
@@ -47,7 +46,7 @@ def saying(run, texts):
 
 
 def blamed(case, run):
-    return {one.clause for one in findings(case, run, PROFILE) if one.verdict in FAILURES}
+    return {one.clause for one in findings(case, run) if one.verdict in FAILURES}
 
 
 def simple(*arguments, plan=None, expects="report"):
@@ -144,14 +143,14 @@ def test_silence_is_a_crash_or_a_lie_by_its_status(servers):
     run = play(servers, case)
     cut = saying(run, run.texts[:3])
     assert blamed(case, cut) == {"CLI-9"}
-    (crash,) = findings(case, changed(cut, status=1), PROFILE)
+    (crash,) = findings(case, changed(cut, status=1))
     assert (crash.clause, crash.verdict) == ("ACC-3", Verdict.CRASH)
 
 
 def test_what_comes_to_the_wall_limit_is_a_timeout(servers):
     case = simple("BR")
     run = changed(play(servers, case), status=None, ended="timeout", lines=())
-    (found,) = findings(case, run, PROFILE)
+    (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("ACC-5", Verdict.TIMEOUT)
 
 
@@ -188,7 +187,7 @@ def test_a_gate_that_never_filled_is_found_where_more_were_announced(servers):
 def test_a_case_for_a_should_blames_nobody(servers):
     case = Case("a", ("FIL-5",), ("-v", "BR"), dest=False)
     run = changed(play(servers, case), files_after={})
-    (found,) = findings(case, run, PROFILE)
+    (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("FIL-5", Verdict.NON_STRICT)
 
 
@@ -200,7 +199,7 @@ def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
     run = Run(**base | said, urls=servers.urls, files_before={}, files_after={})
     assert not blamed(case, run)
     silent = changed(run, lines=(), stderr="")
-    assert Verdict.NON_STRICT in {one.verdict for one in findings(case, silent, PROFILE)}
+    assert Verdict.NON_STRICT in {one.verdict for one in findings(case, silent)}
     assert blamed(case, changed(run, status=0)) == {"CLI-6"}
 
 
