@@ -13,14 +13,24 @@ from importlib.metadata import version
 from typing import Any
 
 from conformance.cases import Case
-from conformance.clauses import clauses
-from conformance.fixed import ALWAYS, fixed_cases
+from conformance.fixed import fixed_cases
 from conformance.generated import generated_cases
-from conformance.judge import books, findings, heard
+from conformance.judge import findings
 from conformance.program import Stage, stopping
 from conformance.record import Profile, Run
+from conformance.said import heard
 from conformance.shrink import shrink
-from conformance.verdicts import FAILURES, Finding, Verdict, broken, worst
+from conformance.summary import (
+    SMOKE,
+    Cause,
+    Failure,
+    Known,
+    Outcome,
+    attributed,
+    summed_up,
+    without_echoes,
+)
+from conformance.verdicts import FAILURES, Finding, Verdict, worst
 
 REPEATS = 3
 """How often a failure must show again."""
@@ -34,11 +44,6 @@ SLOW = tuple(MOST_SLOW_EXECUTIONS)
 """Words of findings that only time shows; patience must not make them go away."""
 MOST_TIMEOUTS = 4
 """Runs that may come to the wall limit until the rest is not tried."""
-TAIL = 4000
-JOURNAL_LINES = 200
-
-Cause = tuple[str, str]
-"""Clause and word: what makes two failures the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +53,6 @@ class Task:
     command: tuple[str, ...]
     case: Case
     profile: Profile
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a case came to."""
-
-    case: Case
-    findings: tuple[Finding, ...] = ()
-    error: str | None = None
-    """Why the kit failed, where it did."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """The worst of its findings; PASS without any."""
-        if self.error:
-            return Verdict.KIT_ERROR
-        return worst([one.verdict for one in self.findings]) if self.findings else Verdict.PASS
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A failure that was repeated, in its smallest form."""
-
-    cause: Cause
-    case: Case
-    verdict: Verdict
-    """FLAKY where it did not show again."""
-    findings: tuple[Finding, ...]
-    run: Run
-    executions: int
-    repeated: int
 
 
 # --- what a worker does -----------------------------------------------------------------------
@@ -165,16 +139,6 @@ def _repeated(task: Task, patience: float) -> list[tuple[Run, tuple[Finding, ...
 # --- the campaign -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A failure that is accepted: in this case, of this kind, for this reason."""
-
-    case: str
-    clause: str
-    word: str
-    why: str
-
-
 @dataclass(slots=True)
 class Progress:
     """Told what is done; does nothing by itself."""
@@ -198,15 +162,6 @@ def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case,
 
 def _wanted(only: Collection[str], names: Iterable[str]) -> bool:
     return any(name in only or name.partition("-")[0] in only for name in names)
-
-
-SMOKE = Case(
-    "smoke",
-    ("REQ-2", *ALWAYS),
-    tuple("-m 8 BR CN DE ET FR ID IN IR".split()),
-    why="a small run, from which the kit learns what the program is like",
-    waits_s=10,
-)
 
 
 def learn(command: Sequence[str], ports: str = "given") -> Profile:
@@ -282,7 +237,7 @@ def judge_program(
                 outcomes[outcomes.index(outcome)] = _result(task(outcome.case), future)
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = _without_echoes([_settled(outcome, failures) for outcome in outcomes])
+    outcomes = without_echoes([_settled(outcome, failures) for outcome in outcomes])
     report = summed_up(outcomes, causes, failures, errors, known, profile)
     return {
         "conformance": 1,
@@ -347,26 +302,6 @@ def _confirm_all(
             future.cancel()
 
 
-def attributed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, where findings that may be meant for several clauses of a chapter are put down
-    to one that another case shows for certain.
-    """
-    certain: dict[str, list[Cause]] = {}
-    for outcome in outcomes:
-        for one in outcome.findings:
-            if one.certain and one.verdict in FAILURES:
-                certain.setdefault(one.clause.partition("-")[0], []).append(one.cause)
-
-    def meant(one: Finding) -> Finding:
-        shown = certain.get(one.clause.partition("-")[0], [])
-        if one.certain or not shown or one.cause in shown:
-            return one
-        clause, word = shown[0]
-        return replace(one, clause=clause, word=word)
-
-    return [replace(o, findings=tuple(map(meant, o.findings))) for o in outcomes]
-
-
 def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
     """Outcomes by what failed, in the order of the cases: one reports for all of its kind.
 
@@ -395,136 +330,3 @@ def _settled(outcome: Outcome, failures: Mapping[Cause, Failure | None]) -> Outc
             one = replace(one, verdict=Verdict.FLAKY)
         found.append(one)
     return replace(outcome, findings=tuple(found))
-
-
-def _without_echoes(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, where no SHOULD is told to be missed because of a fault that is told itself."""
-    failed = {f.clause for o in outcomes for f in o.findings if f.verdict in FAILURES}
-    return [
-        replace(o, findings=tuple(f for f in o.findings if f.because not in failed))
-        for o in outcomes
-    ]
-
-
-# --- the report ---------------------------------------------------------------------------------
-
-
-def summed_up(
-    outcomes: Sequence[Outcome],
-    causes: Mapping[Cause, Sequence[Outcome]],
-    failures: Mapping[Cause, Failure | None],
-    errors: Mapping[Cause, str],
-    known: Sequence[Known],
-    profile: Profile,
-) -> dict[str, Any]:
-    """The part of a report that follows from what the cases came to; pure."""
-    accepted = {(one.case, one.clause, one.word): one.why for one in known}
-    used: set[tuple[str, str, str]] = set()
-    cases = []
-    by_clause: dict[str, list[tuple[Verdict, str, bool]]] = {
-        name: [] for name, clause in clauses().items() if "run" in clause.evidence
-    }
-    for outcome in outcomes:
-        why = []
-        for one in outcome.findings:
-            key = (outcome.case.id, *one.cause)
-            excused = one.verdict in FAILURES and key in accepted
-            if excused:
-                used.add(key)
-                why.append(accepted[key])
-            by_clause[one.clause].append((one.verdict, outcome.case.id, excused))
-        wrong = {one.clause for one in outcome.findings}
-        free = (Verdict.INFO, Verdict.LEGACY)
-        stopped = outcome.error or any(
-            one.stops and one.verdict not in free for one in outcome.findings
-        )
-        for clause in outcome.case.clauses:
-            if clause not in wrong and not stopped and clause in by_clause:
-                by_clause[clause].append((Verdict.PASS, outcome.case.id, False))
-        cases.append(_case_row(outcome, "; ".join(why) or None))
-    names = {outcome.case.id for outcome in outcomes}
-    for key in accepted.keys() - used:
-        if key[0] in names:
-            row = next(row for row in cases if row["id"] == key[0])
-            row["stale"] = True
-            by_clause[key[1]].append((Verdict.FAIL, key[0], False))
-    if profile.ports == "fixed":
-        by_clause["HOOK-1"].append((Verdict.NON_STRICT, "smoke", False))
-        ignored = broken("HOOK-1", "ignored", "asks the ports 8001 to 8003", "where it was told to")
-        cases.insert(0, _case_row(Outcome(SMOKE, (ignored,)), None))
-    elif outcomes:
-        by_clause["HOOK-1"].append((Verdict.PASS, "smoke", False))
-    return {
-        "program": {
-            "startup_s": round(profile.startup_s, 3),
-            "connections": profile.connections,
-            "ports": profile.ports,
-        },
-        "clauses": {name: _clause_row(name, seen) for name, seen in by_clause.items()},
-        "cases": cases,
-        "failures": [
-            _failure_row(failure, causes.get(cause, ()), accepted)
-            for cause, failure in failures.items()
-            if failure
-        ],
-        "errors": [f"{clause} {word}: {text}" for (clause, word), text in errors.items()]
-        + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
-        "totals": _totals(by_clause),
-    }
-
-
-def _case_row(outcome: Outcome, why: str | None) -> dict[str, Any]:
-    return {
-        "id": outcome.case.id,
-        "clauses": list(outcome.case.clauses),
-        "why": outcome.case.why,
-        "verdict": outcome.verdict,
-        "findings": [one.to_json() for one in outcome.findings],
-        "known": why,
-    }
-
-
-def _clause_row(name: str, seen: Sequence[tuple[Verdict, str, bool]]) -> dict[str, Any]:
-    clause = clauses()[name]
-    verdict = worst([verdict for verdict, *_ in seen])
-    return {
-        "keyword": clause.keyword,
-        "text": clause.text,
-        "verdict": verdict,
-        "cases": list(dict.fromkeys(case for _, case, _ in seen)),
-        "known": any(excused for *_, excused in seen)
-        and not any(verdict in FAILURES and not excused for verdict, _, excused in seen),
-    }
-
-
-def _totals(by_clause: Mapping[str, Sequence[tuple[Verdict, str, bool]]]) -> dict[str, int]:
-    verdicts = [worst([verdict for verdict, *_ in seen]) for seen in by_clause.values()]
-    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}
-
-
-def _failure_row(
-    failure: Failure,
-    group: Sequence[Outcome],
-    accepted: Mapping[tuple[str, str, str], str],
-) -> dict[str, Any]:
-    clause, word = failure.cause
-    run, case = failure.run, failure.case
-    whys = [accepted.get((outcome.case.id, clause, word)) for outcome in group]
-    return {
-        "clause": clause,
-        "word": word,
-        "verdict": failure.verdict,
-        "text": clauses()[clause].text,
-        "cases": [outcome.case.id for outcome in group],
-        "case": case.to_json(),
-        "executions": failure.executions,
-        "repeated": failure.repeated,
-        "findings": [one.to_json() for one in failure.findings],
-        "status": run.status,
-        "books": books(case, run, failure.findings),
-        "stdout": run.stdout[-TAIL:],
-        "stderr": run.stderr[-TAIL:],
-        "journal": list(run.entries[:JOURNAL_LINES]),
-        "known": "; ".join(sorted({why for why in whys if why})) if whys and all(whys) else None,
-        "replay": None,
-    }

@@ -30,6 +30,20 @@ class CaseError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """The parts of a command line, as far as they can be told without knowing the program."""
+
+    codes: tuple[str, ...]
+    """Words that are no options, nor values of them."""
+    every: bool
+    all_codes: bool
+    verbose: bool
+    limit: int | None
+    connections: int | None
+    """The number of `-m`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One run, and what it is to show."""
 
@@ -75,6 +89,24 @@ class Case:
         except CommandLineError:
             return None
 
+    def words(self) -> Words:
+        """The parts of its arguments."""
+        values: dict[str, str] = {}
+        codes: list[str] = []
+        flags: set[str] = set()
+        words = iter(self.arguments)
+        for word in words:
+            if word in _WITH_VALUE:
+                values[_WITH_VALUE[word]] = next(words, "")
+            elif word in _FLAGS:
+                flags.add(_FLAGS[word])
+            elif word.startswith("-"):
+                flags.update(word[1:])
+            else:
+                codes.append(word)
+        limit, connections = (int(n) if (n := values.get(o, "")).isdigit() else None for o in "lm")
+        return Words(tuple(codes), "e" in flags, "a" in flags, "v" in flags, limit, connections)
+
     def asked(self) -> tuple[tuple[str, ...], ...]:
         """The lists of codes of which each is right."""
         order = self.order()
@@ -100,6 +132,9 @@ class Case:
             data["files"] = dict(self.files)
         return data
 
+
+_WITH_VALUE = {"-l": "l", "--limit": "l", "-m": "m", "--max_req": "m", "-s": "s", "--server": "s"}
+_FLAGS = {"--every": "e", "--all": "a", "--verbose": "v"}
 
 _DEFAULTS: dict[str, Any] = {
     "why": "",

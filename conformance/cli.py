@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import jsonschema
 import tqdm
 
-from conformance import adapter, campaign, program, report, vectors
+from conformance import adapter, campaign, program, report, summary, vectors
 from conformance.cases import Case, CaseError, case_from_json
 from conformance.clauses import clauses
 from conformance.cluster import ClusterError, cluster_executor
@@ -201,7 +201,7 @@ def _run(args: argparse.Namespace) -> int:
     if args.scheduler and profile.ports == "fixed":
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tried on a cluster")
     if not profile.ends:
-        cases = (campaign.SMOKE,)  # nothing else could be seen of it
+        cases = (summary.SMOKE,)  # nothing else could be seen of it
     jobs = 1 if profile.ports == "fixed" else args.jobs
     with _executor(args.scheduler, jobs) as executor, _progress() as progress:
         found = campaign.judge_program(
@@ -252,7 +252,7 @@ def _progress() -> Iterator[campaign.Progress]:
             bar.close()
 
 
-def _known(path: Path | None) -> list[campaign.Known]:
+def _known(path: Path | None) -> list[summary.Known]:
     if path is None:
         return []
     try:
@@ -266,7 +266,7 @@ def _known(path: Path | None) -> list[campaign.Known]:
     for entry in data:
         if entry["clause"] not in clauses():
             raise UsageError(f"{path}: there is no clause {entry['clause']}")
-    return [campaign.Known(**entry) for entry in data]
+    return [summary.Known(**entry) for entry in data]
 
 
 def _writable(folder: Path) -> None:

@@ -7,30 +7,31 @@ announcement, the claims and the files by the replies. So one fault breaks one c
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
+from conformance.books import reply_text, side_by_side
 from conformance.cases import Case
 from conformance.clauses import clauses
 from conformance.expansion import misread
 from conformance.record import MAX_STDOUT, Run
+from conformance.said import (
+    CONNECTIONS,
+    COUNTED,
+    ELAPSED,
+    HYPHENS,
+    SEARCH,
+    SITE,
+    TOTAL,
+    heard,
+)
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.claims import Claims
 from mockservers.codes import CODE_OF_PATH, LABELS
 from mockservers.journal import Entry
 from mockservers.ledger import Imbalance, Ledger, Row, balance
 
-_HYPHENS = "-" * 20
-_SITE = re.compile(r"\w+ site: (\S+)")
-_SEARCH = re.compile(r"Searching for \d+ flags?: .*")
-_CONNECTIONS = re.compile(r"\d+ concurrent connections? will be used\.")
-_TOTAL = re.compile(r"(\d+) (flags? downloaded|not found|errors?|interrupted)\.")
-_ELAPSED = re.compile(r"Elapsed time: \d+\.\d\ds")
-_LINE_OF_CODE = re.compile(r"(?:[A-Z]{2} (?:OK|not found)|\*\*\* Error for [A-Z]{2}: .*)")
-_COUNTED = re.compile(r"\b(\d+) (?:concurrent )?(flag|connection|error)(s?)\b")
-MOST_ROWS = 26
-"""Codes in the books of a report."""
 _SILENT_S = 39.0
 """A hang that was borne as long as this was borne until the server ended it (REQ-7)."""
 
@@ -51,46 +52,6 @@ def findings(case: Case, run: Run) -> list[Finding]:
             if one.clause == subject.id or clauses()[one.clause].keyword.startswith("MUST")
         ][:1]
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Said:
-    """What stdout says, and where."""
-
-    claims: Claims
-    texts: tuple[str, ...]
-    site: int | None
-    search: int | None
-    connections: int | None
-    hyphens: int | None
-    """Places of these lines; of several, the last one counts, as for the ledger."""
-    line_of_code: int | None
-    """Place of the first line of a code."""
-
-    @property
-    def report(self) -> tuple[str, ...]:
-        """The lines behind the hyphens."""
-        return () if self.hyphens is None else self.texts[self.hyphens + 1 :]
-
-
-def heard(texts: Sequence[str]) -> _Said:
-    """Read the lines of a run."""
-    claims = Claims()
-    for text in texts:
-        claims.hear(text)
-
-    def last(pattern: re.Pattern[str]) -> int | None:
-        return max((i for i, text in enumerate(texts) if pattern.fullmatch(text)), default=None)
-
-    return _Said(
-        claims,
-        tuple(texts),
-        last(_SITE),
-        last(_SEARCH),
-        last(_CONNECTIONS),
-        last(re.compile(_HYPHENS)),
-        next((i for i, text in enumerate(texts) if _LINE_OF_CODE.fullmatch(text)), None),
-    )
 
 
 class _Judgement:
@@ -170,7 +131,7 @@ class _Judgement:
                 saw = f"status {status} before anything was announced: {last}"
                 yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
                 return
-            small = any(map(str.islower, _codes_and_options(case.arguments).codes))
+            small = any(map(str.islower, case.words().codes))
             named = case.subject[:3] in ("EXP", "CLI")
             clause = case.subject if named else "EXP-1" if small else "CLI-1"
             saw = f"status {status}: {last}"
@@ -203,10 +164,10 @@ class _Judgement:
         """No report, and requests behind it."""
         run, status = self.run, self.run.status
         if self.claims.totals is None:
-            if any(_TOTAL.fullmatch(text) for text in self.said.texts):
+            if any(TOTAL.fullmatch(text) for text in self.said.texts):
                 saw = "totals without 20 hyphens before"
                 yield broken("REP-5", "format", saw, "a report", stops=True)
-            elif _HYPHENS in run.stderr.splitlines():
+            elif HYPHENS in run.stderr.splitlines():
                 saw = "the report is on stderr"
                 yield broken("REP-10", "misplaced", saw, "on stdout", stops=True)
             elif status == 0:
@@ -215,8 +176,8 @@ class _Judgement:
             last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
             saw = f"status {status}, no report: {last}"
             yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
-        elif not any(_TOTAL.fullmatch(text) for text in self.said.report):
-            clause, where = self._where_is(_TOTAL, "REP-5")
+        elif not any(TOTAL.fullmatch(text) for text in self.said.report):
+            clause, where = self._where_is(TOTAL, "REP-5")
             yield broken(clause, "missing", where, "N flags downloaded.", stops=True)
         late = self._late()
         if late:
@@ -275,7 +236,7 @@ class _Judgement:
     def _announcement(self) -> Iterator[Finding]:
         claims = self.claims
         told = (claims.label, claims.announced, claims.concurrency, claims.totals)
-        if told == (None, None, None, None) and _HYPHENS not in self.run.stderr:
+        if told == (None, None, None, None) and HYPHENS not in self.run.stderr:
             return  # it did not get so far, which is told below
         first = min(
             (p for p in (self.said.hyphens, self.said.line_of_code) if p is not None), default=None
@@ -295,10 +256,10 @@ class _Judgement:
     def _site(self) -> Iterator[Finding]:
         said, asked_of = self.said, Counter(entry["server"] for entry in self.requests)
         if said.site is None:
-            clause, where = self._where_is(_SITE, "REP-1")
+            clause, where = self._where_is(SITE, "REP-1")
             yield broken(clause, "missing", where, f"{self.label} site: URL")
             return
-        label, url = self.claims.label, _SITE.fullmatch(said.texts[said.site])
+        label, url = self.claims.label, SITE.fullmatch(said.texts[said.site])
         assert url
         if label != self.label:
             saw = f"{label} is announced"
@@ -322,7 +283,7 @@ class _Judgement:
     def _search(self) -> Iterator[Finding]:
         claims, said = self.claims, self.said
         if said.search is None or claims.announced is None:
-            clause, where = self._where_is(_SEARCH, "REP-2")
+            clause, where = self._where_is(SEARCH, "REP-2")
             yield broken(clause, "missing", where, "Searching for N flags: ...")
             return
         if said.site is not None and said.search < said.site:
@@ -366,7 +327,7 @@ class _Judgement:
         subject = self.case.subject
         if subject[:3] == "CLI" or subject[:2] == "L-":
             return subject
-        words = _codes_and_options(self.case.arguments)
+        words = self.case.words()
         claims = self.claims
         clause = misread(
             listed or (claims.first or "", claims.last or ""),
@@ -384,13 +345,13 @@ class _Judgement:
     def _connections(self) -> Iterator[Finding]:
         said, announced = self.said, self.claims.concurrency
         if said.connections is None or announced is None:
-            clause, where = self._where_is(_CONNECTIONS, "REP-3")
+            clause, where = self._where_is(CONNECTIONS, "REP-3")
             yield broken(clause, "missing", where, "N concurrent connections will be used.")
             return
         if said.search is not None and said.connections < said.search:
             yield broken("REP-3", "format", "it is before the line of the codes", "behind it")
         count = self.claims.announced or len(self.codes)
-        allowed = _most_connections(self.case)
+        allowed = self.case.words().connections
         most = min(allowed or count, count)
         if not 1 <= announced <= most:
             yield broken("CON-2", "exceeded", f"{announced} connections", f"1 to {most}")
@@ -531,7 +492,7 @@ class _Judgement:
         for code, row in ledger.rows.items():
             hindered = f"{code.lower()}.gif/" in self.case.files
             if row.seen == "ok" and "error" in row.said and not hindered and len(row.finals) == 1:
-                yield broken("OUT-1", "miscounted", _reply(row), "error", code)
+                yield broken("OUT-1", "miscounted", reply_text(row), "error", code)
                 return
         totals = ledger.claims.totals or {}
         whole = [c for c, row in ledger.rows.items() if row.accepts == {"error"} and _whole(row)]
@@ -543,7 +504,7 @@ class _Judgement:
                 yield broken("OUT-1", "miscounted", saw, f"{totals['error']} errors", whole[0])
 
     def _lines_of_codes(self) -> Iterator[Finding]:
-        verbose = _verbose(self.case.arguments)
+        verbose = self.case.words().verbose
         if verbose and not self.claims.fates and self.codes and self.case.expects == "report":
             yield broken("REP-8", "lost", "no line of a code", f"{len(self.codes)} lines")
         if not verbose and self.claims.fates:
@@ -555,22 +516,22 @@ class _Judgement:
     def _format(self) -> Iterator[Finding]:
         said = self.said
         report = said.report
-        places = [place for place, text in enumerate(report) if _TOTAL.fullmatch(text)]
-        totals = [match[2].split()[0] for text in report if (match := _TOTAL.fullmatch(text))]
+        places = [place for place, text in enumerate(report) if TOTAL.fullmatch(text)]
+        totals = [match[2].split()[0] for text in report if (match := TOTAL.fullmatch(text))]
         words = [word.removesuffix("s") for word in totals]
         order = [word for word in ("flag", "not", "error", "interrupted") if word in words]
         if words != order or "flag" not in words:
             shown = "; ".join(report[place] for place in places) or "no totals"
             yield broken("REP-5", "format", shown, "N flags downloaded. N not found. N errors.")
         for text in report:
-            if (match := _TOTAL.fullmatch(text)) and match[1] == "0" and "flag" not in match[2]:
+            if (match := TOTAL.fullmatch(text)) and match[1] == "0" and "flag" not in match[2]:
                 yield broken("REP-6", "format", text, "left out")
-        if not any(_ELAPSED.fullmatch(text) for text in report):
+        if not any(ELAPSED.fullmatch(text) for text in report):
             yield broken("REP-7", "format", "no such line", "Elapsed time: S.SSs")
         lines = [said.texts[p] for p in (said.search, said.connections) if p is not None]
-        lines += [text for text in report if _TOTAL.fullmatch(text)]
+        lines += [text for text in report if TOTAL.fullmatch(text)]
         for text in lines:
-            for number, word, ending in _COUNTED.findall(text.partition(":")[0]):
+            for number, word, ending in COUNTED.findall(text.partition(":")[0]):
                 if (number == "1") == bool(ending):
                     right = word if number == "1" else f"{word}s"
                     yield broken("REP-4", "format", text, f"{number} {right}")
@@ -639,75 +600,14 @@ def _fatal(clause: str, verdict: Verdict, word: str, saw: str, said: str) -> Fin
 
 
 def books(case: Case, run: Run, found: Sequence[Finding]) -> list[dict[str, Any]]:
-    """The four books side by side, a row per code, then one of the totals."""
+    """The four books side by side (`books.side_by_side`), of what the program was asked for."""
     judgement = _Judgement(case, run)
     for _ in judgement.findings():
         pass  # it learns on the way what the program took itself to be asked for
-    ledger = judgement.ledger()
-    words = {one.code: one.word for one in found if one.verdict is not Verdict.INFO}
-    rows = [
-        {
-            "code": code,
-            "planned": ", ".join(dict.fromkeys(e["do"] or "refusal" for e in row.requests)) or "-",
-            "seen": _reply(row),
-            "said": "/".join(row.said).replace("_", " ") or "-",
-            "file": _file(code, row, run),
-            "word": words.get(code),
-        }
-        for code, row in ledger.rows.items()
-    ]
-    rows = _few(rows)
-    totals = judgement.claims.totals
-    said = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in (totals or {}).items() if n)
-    seen = Counter(row.seen for row in ledger.rows.values())
-    rows.append(
-        {
-            "code": None,
-            "planned": "",
-            "seen": ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in sorted(seen.items())),
-            "said": said or ("no report" if totals is None else "nothing"),
-            "file": f"{len(run.files_after)} in downloads",
-            "word": words.get(None),
-        }
-    )
-    return rows
+    return side_by_side(judgement.ledger(), run.files_after, found)
 
 
-# --- reading arguments, words -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    codes: tuple[str, ...]
-    every: bool
-    all_codes: bool
-    limit: int | None
-
-
-def _codes_and_options(arguments: Sequence[str]) -> _Words:
-    """The parts of a command line of the plain form that CLI-1 describes."""
-    codes, limit, words = [], None, iter(arguments)
-    for word in words:
-        if word in ("-m", "-s", "-l"):
-            value = next(words, "")
-            if word == "-l" and value.isdigit():
-                limit = int(value)
-        elif not word.startswith("-"):
-            codes.append(word)
-    return _Words(tuple(codes), "-e" in arguments, "-a" in arguments, limit)
-
-
-def _most_connections(case: Case) -> int | None:
-    words = case.arguments
-    for place, word in enumerate(words[:-1]):
-        if word in ("-m", "--max_req") and words[place + 1].isdigit():
-            return int(words[place + 1])
-    return None
-
-
-def _verbose(arguments: Sequence[str]) -> bool:
-    short = any(re.fullmatch(r"-[aev]*v[aev]*", word) for word in arguments)
-    return short or "--verbose" in arguments
+# --- words ------------------------------------------------------------------------------------
 
 
 def _same_place(said: str, url: str) -> bool:
@@ -723,43 +623,8 @@ _SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT
 """Of several downloads that may be meant, the first of these is told."""
 
 
-def _few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As many rows as one reads: those that do not balance first."""
-    if len(rows) <= MOST_ROWS:
-        return rows
-    rows = sorted(rows, key=lambda row: not row["word"])
-    more = {"code": "...", "planned": "", "seen": f"and {len(rows) - MOST_ROWS} more"}
-    return [*rows[:MOST_ROWS], more | {"said": "", "file": "", "word": None}]
-
-
-_FILES = {
-    "same": "as sent",
-    "kept": "from before",
-    "different": "not as sent",
-    "old": "from before",
-}
-
-
-def _file(code: str, row: Row, run: Run) -> str:
-    """The file of a code, in words."""
-    file = run.files_after.get(f"{code.lower()}.gif")
-    return f"{file['size']} bytes, {_FILES[row.file]}" if file else "none"
-
-
 def _whole(row: Row) -> bool:
     return row.seen == "ok" and row.file == "absent"
-
-
-def _reply(row: Row) -> str:
-    texts = []
-    for entry in row.requests:
-        if entry["status"] is None:
-            texts.append(f"no reply ({entry['do']})")
-        elif entry["length"] and entry["bytes_sent"] != entry["length"]:
-            texts.append(f"{entry['status']}, {entry['bytes_sent']} of {entry['length']} bytes")
-        else:
-            texts.append(f"{entry['status']}, {entry['bytes_sent']} bytes")
-    return "; then ".join(texts) or "no request"
 
 
 def _what(entry: Entry) -> str:

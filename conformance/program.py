@@ -211,9 +211,8 @@ class Stage:
 def _gate_size(case: Case, profile: Profile) -> int:
     """How many connections the program will use in this case, as far as is known before."""
     codes = max(map(len, case.asked()), default=0)
-    words = case.arguments
-    most = [int(words[i + 1]) for i, w in enumerate(words) if w == "-m" and words[i + 1].isdigit()]
-    return min([profile.connections, codes, *most])
+    most = case.words().connections
+    return min([profile.connections, codes, *([most] if most is not None else [])])
 
 
 def _furnish(folder: Path, case: Case) -> None:

@@ -9,7 +9,10 @@ TOP = Path(__file__).parents[1]
 PURE = "faults codes plan profiles wire predict flags parser claims ledger report".split()
 
 
-KIT = "verdicts cases fixed generated record judge shrink expansion questions answers".split()
+KIT = (
+    "verdicts cases fixed generated record said books judge shrink summary expansion questions "
+    "answers"
+).split()
 BUSY = {"asyncio", "socket", "threading", "time", "datetime", "random", "subprocess"}
 
 

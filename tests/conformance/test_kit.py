@@ -9,10 +9,11 @@ import pytest
 from kit_faults import FAULTS
 
 from conformance import campaign
-from conformance.campaign import Known, Task, judge_program, play
+from conformance.campaign import Task, judge_program, play
 from conformance.cases import Case
 from conformance.program import CannotStartError, resolved
 from conformance.record import Profile
+from conformance.summary import Known
 from conformance.verdicts import Verdict, exit_status
 from mockservers.faults import Status
 from mockservers.plan import Plan

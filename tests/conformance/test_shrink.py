@@ -6,13 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance import campaign
-from conformance.campaign import Outcome, attributed, judge_program
+from conformance import campaign, summary
+from conformance.campaign import judge_program
 from conformance.cases import Case
 from conformance.fixed import fixed_cases
 from conformance.generated import cases
 from conformance.record import Profile, Run
 from conformance.shrink import candidates, shrink
+from conformance.summary import Outcome, attributed
 from conformance.verdicts import Finding, Verdict
 from mockservers.faults import Truncate
 from mockservers.plan import Plan
@@ -115,7 +116,7 @@ def run_of(case):
 def judged(monkeypatch, play, cases):
     monkeypatch.setattr(campaign, "play", play)
     monkeypatch.setattr(campaign, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
-    monkeypatch.setattr(campaign, "books", lambda *_: [])
+    monkeypatch.setattr(summary, "books", lambda *_: [])
     return judge_program(["program"], cases, AtOnce(), Profile())
 
 
