@@ -226,6 +226,7 @@ def judge_program(
         for _ in range(2):
             causes = _causes(outcomes)
             _confirm_all(causes, task, executor, progress, failures, errors)
+            _forget_echoes(failures)
             hasty = [
                 o for o in outcomes if any(failures.get(f.cause, o) is None for f in o.findings)
             ]
@@ -267,6 +268,15 @@ def _examine_all(
     finally:
         for future in futures:
             future.cancel()
+
+
+def _forget_echoes(failures: dict[Cause, Failure | None]) -> None:
+    """Clear what did not show again where its case showed a failure that did: it was that."""
+    certain = {c for c, f in failures.items() if f and f.verdict is not Verdict.FLAKY}
+    for cause, failure in failures.items():
+        flaky = failure is not None and failure.verdict is Verdict.FLAKY
+        if failure and flaky and certain & {one.cause for one in failure.findings}:
+            failures[cause] = None
 
 
 def _result(task: Task, future: Future[Outcome]) -> Outcome:

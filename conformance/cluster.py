@@ -33,11 +33,16 @@ def cluster_executor(address: str) -> Iterator[Executor]:
     except (OSError, ValueError) as exc:
         raise ClusterError(f"no Dask scheduler at {address}: {exc or type(exc).__name__}") from None
     try:
-        client.run(_begin)
-        # Not pure: the same case may be run more than once, and is to be.
-        yield client.get_executor(pure=False, retries=RETRIES)
+        try:
+            client.run(_begin)
+        except Exception as exc:
+            raise ClusterError(f"the workers of {address} have no such kit: {exc!r}") from None
+        try:
+            # Not pure: the same case may be run more than once, and is to be.
+            yield client.get_executor(pure=False, retries=RETRIES)
+        finally:
+            client.run(_stop)
     finally:
-        client.run(_stop)
         client.close()
 
 

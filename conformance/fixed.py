@@ -158,8 +158,8 @@ def _refusals(clause: str, lines: Mapping[str, str]) -> list[Case]:
 def _command_lines() -> list[Case]:
     both = _rules(BR=Status((503,)), US=Status((404,)))
     return [
-        _report("options", "CLI-1 REQ-6", "-v -l 1 -m 2 -s DELAY BR CN", "all options but two"),
-        _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v -l 2 BR CN", "another order"),
+        _report("options", "CLI-1 REQ-6", "-v -m 2 -s DELAY BR CN", "three options"),
+        _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v BR CN", "another order"),
         _report("options-last", "CLI-2", "BR CN -v -s DELAY", "options behind the codes"),
         _report(
             "long-forms",

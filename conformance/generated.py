@@ -1,5 +1,6 @@
 """Cases drawn by Hypothesis: arguments, codes, a plan over all kinds of reply, a gate, files."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -35,7 +36,7 @@ ELSEWHERE = tuple(path_of_code(code) for code in ("YE", "ZZ"))
 """Where redirects lead: to a flag, and to none. No generated case asks for these."""
 
 _POOL = tuple(code for code in (*country_codes()[:40], "AA", "QQ", "XX") if is_code(code))
-_OUTCOMES = "EXP-1 EXP-3 EXP-4 EXP-5 OUT-1 OUT-2 OUT-3 OUT-4 OUT-5".split()
+_EXPANSION = "EXP-1 EXP-3 EXP-4 EXP-5".split()
 
 _delays = st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.05])
 _bytes = st.integers(0, 2000)
@@ -90,7 +91,7 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(
         id="generated",
         clauses=(
-            *(ALWAYS + _OUTCOMES + verbose),
+            *(ALWAYS + _EXPANSION + verbose + _outcomes(codes, rules)),
             *(["CON-3"] if gate else []),
             *(["FIL-4"] if stale else []),
         ),
@@ -99,6 +100,27 @@ def cases(draw: st.DrawFn) -> Case:
         gate=gate,
         files={f"{code.lower()}.gif": "from before" for code in stale},
     )
+
+
+def _outcomes(codes: Sequence[str], rules: Mapping[str, tuple[Reply, ...]]) -> list[str]:
+    """The clauses on outcomes that a run shows by its first replies."""
+    there = country_codes()
+    shown = {"OUT-1" if code in there else "OUT-2" for code in codes if code not in rules}
+    for code, (reply, *_) in rules.items():
+        match reply:
+            case Status(status=(404,)):
+                shown.add("OUT-2")
+            case Status() | RateLimit():
+                shown.add("OUT-3")
+            case Empty() | Garbage() | Hang() | Reset(after_bytes=0):
+                shown.add("OUT-4")
+            case Truncate() | BadChunk() | BadGzip() if code in there:
+                shown.add("OUT-5")
+            case Serve() | Drip() | WrongType():
+                shown.add("OUT-1" if code in there else "OUT-2")
+            case _:
+                pass  # what is up to the client
+    return sorted(shown)
 
 
 def generated_cases(examples: int, number: int) -> tuple[Case, ...]:

@@ -209,11 +209,7 @@ class _Judgement:
 
     def _malformed(self) -> Iterator[Finding]:
         """Requests that are none, or not those of a code."""
-        led_to = {
-            unquote(urlsplit(urljoin(f"http://x{entry['path']}", entry["location"])).path)
-            for entry in self.requests
-            if entry.get("location")
-        }
+        led_to = self._led_to()
         for entry in self.run.entries:
             if (entry.get("type") == "connection" and entry.get("status")) or (
                 entry.get("type") == "request" and entry["do"] is None and entry["status"] != 405
@@ -232,6 +228,15 @@ class _Judgement:
         elif odd:
             wanted = f"GET {urlsplit(self.run.urls[odd[0]['server']]).path}/cc/cc.gif"
             yield broken("REQ-1", "malformed", _what(odd[0]), wanted, stops=True)
+
+    def _led_to(self) -> set[str]:
+        """The paths to which redirects led from others."""
+        to = {
+            (entry["path"], urlsplit(urljoin(f"http://x{entry['path']}", entry["location"])).path)
+            for entry in self.requests
+            if entry.get("location")
+        }
+        return {unquote(there) for here, there in to if here != there}
 
     def _announcement(self) -> Iterator[Finding]:
         claims = self.claims
@@ -309,8 +314,10 @@ class _Judgement:
 
     def _asks_right(self) -> bool:
         """Whether just the codes that are asked for are requested, as far as can be seen."""
-        requested = [entry["code"] for entry in self.requests if entry["code"]]
-        return set(requested) == set(self.codes) and len(requested) <= len(self.codes)
+        led_to = self._led_to()
+        asked = [entry for entry in self.requests if entry["path"] not in led_to]
+        once = len([e for e in asked if not e.get("location")]) <= len(self.codes)
+        return {entry["code"] for entry in asked} == set(self.codes) and once
 
     def _lists_right(self, listed: Sequence[str]) -> bool:
         """Whether the codes, where they are listed, or the first and last of them, are right."""
@@ -425,15 +432,23 @@ class _Judgement:
         if row:
             return self._outcome_clause(row)
         totals = ledger.claims.totals or {}
-        if sum(totals.values()) != len(ledger.rows):
+        if not self._adds_up(ledger):
             return "ACC-1"
         if ledger.claims.fates:
             return "ACC-2"
         for outcome in ("not_found", "ok", "error"):
             sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
             if totals[outcome] < len(sure):
+                # Of what should be errors, those that left a file were taken for none.
+                left = [r for r in sure if r.seen == "error" and r.file in ("same", "different")]
+                sure = left or sure
                 return min(map(self._outcome_clause, sure), key=_SUSPECTS.index)
         return "ACC-1"
+
+    def _adds_up(self, ledger: Ledger) -> bool:
+        """Whether the totals, where only they were said, are those of as many codes."""
+        totals = ledger.claims.totals
+        return totals is None or sum(totals.values()) == len(ledger.rows)
 
     def _certain(self, ledger: Ledger, one: Imbalance) -> bool:
         """Whether only one clause can be meant by an imbalance of the totals."""
@@ -444,7 +459,8 @@ class _Judgement:
 
     def _outcome_clause(self, row: Row) -> str:
         """The clause that says what this download is."""
-        if row.seen in ("ok", "indeterminate") and row.accepts == {"error"}:
+        other = row.seen == "indeterminate" and row.said and "ok" not in row.said
+        if row.seen in ("ok", "indeterminate") and row.accepts == {"error"} and not other:
             # It came, and what is there is not what came.
             return "FIL-4" if row.file == "old" else "FIL-1"
         if row.seen == "ok":
@@ -459,6 +475,8 @@ class _Judgement:
         return "OUT-3" if entry["status"] != 200 else "OUT-5"
 
     def _corrupt(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
+        if not self._adds_up(ledger):
+            return "ACC-1"
         if row is None or row.seen in ("ok", "indeterminate"):
             return "FIL-4" if row and row.file == "old" else "FIL-1"
         return self._outcome_clause(row)
@@ -571,6 +589,8 @@ class _Judgement:
             said = self.claims.fates
             each = [f"{do}: {'/'.join(said[code])}" for code, do in kinds.items() if code in said]
             saw = ", ".join(sorted(each)).replace("_", " ")
+        if not saw:
+            return
         yield Finding(subject, "freedom", saw, "either will do", verdict=Verdict.INFO)
 
 
@@ -590,7 +610,7 @@ _FOLLOWS_FROM = {
     "REP-8": {"REQ-2"},
     "REQ-2": {"REQ-3", "REQ-6", "ACC-4"},
     "FIL-4": {"REQ-6"},
-    "FIL-3": {"FIL-1"},
+    "FIL-3": {"FIL-1", "FIL-4"},
 }
 """What is not told of a run that breaks one of these: it follows from that."""
 

@@ -54,7 +54,7 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
     has a working directory of its own. Raises CannotStartError where there is no such command.
     """
     first, *rest = command
-    words = [str(Path(word).resolve()) if Path(word).exists() else word for word in rest]
+    words = [str(Path(word).absolute()) if Path(word).exists() else word for word in rest]
     if os.sep in first:
         found = shutil.which(Path(first).absolute())
     else:

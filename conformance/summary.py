@@ -90,12 +90,15 @@ def attributed(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def without_echoes(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, where no SHOULD is told to be missed because of a fault that is told itself."""
+    """The outcomes, where a SHOULD that is missed because of a fault that is told itself counts as
+    not tested.
+    """
     failed = {f.clause for o in outcomes for f in o.findings if f.verdict in FAILURES}
-    return [
-        replace(o, findings=tuple(f for f in o.findings if f.because not in failed))
-        for o in outcomes
-    ]
+
+    def quiet(one: Finding) -> Finding:
+        return replace(one, verdict=Verdict.NOT_TESTED) if one.because in failed else one
+
+    return [replace(o, findings=tuple(map(quiet, o.findings))) for o in outcomes]
 
 
 def summed_up(
@@ -208,7 +211,7 @@ def _failure_row(
         "case": case.to_json(),
         "executions": failure.executions,
         "repeated": failure.repeated,
-        "findings": [one.to_json() for one in failure.findings],
+        "findings": [one.to_json() for one in _evidence(failure, group)],
         "status": run.status,
         "books": books(case, run, failure.findings),
         "stdout": run.stdout[-TAIL:],
@@ -217,3 +220,10 @@ def _failure_row(
         "known": "; ".join(sorted({why for why in whys if why})) if whys and all(whys) else None,
         "replay": None,
     }
+
+
+def _evidence(failure: Failure, group: Sequence[Outcome]) -> Sequence[Finding]:
+    """What was found; where it did not show again, when it did."""
+    if failure.verdict is not Verdict.FLAKY or not group:
+        return failure.findings
+    return group[0].findings

@@ -29,8 +29,10 @@ CASES = campaign.chosen_cases(["OUT"], 5, 0)
 
 
 @pytest.fixture
-def cluster():
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as started:
+def cluster(request):
+    workers = getattr(request, "param", 2)
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as started:
+        assert len(started.workers) == workers
         yield started
 
 
@@ -61,9 +63,8 @@ def in_a_thread():
     return report
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_verdicts_do_not_depend_on_how_many_work(cluster, in_a_thread, workers):
-    cluster.scale(workers)
+@pytest.mark.parametrize("cluster", [1, 2], indirect=True)
+def test_verdicts_do_not_depend_on_how_many_work(cluster, in_a_thread):
     with cluster_executor(cluster.scheduler_address) as executor:
         assert judged(executor) == in_a_thread
 
@@ -75,11 +76,16 @@ def test_verdicts_do_not_depend_on_a_worker_that_is_killed_in_the_middle(cluster
     def step():
         done.append(None)
         if len(done) == 3:
+            assert not lost()
             os.kill(victim, signal.SIGKILL)
+
+    def lost():
+        return victim not in [w.process.pid for w in cluster.workers.values() if w.process]
 
     with cluster_executor(cluster.scheduler_address) as executor:
         report = judged(executor, Progress(step=step))
     assert len(done) > 3
+    assert lost()
     assert report == in_a_thread
 
 

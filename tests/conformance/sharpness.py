@@ -92,7 +92,10 @@ def main():
             if missing:
                 unavailable.append(f"{name} needs {', '.join(missing)}")
                 continue
-            faults = pass_oddball(name, executor)
+            try:
+                faults = pass_oddball(name, executor)
+            except OSError as exc:  # the fixed ports are taken
+                faults = [str(exc)]
             print(
                 f"{'passes' if not faults else 'BLAMED'}  {name}  {'; '.join(faults)}", flush=True
             )
