@@ -107,8 +107,8 @@ def test_bad_input_is_one_clear_line(words, status, said):
             "plan",
         ),
         (
-            '{"case": 1, "id": "a", "clauses": ["EXP-99"], "arguments": [], "plan": {"plan": 1}}',
-            "EXP-99",
+            '{"case": 1, "id": "a", "clauses": ["XYZ-9"], "arguments": [], "plan": {"plan": 1}}',
+            "XYZ-9",
         ),
         (
             '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"plan": 1}, '
