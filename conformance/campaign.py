@@ -154,14 +154,22 @@ def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case,
     cases = (*fixed_cases(), *generated_cases(examples, seed))
     if not only:
         return cases
-    subjects = [case for case in cases if _wanted(only, [case.subject, case.id])]
-    others = [case for case in cases if case not in subjects and _wanted(only, case.clauses)]
+    subjects = [c for c in cases if _wanted(only, [c.subject, c.id]) and not _drawn(c)]
+    others = [c for c in cases if c not in subjects and _wanted(only, [c.id, *c.clauses])]
     # A clause that has cases of its own is shown by these first.
     return (*subjects, *others)
 
 
 def _wanted(only: Collection[str], names: Iterable[str]) -> bool:
     return any(name in only or name.partition("-")[0] in only for name in names)
+
+
+def _drawn(case: Case) -> bool:
+    return case.id.startswith("generated/")
+
+
+def _slowness(case: Case) -> tuple[float, bool]:
+    return case.waits_s, case.gate
 
 
 def learn(command: Sequence[str], ports: str = "given") -> Profile:
@@ -315,7 +323,8 @@ def _confirm_all(
 def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
     """Outcomes by what failed, in the order of the cases: one reports for all of its kind.
 
-    A case for the very clause speaks before the others, and a quick one before a slow one.
+    A fixed case speaks before a generated one, a case for the very clause before the others, and a
+    quick one before a slow one.
     """
     causes: dict[Cause, list[Outcome]] = {}
     for outcome in outcomes:
@@ -325,7 +334,7 @@ def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
                 if outcome not in group:
                     group.append(outcome)
     for (clause, _), group in causes.items():
-        group.sort(key=lambda o: (o.case.subject != clause, o.case.waits_s, o.case.gate))
+        group.sort(key=lambda o: (_drawn(o.case), o.case.subject != clause, *_slowness(o.case)))
     return causes
 
 

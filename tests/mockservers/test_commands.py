@@ -193,7 +193,8 @@ def test_the_exit_status_is_that_of_the_command(words, status, tmp_path):
 def test_a_signal_ends_the_command_and_prints_the_ledger_so_far(
     command, signum, tmp_path, plan_file
 ):
-    plan = plan_file({"rules": {"BR": [{"do": "serve", "delay_s": 60}]}})
+    gate = {"hold_until_in_flight": 2, "or_s": 60}  # CN is saved when BR is under way
+    plan = plan_file({"rules": {"BR": [{"do": "serve", "delay_s": 60}]}, "gate": gate})
     program = subprocess.Popen(
         command_line("mockservers", "run", "--ports", "auto", "--plan", plan, "--journal", "j",
                      "--", command, "BR", "CN"),
