@@ -281,7 +281,7 @@ def _runs() -> list[Case]:
         _report(
             "folder-in-the-way", "FIL-6", "-v BR CN", "it cannot be saved", files={"br.gif/": ""}
         ),
-        _report("alone", "CON-1 CON-2", "-m 1 BR CN US", "one connection", plan=_slow(0.03)),
+        _report("alone", "CON-1 CON-2", "-m 1 BR CN US", "one connection", plan=_slow(0.25)),
         _report(
             "three-of-nine",
             "CON-3 CON-1 CON-4",
