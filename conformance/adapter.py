@@ -9,13 +9,12 @@ import json
 import os
 import queue
 import select
-import signal
 import subprocess
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +24,10 @@ import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
 from conformance.answers import Answer, expected, findings, read_answer
-from conformance.clauses import clauses
-from conformance.program import CannotStartError, resolved
+from conformance.clauses import clauses, named
+from conformance.program import CannotStartError, resolved, signal_group
 from conformance.questions import Question, fixed_questions, generated
-from conformance.verdicts import FAILURES, Finding, Verdict, worst
+from conformance.verdicts import FAILURES, Cause, Finding, Verdict, verdict_of, worst
 from mockservers.codes import country_codes
 
 __all__ = ["examine", "fixed_questions"]
@@ -43,10 +42,6 @@ MOST_CAUSES = 8
 """Failures that drawn questions look for, of one operation."""
 SILENT = frozenset({"crash", "timeout", "malformed", "refused"})
 """Words of findings that say nothing of a clause: the first one stands for its operation."""
-
-Cause = tuple[str, str]
-"""Clause and word: what makes two failures the same."""
-
 
 # --- the process ----------------------------------------------------------------------------------
 
@@ -101,8 +96,7 @@ class Adapter:
         process, self._process = self._process, None
         if process is None:
             return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+        signal_group(process, "SIGKILL")
         process.wait()
         if self._worker:
             self._worker.join(1)
@@ -238,12 +232,12 @@ class _Examination:
     def conclude(self, question: Question, found: list[Finding]) -> None:
         self.outcomes[question.id] = question, found
         if self.progress:
-            self.progress(f"{question.id} {_verdict(found)}")
+            self.progress(f"{question.id} {verdict_of(found)}")
 
     def unsupported(self, op: str) -> bool:
         """Whether the adapter said so to every question of an operation."""
         verdicts = {
-            _verdict(found) for question, found in self.outcomes.values() if question.op == op
+            verdict_of(found) for question, found in self.outcomes.values() if question.op == op
         }
         return verdicts == {Verdict.UNSUPPORTED}
 
@@ -319,11 +313,6 @@ def _flaky(finding: Finding) -> Finding:
     return replace(finding, verdict=Verdict.FLAKY)
 
 
-def _verdict(found: Iterable[Finding]) -> Verdict:
-    verdicts = [one.verdict for one in found]
-    return worst(verdicts) if verdicts else Verdict.PASS
-
-
 def examine(
     command: Sequence[str],
     *,
@@ -341,8 +330,8 @@ def examine(
     Raises CannotStartError (conformance.program) where the command cannot be started.
     """
     began = time.monotonic()
-    command = tuple(map(str, resolved(command)))
-    fixed = [one for one in fixed_questions() if _wanted(only, (one.id, *one.clauses))]
+    command = resolved(command)
+    fixed = [one for one in fixed_questions() if not only or named((one.id, *one.clauses), only)]
     interrupted = False
     with Adapter(command, patience) as adapter:
         examination = _Examination(adapter, progress)
@@ -366,10 +355,6 @@ def examine(
         **_summed_up(examination),
         "elapsed_s": round(time.monotonic() - began, 1),
     }
-
-
-def _wanted(only: Collection[str], names: Iterable[str]) -> bool:
-    return not only or any(name in only or name.partition("-")[0] in only for name in names)
 
 
 # --- the report -----------------------------------------------------------------------------------
@@ -400,7 +385,7 @@ def _summed_up(examination: _Examination) -> dict[str, Any]:
                 "id": question.id,
                 "clauses": list(question.clauses),
                 "why": question.why,
-                "verdict": _verdict(found),
+                "verdict": verdict_of(found),
                 "findings": [one.to_json() for one in found],
                 "known": None,
             }
@@ -416,7 +401,7 @@ def _shown(question: Question, found: Sequence[Finding]) -> Iterator[tuple[str, 
     for one in found:
         yield one.clause, one.verdict
     if any(one.word in SILENT or one.verdict is Verdict.UNSUPPORTED for one in found):
-        found_for = question.clauses if _verdict(found) is Verdict.UNSUPPORTED else ()
+        found_for = question.clauses if verdict_of(found) is Verdict.UNSUPPORTED else ()
         yield from ((clause, Verdict.UNSUPPORTED) for clause in found_for)
         return
     accused = {one.clause for one in found}

@@ -6,13 +6,14 @@ process or on a cluster; the verdicts do not depend on how many work, nor in whi
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
 from conformance.cases import Case
+from conformance.clauses import named
 from conformance.fixed import fixed_cases
 from conformance.generated import generated_cases
 from conformance.judge import findings
@@ -22,7 +23,6 @@ from conformance.said import heard
 from conformance.shrink import shrink
 from conformance.summary import (
     SMOKE,
-    Cause,
     Failure,
     Known,
     Outcome,
@@ -30,7 +30,7 @@ from conformance.summary import (
     summed_up,
     without_echoes,
 )
-from conformance.verdicts import FAILURES, Finding, Verdict, worst
+from conformance.verdicts import FAILURES, Cause, Finding, Verdict, worst
 
 REPEATS = 3
 """How often a failure must show again."""
@@ -154,14 +154,10 @@ def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case,
     cases = (*fixed_cases(), *generated_cases(examples, seed))
     if not only:
         return cases
-    subjects = [c for c in cases if _wanted(only, [c.subject, c.id]) and not _drawn(c)]
-    others = [c for c in cases if c not in subjects and _wanted(only, [c.id, *c.clauses])]
+    subjects = [c for c in cases if named([c.subject, c.id], only) and not _drawn(c)]
+    others = [c for c in cases if c not in subjects and named([c.id, *c.clauses], only)]
     # A clause that has cases of its own is shown by these first.
     return (*subjects, *others)
-
-
-def _wanted(only: Collection[str], names: Iterable[str]) -> bool:
-    return any(name in only or name.partition("-")[0] in only for name in names)
 
 
 def _drawn(case: Case) -> bool:

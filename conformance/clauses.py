@@ -5,6 +5,7 @@
 
 import json
 import re
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib import resources
@@ -84,6 +85,11 @@ def clauses() -> dict[str, Clause]:
     text = resources.files("conformance").joinpath("clauses.json").read_text(encoding="utf-8")
     known = [Clause(**data | {"evidence": tuple(data["evidence"])}) for data in json.loads(text)]
     return {clause.id: clause for clause in known}
+
+
+def named(names: Iterable[str], wanted: Collection[str]) -> bool:
+    """Whether one of `names` is wanted, by itself or by its chapter."""
+    return any(name in wanted or name.partition("-")[0] in wanted for name in names)
 
 
 def clauses_json(spec: str) -> str:

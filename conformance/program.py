@@ -190,7 +190,7 @@ class Stage:
                 return "timeout"
             if to_interrupt and self._servers.under_way and self._servers.entries:
                 to_interrupt = False
-                _signal_group(process, "SIGINT")
+                signal_group(process, "SIGINT")
             try:
                 process.wait(LOOK_S if to_interrupt else 0.05)
             except subprocess.TimeoutExpired:
@@ -305,14 +305,15 @@ def _left_behind(mark: str, since: float) -> tuple[str, ...]:
 
 def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> None:
     """Kill the program, its group, and whatever bears its mark; none of them can refuse."""
-    _signal_group(process, "SIGKILL")
+    signal_group(process, "SIGKILL")
     for straggler in _marked(mark, since):
         with contextlib.suppress(psutil.Error):
             straggler.kill()
     process.wait()
 
 
-def _signal_group(process: "subprocess.Popen[bytes]", name: str) -> None:
+def signal_group(process: "subprocess.Popen[bytes]", name: str) -> None:
+    """Send the signal of that name to a process and its group; it may have ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.name == "posix":
             os.killpg(process.pid, getattr(signal, name))

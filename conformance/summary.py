@@ -9,7 +9,7 @@ from conformance.clauses import clauses
 from conformance.fixed import ALWAYS
 from conformance.judge import books
 from conformance.record import Profile, Run
-from conformance.verdicts import FAILURES, Finding, Verdict, broken, worst
+from conformance.verdicts import FAILURES, Cause, Finding, Verdict, broken, verdict_of, worst
 
 TAIL = 4000
 """Characters of stdout and stderr in a report."""
@@ -23,9 +23,6 @@ SMOKE = Case(
     why="a small run, from which the kit learns what the program is like",
     waits_s=10,
 )
-
-Cause = tuple[str, str]
-"""Clause and word: what makes two failures the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,7 @@ class Outcome:
         """The worst of its findings; PASS without any."""
         if self.error:
             return Verdict.KIT_ERROR
-        return worst([one.verdict for one in self.findings]) if self.findings else Verdict.PASS
+        return verdict_of(self.findings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,10 @@ VERIFIED = frozenset({Verdict.PASS, Verdict.NON_STRICT, Verdict.LEGACY, Verdict.
 """With one of these a clause was tried."""
 
 
+Cause = tuple[str, str]
+"""Clause and word: what makes two findings the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One promise that a run did not keep, or one freedom that it used."""
@@ -65,8 +69,8 @@ class Finding:
     """Nothing behind it was judged: what a run shows then follows from it."""
 
     @property
-    def cause(self) -> tuple[str, str]:
-        """What makes two findings the same: clause and word."""
+    def cause(self) -> Cause:
+        """What makes two findings the same."""
         return self.clause, self.word
 
     def to_json(self) -> dict[str, Any]:
@@ -88,6 +92,12 @@ def broken(
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
     """The first of them in the order of `SEVERITY`; NOT-TESTED of none."""
     return min(verdicts, key=SEVERITY.index, default=Verdict.NOT_TESTED)
+
+
+def verdict_of(found: Iterable[Finding]) -> Verdict:
+    """The worst of what was found in one case; PASS where nothing was."""
+    verdicts = [one.verdict for one in found]
+    return worst(verdicts) if verdicts else Verdict.PASS
 
 
 def exit_status(verdicts: Iterable[Verdict]) -> int:
