@@ -78,7 +78,11 @@ def close_stages() -> None:
 
 def play(task: Task, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...]]:
     """Run a case once and judge it."""
-    run = _stage(task.profile.ports).play(task.command, task.case, task.profile, patience)
+    return _play_on(_stage(task.profile.ports), task, patience)
+
+
+def _play_on(stage: Stage, task: Task, patience: float) -> tuple[Run, tuple[Finding, ...]]:
+    run = stage.play(task.command, task.case, task.profile, patience)
     return run, tuple(findings(task.case, run))
 
 
@@ -129,8 +133,7 @@ def _repeated(task: Task, patience: float) -> list[tuple[Run, tuple[Finding, ...
 
     def play_apart(_: int) -> tuple[Run, tuple[Finding, ...]]:
         with Stage(task.profile.ports) as stage:
-            run = stage.play(task.command, task.case, task.profile, patience)
-        return run, tuple(findings(task.case, run))
+            return _play_on(stage, task, patience)
 
     with ThreadPoolExecutor(REPEATS) as pool:
         return list(pool.map(play_apart, range(REPEATS)))
