@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -281,18 +281,24 @@ class _Tail(threading.Thread):
 # --- the whole process tree -------------------------------------------------------------------
 
 
-def _marked(mark: str, since: float) -> Iterator[psutil.Process]:
-    """The processes of a run, wherever they were moved to."""
+def _alive(mark: str, since: float) -> list[psutil.Process]:
+    """The processes of a run that have not ended, wherever they were moved to; a zombie has."""
+    alive = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.create_time() >= since - 2 and process.environ().get(MARK) == mark:
-                yield process
+            if (
+                process.create_time() >= since - 2
+                and process.environ().get(MARK) == mark
+                and process.status() != psutil.STATUS_ZOMBIE
+            ):
+                alive.append(process)
+    return alive
 
 
 def _left_behind(mark: str, since: float) -> tuple[str, ...]:
     """Names of what still runs although the program has ended, after a moment to end by itself."""
     until = time.monotonic() + SETTLE_S
-    while left := [p for p in _marked(mark, since) if p.status() != psutil.STATUS_ZOMBIE]:
+    while left := _alive(mark, since):
         if time.monotonic() > until:
             names = []
             for process in left:
@@ -304,12 +310,19 @@ def _left_behind(mark: str, since: float) -> tuple[str, ...]:
 
 
 def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> None:
-    """Kill the program, its group, and whatever bears its mark; none of them can refuse."""
+    """Kill the program, its group, and whatever bears its mark; none of them can refuse.
+
+    They are gone when this returns: a signal is delivered when its receiver is scheduled, not
+    when it is sent.
+    """
     signal_group(process, "SIGKILL")
-    for straggler in _marked(mark, since):
-        with contextlib.suppress(psutil.Error):
-            straggler.kill()
     process.wait()
+    until = time.monotonic() + SETTLE_S
+    while (left := _alive(mark, since)) and time.monotonic() < until:
+        for straggler in left:
+            with contextlib.suppress(psutil.Error):
+                straggler.kill()
+        time.sleep(LOOK_S)
 
 
 def signal_group(process: "subprocess.Popen[bytes]", name: str) -> None:

@@ -1,7 +1,9 @@
-"""How many examples a property gets."""
+"""What many tests need: how many examples a property gets, and whether a process has ended."""
 
 import os
+import time
 
+import psutil
 from hypothesis import settings
 
 SCALE = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1
@@ -10,3 +12,16 @@ SCALE = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1
 def examples(n: int) -> settings:
     """`n` examples in the daily suite, ten times as many in the thorough one; no deadline."""
     return settings(max_examples=n * SCALE, deadline=None)
+
+
+def has_ended(pid: int, within_s: float = 20) -> bool:
+    """Whether a process is gone, or a zombie, in time: a signal is not delivered at once."""
+    until = time.monotonic() + within_s
+    while time.monotonic() < until:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.01)
+    return False

@@ -6,11 +6,10 @@ import shutil
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support import examples, has_ended
 
 from conformance.adapter import examine
 from conformance.answers import Answer, findings, is_prime, read_answer
@@ -169,7 +168,7 @@ def test_nothing_that_an_adapter_started_is_left_running(tmp_path):
     examine(["sh", "-c", script], only=["HOOK-3"], examples=0, patience=0.02)
     assert json.loads((tmp_path / "heard").read_text().splitlines()[0])["op"] == "no_such_operation"
     child = int((tmp_path / "pid").read_text())
-    assert not psutil.pid_exists(child) or psutil.Process(child).status() == "zombie"
+    assert has_ended(child)
 
 
 # --- questions and answers ------------------------------------------------------------------------
