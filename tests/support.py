@@ -4,9 +4,17 @@ import os
 import time
 
 import psutil
-from hypothesis import settings
+from hypothesis import Phase, settings
 
-SCALE = 10 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
+SCALE = 10 if PROFILE == "thorough" else 1
+
+# For mutants: the same examples every time, and a failure is enough.
+settings.register_profile(
+    "mutation", derandomize=True, database=None, phases=[Phase.explicit, Phase.generate]
+)
+if PROFILE == "mutation":
+    settings.load_profile(PROFILE)
 
 
 def examples(n: int) -> settings:

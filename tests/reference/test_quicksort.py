@@ -58,6 +58,10 @@ def tracing() -> Iterator[list[str]]:
         yield trace
 
 
+def test_a_comparison_is_one_of_three_numbers():
+    assert [port.compare([1, 2, 2], *pair) for pair in ((0, 1), (1, 2), (2, 0))] == [-1, 0, 1]
+
+
 def comparisons(items: list) -> int:
     """How many comparisons it takes to sort `items`, which are left alone."""
     made = 0

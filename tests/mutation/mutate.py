@@ -1,0 +1,270 @@
+"""What the tests would notice: every mutant of the pure rooms, killed or explained.
+
+    python tests/mutation/mutate.py [--workers N] [--record] [ROOM ...]
+
+A mutant is the tree with one small change, made by Cosmic Ray's operators and three of our own
+(operators.py). It is killed when a test of its room (rooms.toml) fails. What survives has to be in
+equivalents.toml with the reason why nobody can tell it from the original. Fails when a room has a
+survivor more than `scores.json` has on record, or when an entry of equivalents.toml is of no use.
+"""
+
+import argparse
+import ast
+import contextlib
+import difflib
+import json
+import multiprocessing
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import operators
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+HERE = Path(__file__).parent
+TOP = HERE.parents[1]
+SCORES = HERE / "scores.json"
+LIMIT_S = 120
+"""A mutant whose tests take longer is killed: it waits for ever."""
+UNCHANGED = "unchanged"
+MADE = ("country_codes.txt",)
+"""What the build puts beside the code, and a clone has not."""
+HEAVY = [
+    "aiohttp.web", "aioresponses", "httptools", "hypothesis.strategies", "hypothesis.stateful",
+    "jinja2", "jsonschema", "PIL.Image", "psutil", "pytest", "pytest_asyncio.plugin", "requests",
+    "responses", "tqdm", "xdist.plugin",
+]  # fmt: skip
+"""Imported once and not for every mutant; nothing of ours."""
+
+# Of the replacements of one operator by every other, those that are hard to notice.
+CHOSEN = re.compile(
+    r"core/(?!Replace(Binary|Comparison|Unary)Operator|Variable)"
+    r"|core/ReplaceBinaryOperator_(Add_Sub|Sub_Add|Mul_FloorDiv|Div_Mul|FloorDiv_Mul|Mod_FloorDiv"
+    r"|Pow_Mul|RShift_LShift|LShift_RShift|BitOr_BitAnd|BitAnd_BitOr|BitXor_BitAnd)$"
+    r"|core/ReplaceComparisonOperator_(Eq_NotEq|NotEq_Eq|Lt_LtE|Lt_GtE|LtE_Lt|LtE_Gt|Gt_GtE|Gt_LtE"
+    r"|GtE_Gt|GtE_Lt|Is_IsNot|IsNot_Is|In_NotIn|NotIn_In)$"
+    r"|core/ReplaceUnaryOperator_(USub_UAdd|Delete_Not|Delete_USub)$"
+)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One changed room."""
+
+    room: str
+    operator: str
+    line: int
+    was: str
+    now: str
+    code: str = field(repr=False, compare=False)
+
+
+def mutants(room):
+    """Every mutant of a room, in the order of its lines."""
+    source = (TOP / room).read_text(encoding="utf-8")
+    tree = get_ast(source)
+    types = annotations(source)
+    found = {}
+    ours = [operators.LeaveOutStatement, operators.WithholdResult, operators.ChangeText]
+    theirs = [get_operator(name) for name in sorted(operator_names()) if CHOSEN.match(name)]
+    for operator in [make() for make in theirs + ours]:
+        places = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
+        for occurrence, (start, _) in enumerate(places):
+            code = mutate_code(source, operator, occurrence)
+            if code in (None, source) or any(first <= start < last for first, last in types):
+                continue
+            was, now = changed_lines(source, code)
+            one = Mutant(room, type(operator).__name__, start[0], was, now, code)
+            found.setdefault(code, one)
+    return sorted(found.values(), key=lambda one: (one.line, one.now))
+
+
+def annotations(source):
+    """Where types are written: to change them is the business of the type checker."""
+    spans = []
+    for node in ast.walk(ast.parse(source)):
+        for name in ("annotation", "returns"):
+            note = getattr(node, name, None)
+            if note is not None:
+                end = note.end_lineno, note.end_col_offset
+                spans.append(((note.lineno, note.col_offset), end))
+    return spans
+
+
+def changed_lines(source, code):
+    """What differs, for people: the lines before and after."""
+    lines = list(difflib.ndiff(source.splitlines(), code.splitlines()))
+    told = [" ".join(one[2:].strip() for one in lines if one.startswith(sign)) for sign in "-+"]
+    return told[0], told[1]
+
+
+# --- running the tests ----------------------------------------------------------------------------
+
+
+class Workshop:
+    """A copy of the tree in which one mutant after the other is tried."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.count = 0
+        copied = subprocess.run(
+            ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=TOP, check=True,
+            capture_output=True, text=True,
+        ).stdout.split("\0")  # fmt: skip
+        for name in filter(None, copied):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if (TOP / name).is_file():
+                shutil.copy2(TOP / name, folder / name)
+        for name in MADE:
+            for package in ("reference", "mockservers"):
+                shutil.copy2(TOP / name, folder / package / name)
+
+    def fails(self, room, code, tests):
+        """Whether the tests fail with this code in the place of the room."""
+        place = self.folder / room
+        before = place.read_bytes()
+        self.count += 1
+        try:
+            place.write_text(code, encoding="utf-8")
+            # A compiled module is known by the second of its source and its size only.
+            os.utime(place, (self.count, self.count))
+            return self.run(tests) != 0
+        finally:
+            place.write_bytes(before)
+
+    def run(self, tests):
+        """The exit status of the tests here; above 0 also where they do not end."""
+        process = PROCESSES.Process(target=in_child, args=(str(self.folder), tests))
+        process.start()
+        process.join(LIMIT_S)
+        ended = process.exitcode
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.join()
+        return LIMIT_S if ended is None else ended
+
+
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(HEAVY)
+
+
+def in_child(folder, tests):
+    """Run pytest in that folder, on the packages there, and end with its status."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ |= {"PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "mutation"}
+    sys.path.insert(0, folder)
+    for number, name in ((1, "out.txt"), (2, "err.txt")):
+        os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
+    import pytest
+
+    quiet = ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    rewritten = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    status = pytest.main(
+        ["-x", "-q", "--timeout", "15", "--tb", "line", *quiet, *rewritten, *tests]
+    )
+    os._exit(int(status))
+
+
+# --- the score ------------------------------------------------------------------------------------
+
+
+def examine(rooms, tests, workers):
+    """Every mutant of these rooms with whether it was killed."""
+    waiting = queue.SimpleQueue()
+    for room in rooms:
+        waiting.put(Mutant(room, UNCHANGED, 0, "", "", (TOP / room).read_text(encoding="utf-8")))
+    everything = [one for room in rooms for one in mutants(room)]
+    for one in everything:
+        waiting.put(one)
+    killed, faults = {}, []
+
+    def work(folder):
+        workshop = Workshop(Path(folder))
+        while not faults:
+            try:
+                one = waiting.get_nowait()
+            except queue.Empty:
+                return
+            fails = workshop.fails(one.room, one.code, tests[one.room])
+            if one.operator == UNCHANGED:
+                if fails:
+                    faults.append(f"{one.room}: its tests fail without any change")
+                continue
+            killed[one.room, one.code] = fails
+            if not fails:
+                print(f"{one.room}:{one.line} {one.operator}", flush=True)
+                print(f"  - {one.was}\n  + {one.now}", flush=True)
+            if len(killed) % 50 == 0:
+                print(f"{len(killed)} of {len(everything)}", file=sys.stderr, flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as top:
+        threads = [threading.Thread(target=work, args=(Path(top, str(n)),)) for n in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if faults:
+        sys.exit("\n".join(faults))
+    return [(one, killed[one.room, one.code]) for one in everything]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--record", action="store_true", help="write scores.json")
+    parser.add_argument("rooms", metavar="ROOM", nargs="*")
+    args = parser.parse_args()
+    with (HERE / "rooms.toml").open("rb") as file:
+        tests = {room: entry["tests"] for room, entry in tomllib.load(file).items()}
+    with (HERE / "equivalents.toml").open("rb") as file:
+        excuses = tomllib.load(file)
+    scores = json.loads(SCORES.read_text()) if SCORES.exists() else {}
+    unknown = [room for room in args.rooms if room not in tests]
+    if unknown:
+        parser.error(f"no such room in rooms.toml: {', '.join(unknown)}")
+    rooms = args.rooms or list(tests)
+    results = examine(rooms, tests, args.workers)
+    print(f"{'room':36} mutants  killed  equivalent  survived   score")
+    wrong = []
+    for room in rooms:
+        of_room = [(one, dead) for one, dead in results if one.room == room]
+        excused = {(entry["was"], entry["now"]) for entry in excuses.get(room, ())}
+        alive = {(one.was, one.now) for one, dead in of_room if not dead}
+        survived = sum(not dead and (one.was, one.now) not in excused for one, dead in of_room)
+        equivalent = sum(not dead for _, dead in of_room) - survived
+        killed = len(of_room) - equivalent - survived
+        score = killed / (killed + survived) if killed + survived else 1.0
+        print(f"{room:36} {len(of_room):7} {killed:7} {equivalent:11} {survived:9} {score:8.1%}")
+        wrong += [f"{room}: {was!r} -> {now!r} is no survivor" for was, now in excused - alive]
+        most = scores.get(room, {}).get("survived", 0)
+        if survived > most:
+            wrong.append(f"{room}: {survived} survived, {most} on record")
+        if args.record:
+            scores[room] = {
+                "mutants": len(of_room), "killed": killed, "equivalent": equivalent,
+                "survived": survived,
+            }  # fmt: skip
+    if args.record:
+        lines = ",\n".join(
+            f"{json.dumps(room)}: {json.dumps(scores[room])}" for room in tests if room in scores
+        )
+        SCORES.write_text(f"{{\n{lines}\n}}\n")
+    for line in wrong:
+        print(line)
+    sys.exit(bool(wrong))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Mutations that Cosmic Ray has not: a statement left out, a result withheld, a text changed."""
+
+import parso
+from cosmic_ray.operators.operator import Operator
+
+BARE_TEXT = ("string", "fstring_string")
+
+
+def in_function(node):
+    """Whether a node stands in the body of a function."""
+    while node is not None and node.type != "funcdef":
+        node = node.parent
+    return node is not None
+
+
+class _Replacement(Operator):
+    """Replaces a node by other code."""
+
+    def mutation_positions(self, node):
+        if self.applies(node):
+            yield node.start_pos, node.end_pos
+
+    def mutate(self, node, index):
+        new = parso.parse(self.CODE).children[0]
+        new.get_first_leaf().prefix = node.get_first_leaf().prefix
+        return new
+
+    @classmethod
+    def examples(cls):
+        return ()
+
+
+class LeaveOutStatement(_Replacement):
+    """`call()`, an assignment, `raise`, `del` or `return` without a value becomes `pass`."""
+
+    CODE = "pass\n"
+    KINDS = ("expr_stmt", "atom_expr", "await", "raise_stmt", "del_stmt", "power", "yield_expr")
+
+    def applies(self, node):
+        if node.type != "simple_stmt" or not in_function(node):
+            return False
+        what = node.children[0]
+        return what.type in self.KINDS or (what.type == "keyword" and what.value == "return")
+
+
+class WithholdResult(_Replacement):
+    """`return x` becomes `return None`."""
+
+    CODE = "return None"
+
+    def applies(self, node):
+        return node.type == "return_stmt" and node.children[1].get_code().strip() != "None"
+
+
+class ChangeText(_Replacement):
+    """A text gets a letter more; documentation and annotations stay."""
+
+    def applies(self, node):
+        if node.type not in BARE_TEXT:
+            return False
+        alone = node.parent.type == "simple_stmt" and node.type == "string"
+        return not alone
+
+    def mutate(self, node, index):
+        if node.type == "string":
+            firsts = [place for place in map(node.value.find, "'\"") if place >= 0]
+            quote = min(firsts)
+            width = 3 if node.value[quote:].startswith(('"""', "'''")) else 1
+            start = quote + width
+        else:
+            start = 0
+        node.value = f"{node.value[:start]}X{node.value[start:]}"
+        return node
