@@ -169,11 +169,10 @@ def in_child(folder, tests):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), number)
     import pytest
 
-    quiet = ["-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    # What killed the last mutant is likely to kill the next one.
+    order = ["-x", "--ff", "-p", "no:randomly", "-p", "no:xdist"]
     rewritten = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    status = pytest.main(
-        ["-x", "-q", "--timeout", "15", "--tb", "line", *quiet, *rewritten, *tests]
-    )
+    status = pytest.main(["-q", "--tb", "line", "--timeout", "15", *order, *rewritten, *tests])
     os._exit(int(status))
 
 
