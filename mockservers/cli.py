@@ -2,16 +2,17 @@
 
 import argparse
 import asyncio
+import io
 import json
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, found_in
 from mockservers.claims import Claims
@@ -60,7 +61,7 @@ class House:
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the exit status."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    _make_streams_safe()
     try:
         args = _parser().parse_args(argv)
         status: int = args.action(args)
@@ -71,18 +72,36 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _complain(exc)
         status = exc.status
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 1
     except OSError as exc:
         status = _complain(exc)
     except KeyboardInterrupt:
         status = 130
+    for stream in (sys.stdout, sys.stderr):
+        _let_go(stream)
     sys.exit(status)
+
+
+def _make_streams_safe() -> None:
+    """Do without a stream that is closed (`>&-`), and escape what stdout has no letters for."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _let_go(stream: TextIO) -> None:
+    """Flush; what cannot be written is lost, else Python tries again, and says so at its end."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _complain(exc: Exception) -> int:
     text = " ".join(str(exc).split())
-    print(f"mockservers: {text if len(text) <= 400 else text[:400] + '...'}", file=sys.stderr)
+    with suppress(OSError):  # stderr itself may be full
+        print(f"mockservers: {text if len(text) <= 400 else text[:400] + '...'}", file=sys.stderr)
     return 2
 
 

@@ -9,6 +9,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
@@ -218,11 +219,13 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
             ledger.notes.append(f"{label} refuses connections, as its plan says")
     if not end:
         ledger.notes.append("the journal has no end: the run was cut off, what was said is lost")
-    _enter(ledger, requests, strays)
+    # Entries come as requests end: one that was led there may stand before what led it there.
+    requests += [entry for entry in strays if unquote(entry["path"]) in led_to]
+    _enter(ledger, requests, [e for e in strays if unquote(e["path"]) not in led_to])
     for (server, code), count in more.items():
-        row = ledger.rows.get(code) or ledger.rows.get(f"{server} {code}")
-        if row:
-            row.more += count
+        name = _name(ledger, {"server": server, "code": code})
+        if name in ledger.rows:
+            ledger.rows[name].more += count
     after = end.get("files_after") if files_after is None else files_after
     _judge(ledger, header.get("files_before") or {}, after)
     return ledger
@@ -281,7 +284,8 @@ def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
     begun = own is not None and bool(own in ledger.rows and ledger.rows[own].requests)
     if not hops or (own and not begun and not near):
         return None
-    key, hop = (near or hops)[0]
+    # Who was there in vain may come once more, in the end for a reply; others, twice.
+    key, hop = min(near or hops, key=lambda found: found[1][2] == (entry["status"] is None))
     waiting[key].remove(hop)
     name, _, in_vain = hop
     if entry["status"] is None and not in_vain:
@@ -303,7 +307,9 @@ def _disentangle(ledger: Ledger, groups: Iterable[set[str]]) -> None:
         ends = [
             e for row in rows for e in row.requests if not e["location"] or e is row.requests[-1]
         ]
-        if len({(_seen(entry), entry["sha256"]) for entry in ends}) > 1:
+        # What ended without a reply may have been asked for again, by whomever.
+        asked_again = any(entry["status"] is None for row in rows for entry in row.requests)
+        if asked_again or len({(_seen(entry), entry["sha256"]) for entry in ends}) > 1:
             for row in rows:
                 row.possible = ends
             among = ", ".join(sorted(names)[:10])
@@ -320,6 +326,12 @@ def _led_to(entry: Entry) -> tuple[str | None, str]:
     except ValueError:
         return None, ""
     return entry["server"] if to.netloc == "here.invalid" else None, unquote(to.path) or "/"
+
+
+def _leads(earlier: Entry, later: Entry) -> bool:
+    """Whether a reply redirects to what was asked for later."""
+    server, path = _led_to(earlier)
+    return server in (None, later["server"]) and path == unquote(later["path"])
 
 
 def _unexpected(ledger: Ledger, entry: Entry) -> None:
@@ -409,7 +421,7 @@ def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
     for earlier, later in zip(row.requests, row.requests[1:], strict=False):
         if row.possible:
             return  # whose requests these are is not known
-        if earlier["location"] and _led_to(earlier)[1] == unquote(later["path"]):
+        if earlier["location"] and _leads(earlier, later):
             recovered = False
         elif earlier["status"] is None and not recovered:
             recovered = True
@@ -478,11 +490,10 @@ def _judge_sums(ledger: Ledger, totals: Mapping[str, int]) -> None:
 def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
     """Hold the totals alone against all that may be said of the codes."""
     rows = ledger.rows
-    least = Counter(next(iter(row.accepts)) for row in rows.values() if len(row.accepts) == 1)
-    most = Counter(outcome for row in rows.values() for outcome in row.accepts)
+    accepted = Counter(row.accepts for row in rows.values())
+    most_ok = sum("ok" in row.accepts for row in rows.values())
     said = sum(totals.values())
-    fits = all(least[o] <= totals[o] <= most[o] for o in OUTCOMES)
-    if fits and said == len(rows):
+    if said == len(rows) and _fits(accepted, totals):
         return
     suspects: list[tuple[str, str]] = []
     if said < len(rows):
@@ -492,14 +503,27 @@ def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
             saw = f"{len(rows)} codes asked for: {_seen_words(ledger)}"
             ledger.imbalances.append(Imbalance("lost", None, saw, _words(totals)))
             return
-    elif totals["ok"] > most["ok"]:
+    elif totals["ok"] > most_ok:
         bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _calls_for_doubt(row)]
-        suspects = bad if len(bad) == totals["ok"] - most["ok"] else []
+        suspects = bad if len(bad) == totals["ok"] - most_ok else []
     for code, word in suspects:
         ledger.imbalances.append(Imbalance(word, code, _saw(rows[code]), _words(totals)))
     if not suspects:
         saw = _seen_words(ledger)
         ledger.imbalances.append(Imbalance("miscounted", None, saw, _words(totals)))
+
+
+def _fits(accepted: Mapping[frozenset[str], int], totals: Mapping[str, int]) -> bool:
+    """Whether each code can be given one of the outcomes it accepts, to these totals.
+
+    It can where no set of outcomes is all that is left to more codes than it has (Hall's theorem).
+    """
+    return all(
+        sum(count for accepts, count in accepted.items() if accepts <= frozenset(some))
+        <= sum(totals[outcome] for outcome in some)
+        for size in range(1, len(OUTCOMES))
+        for some in combinations(OUTCOMES, size)
+    )
 
 
 def _calls_for_doubt(row: Row) -> bool:
@@ -511,7 +535,7 @@ def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
     """Name the files that no download accounts for."""
     named = {found.code for found in ledger.imbalances if found.word in ("corrupt", "lost")}
     codes = {f"{name[-2:].lower()}.gif": name for name in ledger.rows}
-    for file, content in after.items():
+    for file, content in sorted(after.items()):
         name = codes.get(file)
         if before.get(file) == content or (name and name in named):
             continue
@@ -530,7 +554,11 @@ def _note_files(ledger: Ledger, before: Files, after: Files) -> None:
     """Say what is odd about the files of a program of which nobody knows what it was asked for."""
     whole = {name: row for name, row in ledger.rows.items() if row.seen == "ok"}
     good = {f"{name[-2:].lower()}.gif" for name, row in whole.items() if row.file == "same"}
-    odd = [name for name, file in after.items() if name not in good and before.get(name) != file]
+    odd = [
+        name
+        for name, file in sorted(after.items())
+        if name not in good and before.get(name) != file
+    ]
     if odd:
         ledger.notes.append(f"files that no whole download accounts for: {_names(odd)}")
     if whole and not ledger.saved and not ledger.kept:

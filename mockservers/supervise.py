@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import Any
 
@@ -19,10 +20,16 @@ from mockservers.codes import LABELS
 
 GRACE_S = 5.0
 """Seconds that a command has to end after each signal: the one that came, SIGTERM, SIGKILL."""
+SILENT_S = 1.0
+"""Seconds of silence after which a pipe that a command left open is heard no longer."""
+LOOK_S = 0.001
+"""Seconds from one look at that pipe to the next."""
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM]
 if os.name == "posix":
     _SIGNALS.append(signal.SIGHUP)
+
+_Process = subprocess.Popen[bytes]
 
 LOOPBACK = "localhost,127.0.0.1,::1"
 
@@ -92,7 +99,7 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
     CannotRunError.
     """
     loop = asyncio.get_running_loop()
-    process, hearing = await _start(command, env, claims)
+    process, hearing, ended = _start(command, env, claims)
     received: list[signal.Signals] = []
 
     def on_signal(signum: int, frame: FrameType | None = None) -> None:
@@ -101,38 +108,63 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
 
     for signum in _SIGNALS:
         signal.signal(signum, on_signal)
-    status = await process.wait()
+    status = await ended
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)  # the ledger is about to be printed
     _signal_group(process, "SIGKILL")  # what the command left running
-    await asyncio.to_thread(hearing.drain)
+    await hearing.drain()
     if received:
         return 128 + received[0]
     return 128 - status if status < 0 else status
 
 
-async def _start(
+def _start(
     command: Sequence[str], env: Mapping[str, str], claims: Claims
-) -> tuple[asyncio.subprocess.Process, "_Hearing"]:
-    """Start the command in a session of its own, so that all of it can be ended together."""
+) -> tuple[_Process, "_Hearing", "asyncio.Future[int]"]:
+    """Start the command in a session of its own, so that all of it can be ended together.
+
+    Its status is in the future when it has ended.
+    """
     stdin = subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
     program = command[0]
     # A pipe of our own: asyncio's would make the end of the command wait for its children's.
     hear, speak = os.pipe()
     hearing = _Hearing(hear, claims)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command, env=env, stdin=stdin, stdout=speak, start_new_session=os.name == "posix"
+        hearing.start()  # first, so that nothing is left running where no thread can be started
+        process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
+            command, env=env, stdin=stdin, stdout=speak, start_new_session=os.name == "posix"
         )
+        ended = _end_of(process)
     except FileNotFoundError:
         raise CannotRunError(f"command not found: {program}", 127) from None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RuntimeError) as exc:  # RuntimeError: no room for a thread
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise CannotRunError(f"cannot execute {program}: {reason}", 126) from None
     finally:
         os.close(speak)
-        hearing.start()
-    return process, hearing
+        if hearing.ident is None:
+            os.close(hear)
+    return process, hearing, ended
+
+
+def _end_of(process: _Process) -> "asyncio.Future[int]":
+    """The status of a process, when it has ended; it is ended where nobody can wait for it."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[int] = loop.create_future()
+
+    def wait() -> None:
+        status = process.wait()
+        with contextlib.suppress(RuntimeError):  # the loop has been closed
+            loop.call_soon_threadsafe(ended.set_result, status)
+
+    try:
+        threading.Thread(target=wait, daemon=True).start()
+    except RuntimeError:
+        _signal_group(process, "SIGKILL")
+        process.wait()
+        raise
+    return ended
 
 
 class _Hearing(threading.Thread):
@@ -157,18 +189,18 @@ class _Hearing(threading.Thread):
             self._waits = True
         os.close(self._pipe)
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Wait for the end of the pipe; give up on one that is open and silent for a second."""
-        while self.is_alive():
-            pieces = self._pieces
-            self.join(1.0)
-            if self._waits and self._pieces == pieces:
-                break
+        pieces, since = self._pieces, monotonic()
+        while self.is_alive() and monotonic() - since < SILENT_S:
+            await asyncio.sleep(LOOK_S)
+            if not self._waits or self._pieces != pieces:
+                pieces, since = self._pieces, monotonic()
         for line in self._reader.close():
             self._claims.hear(line)
 
 
-def _pass_on(process: asyncio.subprocess.Process, received: list[signal.Signals]) -> None:
+def _pass_on(process: _Process, received: list[signal.Signals]) -> None:
     """Send the first signal on, then ever stronger ones; a second signal means at once."""
     if len(received) > 1:
         _signal_group(process, "SIGKILL")
@@ -179,7 +211,7 @@ def _pass_on(process: asyncio.subprocess.Process, received: list[signal.Signals]
     loop.call_later(2 * GRACE_S, _signal_group, process, "SIGKILL")
 
 
-def _signal_group(process: asyncio.subprocess.Process, name: str) -> None:
+def _signal_group(process: _Process, name: str) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.name == "posix":
             os.killpg(process.pid, getattr(signal, name))

@@ -69,20 +69,20 @@ async def download_one(
 
 
 async def downloader_coro(
-    cc_list: list[str], base_url: str, verbose: bool, concur_req: int
-) -> tuple[Tally, bool]:
-    """Download with at most `concur_req` requests at once; also tell whether Ctrl-C came."""
-    errors_told: set[str] = set()  # on Ctrl-C what was settled is settled again
+    cc_list: list[str], base_url: str, verbose: bool, concur_req: int, results: list[Result]
+) -> None:
+    """Download with at most `concur_req` requests at once; what is settled is put in `results`.
 
-    async def settle(future: Awaitable[Result]) -> Result:
+    It is not returned, for Ctrl-C may come at any moment, up to the last.
+    """
+
+    async def settle(cc: str) -> None:
         try:
-            return await future
+            results.append(await download_one(session, cc, base_url, semaphore, verbose))
         except FetchError as exc:
-            cc = exc.country_code
-            if verbose and cc not in errors_told:
-                errors_told.add(cc)
+            results.append(Result(HTTPStatus.error, exc.country_code))
+            if verbose:
                 say(f"*** Error for {cc}: {common.error_text(exc.__cause__ or exc)}")
-            return Result(HTTPStatus.error, cc)
 
     semaphore = asyncio.Semaphore(concur_req)
     async with aiohttp.ClientSession(
@@ -91,20 +91,17 @@ async def downloader_coro(
             total=None, sock_connect=common.TIMEOUT_S, sock_read=common.TIMEOUT_S
         ),
     ) as session:
-        to_do = [
-            asyncio.create_task(download_one(session, cc, base_url, semaphore, verbose))
-            for cc in sorted(cc_list)
-        ]
-        to_do_iter: Iterable[Awaitable[Result]] = asyncio.as_completed(to_do)
+        to_do = [asyncio.create_task(settle(cc)) for cc in sorted(cc_list)]
+        to_do_iter: Iterable[Awaitable[None]] = asyncio.as_completed(to_do)
         if not verbose:
             to_do_iter = tqdm.tqdm(to_do_iter, total=len(cc_list))
         try:
-            return Tally([await settle(future) for future in to_do_iter]), False
+            for future in to_do_iter:
+                await future
         except asyncio.CancelledError:  # how asyncio.run passes Ctrl-C on
             for task in to_do:
                 task.cancel()
-            await asyncio.wait(to_do)
-            return Tally([await settle(task) for task in to_do if not task.cancelled()]), True
+            raise
 
 
 def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: int) -> Tally:
@@ -112,10 +109,12 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
 
     On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
     """
-    counter, interrupted = asyncio.run(downloader_coro(cc_list, base_url, verbose, concur_req))
-    if interrupted:
-        raise Interrupted(counter)
-    return counter
+    results: list[Result] = []
+    try:
+        asyncio.run(downloader_coro(cc_list, base_url, verbose, concur_req, results))
+    except KeyboardInterrupt:
+        raise Interrupted(Tally(results)) from None
+    return Tally(results)
 
 
 def main() -> None:

@@ -4,7 +4,9 @@ Port of the listing `flags2_common.py`.
 """
 
 import argparse
+import io
 import os
+import socket
 import string
 import sys
 import time
@@ -105,6 +107,8 @@ def error_text(exc: BaseException) -> str:
     match exc.args:
         case (str() as said, Exception(), *_):
             text = said
+        case (_, socket.gaierror(strerror=str() as said), *_):  # its numbers are no errno
+            text = said
         case (_, OSError(errno=int() as number), *_):
             text = os.strerror(number)
     if hasattr(exc, "message"):  # aiohttp: its str() shows objects where there is none
@@ -139,7 +143,7 @@ def initial_report(cc_list: list[str], actual_req: int, server_label: str) -> No
 
 def final_report(cc_list: list[str], counter: Counter[HTTPStatus], start_time: float) -> None:
     """Report the totals, and the seconds since `start_time` (as `time.time()` gives them)."""
-    elapsed = time.time() - start_time
+    elapsed = max(0.0, time.time() - start_time)  # the clock may have been put back
     ok, not_found, error = (counter[status] for status in HTTPStatus)
     print("-" * 20)
     print(f"{ok} flag{plural(ok)} downloaded.")
@@ -259,7 +263,7 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
 
     Ends the program with status 1 when a download is unaccounted for, with 130 on Ctrl-C.
     """
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - closed: `>&-`
+    make_streams_safe()
     try:
         args, cc_list = process_args(default_concur_req)
         actual_req = min(args.max_req, max_concur_req, len(cc_list))
@@ -276,10 +280,21 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
         sys.stdout.flush()
     except KeyboardInterrupt:
         exit_at_once(130)
-    except OSError as exc:  # stdout: its disk is full, or its reader (`| head`) has gone
+    # stdout or stderr: its disk is full, or its reader (`| head`) has gone. Or the operating system
+    # has no room for another thread, which Python calls a RuntimeError.
+    except (OSError, RuntimeError) as exc:
         if not isinstance(exc, BrokenPipeError):
-            sys.stderr.write(f"*** ended by {error_text(exc)}\n")
+            with suppress(OSError):
+                sys.stderr.write(f"*** ended by {error_text(exc)}\n")
         exit_at_once(1)
+
+
+def make_streams_safe() -> None:
+    """Do without a stream that is closed (`>&-`), and escape what stdout has no letters for."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def check_accounts(cc_list: list[str], counter: Counter[HTTPStatus]) -> None:

@@ -72,8 +72,8 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
     On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
     """
     codes = sorted(cc_list)
-    results: dict[int, Result] = {}  # by the place of the code
-    to_do_map: dict[futures.Future[Result], int] = {}
+    # Made before any work is handed out: Ctrl-C would lose a future that `submit` is returning.
+    to_do: list[futures.Future[Result]] = [futures.Future() for _ in codes]
     # Who has the last word on a code, its thread or Ctrl-C: whoever is entered here first.
     last_word: dict[str, str] = {}
 
@@ -81,45 +81,45 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
         if last_word.setdefault(cc, "thread") != "thread":
             raise futures.CancelledError
 
-    def settle(future: futures.Future[Result]) -> None:
-        place = to_do_map[future]
-        cc = codes[place]
+    # In a thread of the pool, where Ctrl-C cannot come between what is said and what is counted.
+    def settle(cc: str) -> Result:
         try:
-            res, error_msg = future.result(), ""
+            return download_one(cc, base_url, verbose, conclude)
+        except futures.CancelledError:
+            raise
         except requests.ConnectionError:
             error_msg = "Connection error"
         except Exception as exc:
             error_msg = common.error_text(exc)
-        # First counted, then forgotten: Ctrl-C may come in between. Forgotten, for a future holds
-        # its exception, which holds this frame, and a socket open.
-        results[place] = Result(HTTPStatus.error, cc) if error_msg else res
-        del to_do_map[future], future
-        if verbose and error_msg:
+        if verbose:
             say(f"*** Error for {cc}: {error_msg}")
+        return Result(HTTPStatus.error, cc)
+
+    def fulfil(future: futures.Future[Result], cc: str) -> None:
+        try:
+            future.set_result(settle(cc))
+        except BaseException as exc:
+            future.set_exception(exc)
 
     executor = futures.ThreadPoolExecutor(max_workers=concur_req)
     try:
-        for place, cc in enumerate(codes):
-            future = executor.submit(download_one, cc, base_url, verbose, conclude)
-            to_do_map[future] = place
-        done_iter: Iterable[futures.Future[Result]] = futures.as_completed(to_do_map)
+        for future, cc in zip(to_do, codes, strict=True):
+            executor.submit(fulfil, future, cc)
+        done_iter: Iterable[futures.Future[Result]] = futures.as_completed(to_do)
         if not verbose:
             done_iter = tqdm.tqdm(done_iter, total=len(cc_list))
-        for future in done_iter:
-            settle(future)
+        tally = Tally(future.result() for future in done_iter)
+        executor.shutdown()
+        return tally
     except KeyboardInterrupt:
         executor.shutdown(wait=False, cancel_futures=True)
         for cc in codes:
             last_word.setdefault(cc, "Ctrl-C")
-        for future, place in list(to_do_map.items()):
-            if last_word[codes[place]] == "thread" and place not in results:
-                settle(future)
-        raise Interrupted(Tally(results.values())) from None
+        finished = [f for f, cc in zip(to_do, codes, strict=True) if last_word[cc] == "thread"]
+        raise Interrupted(Tally(future.result() for future in finished)) from None
     except BaseException:  # stdout or stderr has gone: let no thread be cut off while it saves
         executor.shutdown(cancel_futures=True)
         raise
-    executor.shutdown()
-    return Tally(results.values())
 
 
 def main() -> None:

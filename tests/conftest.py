@@ -6,7 +6,8 @@ import pytest
 
 from mockservers import running
 
-EXAMPLES: list[int] = []
+COUNTED = {"examples": 0, "cases": 0}
+"""Examples that Hypothesis drew, and cases of small worlds that were tried one and all."""
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +29,12 @@ def pytest_runtest_teardown(item):
 def pytest_runtest_logreport(report):
     """Add them up there."""
     if report.when == "teardown":
-        EXAMPLES.extend(value for name, value in report.user_properties if name == "examples")
+        for name, value in report.user_properties:
+            if name in COUNTED:
+                COUNTED[name] += value
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Say how many examples Hypothesis ran in all."""
-    terminalreporter.write_line(f"{sum(EXAMPLES)} Hypothesis examples")
+    """Say how many examples Hypothesis ran in all, and how many cases were enumerated."""
+    terminalreporter.write_line(f"{COUNTED['examples']} Hypothesis examples")
+    terminalreporter.write_line(f"{COUNTED['cases']} exhaustive cases")

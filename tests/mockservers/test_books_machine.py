@@ -1,0 +1,1169 @@
+"""The books against a plain list: the ledger on drawn entries, and live servers whatever is done.
+
+`plain_books` is the second opinion. First the judgement alone, in memory; then a machine that
+does to running servers what a user can, in any order, and writes down on plain lists what was
+sent and what came back.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import http.client
+import io
+import itertools
+import json
+import random
+import re
+import socket
+import struct
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from plain_books import SAYINGS, PlainBooks, Told, file_of, path_of, what_came
+from support import SCALE, examples
+
+from mockservers import cli, running
+from mockservers.codes import LABELS, country_codes
+from mockservers.control import Control
+from mockservers.faults import (
+    BadChunk,
+    BadGzip,
+    CutHeaders,
+    Drip,
+    Empty,
+    Garbage,
+    Hang,
+    HugeHeaders,
+    NoLength,
+    RateLimit,
+    Redirect,
+    RedirectLoop,
+    Reply,
+    Reset,
+    Serve,
+    Status,
+    TooLong,
+    Truncate,
+    WrongType,
+    wait_s,
+)
+from mockservers.flags import flag
+from mockservers.journal import JournalFile, read_journal
+from mockservers.ledger import balance
+from mockservers.plan import Bucket, Gate, Plan, fate, plan_to_json
+from mockservers.runs import END, Runs, header
+
+BODY = b"GIF87a, more or less"
+CODES = ("BR", "CN", "ZZ")
+
+# --- in memory -------------------------------------------------------------------------------
+
+
+def sha(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def reply(do, status, sent=0, length=0, **more):
+    """What a request of one kind leaves in its entry."""
+    digest = sha(BODY[:sent]) if sent else None
+    return {
+        "do": do, "status": status, "length": length, "bytes_sent": sent, "sha256": digest,
+        "complete": True, "client_gone": False, **more,
+    }  # fmt: skip
+
+
+ALL = len(BODY)
+WHOLE = reply("serve", 200, ALL, ALL)
+NO_REPLY = [
+    reply("empty", None, length=None),
+    reply("reset", None, length=None),
+    reply("cut_headers", None, length=None),
+    reply("hang", None, length=None, complete=False, client_gone=True),
+]
+FINAL = [
+    WHOLE,
+    reply("wrong_type", 200, ALL, ALL),
+    reply("serve", 404),
+    reply("status", 404),
+    reply("status", 503),
+    reply("status", 204, length=None),
+    reply("redirect", 302),
+    reply(None, 405),
+    reply("truncate", 200, 5, ALL),
+    reply("truncate", 200, 0, ALL),
+    reply("reset", 200, 5, ALL),
+    reply("reset", 200, ALL, ALL),
+    reply("bad_chunk", 200, 5, None),
+    reply("bad_gzip", 200, ALL, ALL),
+    reply("no_length", 200, 5, None),
+    reply("too_long", 200, ALL, ALL),
+    reply("huge_headers", 200, ALL, ALL),
+    reply("drip", 200, 5, ALL, complete=False, client_gone=True),
+]
+PATHS = [*map(path_of, CODES), "/x", "/y"]
+
+
+def entries_of(requests):
+    """Entries as a journal has them: pairs of (server, path, method) and what came of it."""
+    codes = {path_of(code): code for code in CODES}
+    return [
+        {"type": "request", "n": n, "conn": n, "server": server, "method": method, "path": path,
+         "code": codes.get(path), "attempt": 1, "in_flight": 1, **came}
+        for n, ((server, path, method), came) in enumerate(requests, 1)
+    ]  # fmt: skip
+
+
+def redirected(to):
+    return reply("redirect", 302, location=to)
+
+
+class Chance:
+    """Chooses: by Hypothesis, which finds the smallest case, or by a seed, which is fast."""
+
+    def __init__(self, below):
+        self.below = below
+        """A number from 0 to below that of the argument."""
+
+    def one(self, *choices):
+        return choices[self.below(len(choices))]
+
+    def often(self):
+        return self.below(4) > 0
+
+    def some(self, choices, most):
+        return [self.one(*choices) for _ in range(self.below(most + 1))]
+
+    def shuffled(self, things):
+        left = list(things)
+        return [left.pop(self.below(len(left))) for _ in things]
+
+
+def drawn_request(chance):
+    path = chance.one(*PATHS)
+    place = (chance.one("ERROR", "ERROR", "ERROR", "LOCAL"), path, chance.one(*["GET"] * 9, "HEAD"))
+    if chance.often():
+        return place, chance.one(WHOLE, *FINAL, *NO_REPLY, *NO_REPLY)
+    return place, redirected(chance.one(path, *PATHS))
+
+
+CONTENTS = (BODY, BODY, BODY[:5], b"", b"x")
+
+
+def book(chance, mtime, contents=CONTENTS):
+    """Files of a folder."""
+    names = chance.some([*map(file_of, CODES), "br.gif.part", "notes.txt"], 4)
+    kept = {name: chance.one(*contents) for name in names}
+    return {
+        name: {"size": len(content), "sha256": sha(content), "mtime_ns": mtime}
+        for name, content in kept.items()
+    }
+
+
+def drawn_telling(chance, entries):
+    """What a program says of these requests: the truth, as far as it goes, or something else."""
+    told = Told(
+        asked=tuple(chance.shuffled(CODES)[: chance.below(4)]), label=chance.one(None, "ERROR")
+    )
+    told.files = chance.one(None, {}, 1, 1)
+    if told.files == 1:
+        told.before = book(chance, 1)
+        untouched = {name: file for name, file in told.before.items() if chance.one(0, 1)}
+        told.files = {**book(chance, 2), **untouched}
+    say(chance, told, entries)
+    return told
+
+
+def say(chance, told, entries):
+    """Draw what is said, knowing what was asked and kept."""
+    told.totals = dict.fromkeys(SAYINGS, 0) | {"interrupted": chance.one(0, 0, 1)}
+    books = PlainBooks(entries, told)
+    for code in told.asked:
+        truth = sorted(books.may_say(code) - {"interrupted"})
+        silent = [None] * 3 * told.totals["interrupted"]
+        said = chance.one(*truth * 5, *silent, None, "ok", "not_found", "error")
+        told.lines += [(code, said)] if said else []
+    silent = len(told.asked) - len(told.lines)
+    if not chance.often():
+        told.lines.append((chance.one(*CODES), chance.one("ok", "error")))
+    if told.totals["interrupted"]:
+        told.totals["interrupted"] = silent
+    told.totals |= Counter(said for _, said in told.lines)
+    match chance.below(8):
+        case 0:
+            told.totals[chance.one(*SAYINGS)] += 1
+        case 1:
+            told.totals |= Counter(chance.one(*SAYINGS) for _ in told.asked)
+
+
+def judge(entries, told, lines=True):
+    return balance(journal(entries, told, lines)).to_json()
+
+
+def journal(entries, told, lines=True):
+    fates = {}
+    for code, said in told.lines if lines else ():
+        fates.setdefault(code, Counter())[said] += 1
+    claims = {"label": told.label, "fates": fates, "totals": told.totals}
+    header = {"journal": 1, "command": ["x"], "files_before": told.before}
+    asked = list(told.asked)
+    end = {"end": True, "asked": asked, "claims": claims, "files_after": told.files}
+    return [header, *entries, end]
+
+
+def words_of(judged):
+    return Counter((one["word"], one["code"]) for one in judged["imbalances"])
+
+
+def clear(words, books, but=()):
+    """Without what nobody can be sure of."""
+    return {
+        (word, code): count
+        for (word, code), count in words.items()
+        if code not in books.murky
+        and (word, code) not in but
+        and not (word == "unexpected" and books.murky)
+    }
+
+
+def compare_lines(entries, told, judged):
+    """The words of a ledger are those of the plain books, where there are lines by code."""
+    books = PlainBooks(entries, told)
+    open_to_both = [("miscounted", None)] if books.lines_disagree_with_totals() is None else []
+    ours = clear(books.words(), books, but=open_to_both)
+    assert clear(words_of(judged), books, but=open_to_both) == ours
+    notes = Counter(note[:2] for note in judged["notes"] if " recovered: " in note)
+    assert clear_codes(notes, books) == clear_codes(books.recovered(), books)
+    for code, row in judged["codes"].items():
+        if code not in books.murky:
+            requests = books.downloads[code]
+            came = books.came(code).replace("unclear", "indeterminate")
+            status = requests[-1]["status"] if requests else None
+            assert (row["requests"], row["seen"], row["status"]) == (len(requests), came, status)
+
+
+def clear_codes(counted, books):
+    return {code: n for code, n in counted.items() if code not in books.murky}
+
+
+def compare_totals(entries, told, judged):
+    """Totals alone balance exactly when there is an outcome for each code that adds up to them."""
+    books = PlainBooks(entries, told)
+    if books.murky:
+        return
+    words = books.words_of_requests()
+    good = books.totals_can_be()
+    assert judged["balanced"] == (good and not words and not books.words_of_files())
+    found = words_of(judged)
+    assert {word for word in found if word[0] in ("unexpected", "duplicated")} == set(words)
+    lost_or_miscounted = {word for word, _ in found} & {"lost", "miscounted", "corrupt"}
+    assert good or lost_or_miscounted
+
+
+def compare(chance):
+    entries = entries_of([drawn_request(chance) for _ in range(chance.below(8))])
+    told = drawn_telling(chance, entries)
+    in_order_of_ending = chance.shuffled(entries)
+    if told.lines:
+        compare_lines(entries, told, judge(in_order_of_ending, told))
+    compare_totals(entries, told, judge(in_order_of_ending, told, lines=False))
+
+
+@examples(80)
+@given(st.data())
+def test_the_ledger_says_what_the_plain_books_say(data):
+    compare(Chance(lambda below: data.draw(st.integers(0, below - 1))))
+
+
+def test_the_ledger_says_what_the_plain_books_say_of_thousands():
+    for seed in range(3000 * SCALE):
+        try:
+            compare(Chance(random.Random(seed).randrange))
+        except AssertionError as exc:
+            exc.add_note(f"random.Random({seed})")
+            raise
+
+
+SAVED = {"size": ALL, "sha256": sha(BODY)}
+DOWNLOADS = {
+    "ok": (WHOLE, SAVED),
+    "not found": (reply("serve", 404), None),
+    "an error": (reply("status", 503), None),
+    "up to the client, saved": (reply("too_long", 200, ALL, ALL), SAVED),
+    "up to the client, not saved": (reply("too_long", 200, ALL, ALL), None),
+}
+
+
+def all_totals(most):
+    """Every report of up to `most` downloads."""
+    for counts in itertools.product(range(most + 1), repeat=len(SAYINGS)):
+        if sum(counts) <= most:
+            yield dict(zip(SAYINGS, counts, strict=True))
+
+
+@pytest.mark.parametrize("count", range(len(CODES) + 1))
+def test_every_report_of_totals_is_accepted_exactly_where_it_can_be(count, record_property):
+    cases = 0
+    for kinds in itertools.combinations_with_replacement(DOWNLOADS.values(), count):
+        asked = CODES[:count]
+        entries = entries_of([get(c, kind[0]) for c, kind in zip(asked, kinds, strict=True)])
+        files = {file_of(c): k[1] for c, k in zip(asked, kinds, strict=True) if k[1]}
+        for totals in all_totals(count):
+            told = Told(asked=asked, totals=totals, files=files)
+            compare_totals(entries, told, judge(entries, told, lines=False))
+            cases += 1
+    record_property("cases", cases)
+
+
+def came_in_a_maze(chance):
+    """Whatever may come of a request, every second time a redirect."""
+    return chance.one(
+        chance.one(WHOLE, WHOLE, *FINAL, *NO_REPLY, *NO_REPLY),
+        redirected(chance.one(*PATHS)),
+    )
+
+
+def download(chance, code):
+    """Requests of a correct client for one code, each with what came of it; and its outcome."""
+    path, requests = path_of(code), []
+    while True:
+        came = came_in_a_maze(chance)
+        requests.append((("ERROR", path, "GET"), came))
+        again = came["status"] is None and chance.one(True, False)
+        if again:
+            came = came_in_a_maze(chance)
+            requests.append((("ERROR", path, "GET"), came))
+        if "location" not in came or len(requests) > 5 or not chance.often():
+            return requests, came
+        path = came["location"]
+
+
+def compare_honest(chance):
+    """Downloads at the same time, all well done and well reported."""
+    asked = tuple(chance.shuffled(CODES)[: 1 + chance.below(3)])
+    told = Told(asked=asked, label="ERROR", files={}, totals=dict.fromkeys(SAYINGS, 0))
+    under_way, requests, connections = [], [], []
+    for conn, code in enumerate(asked):
+        mine, last = download(chance, code)
+        under_way.append((conn, mine))
+        came = what_came(last)
+        said = chance.one("ok", "error") if came == "unclear" else came
+        if said == "ok":
+            size, digest = last["bytes_sent"], last["sha256"] or sha(b"")
+            told.files[file_of(code)] = {"size": size, "sha256": digest}
+        told.lines.append((code, said))
+        told.totals[said] += 1
+    kept_connections = chance.one(True, False)
+    while under_way:
+        conn, mine = chance.one(*under_way)
+        requests.append(mine.pop(0))
+        connections.append(conn if kept_connections else len(requests))
+        under_way = [(conn, mine) for conn, mine in under_way if mine]
+    entries = entries_of(requests)
+    for entry, conn in zip(entries, connections, strict=True):
+        entry["conn"] = conn
+    for lines in (True, False):
+        assert judge(entries, told, lines)["imbalances"] == []
+
+
+def test_who_does_well_is_never_called_out_whoever_is_redirected_to_whom():
+    for seed in range(2000 * SCALE):
+        try:
+            compare_honest(Chance(random.Random(seed).randrange))
+        except AssertionError as exc:
+            exc.add_note(f"random.Random({seed})")
+            raise
+
+
+# --- what these found --------------------------------------------------------------------------
+
+
+def told_of(*codes_and_said, files=None):
+    told = Told(label=None, asked=tuple(code for code, _ in codes_and_said), files=files)
+    told.lines = list(codes_and_said)
+    told.totals = dict.fromkeys(SAYINGS, 0) | Counter(said for _, said in codes_and_said)
+    return told
+
+
+def get(code_or_path, came, server="ERROR"):
+    path = code_or_path if code_or_path.startswith("/") else path_of(code_or_path)
+    return (server, path, "GET"), came
+
+
+NONE = NO_REPLY[0]
+PINNED = {
+    "a redirect of another server leads elsewhere": (
+        [get("BR", NONE), get("BR", redirected(path_of("BR")), "LOCAL"), get("BR", WHOLE)],
+        told_of(("BR", "ok")),
+        [("duplicated", "BR")],
+    ),
+    "two who meet at one path may each come twice": (
+        [get("BR", redirected("/x")), get("CN", redirected("/x")), get("/x", NONE),
+         get("/x", WHOLE), get("/x", NONE), get("/x", NONE)],
+        told_of(("BR", "error"), ("CN", "ok")),
+        [],
+    ),
+    "nobody knows whose second try it was": (
+        [get("BR", redirected("/x")), get("/x", redirected(path_of("BR"))),
+         get("BR", redirected(path_of("CN"))), get("CN", NONE),
+         get("CN", redirected(path_of("CN"))), get("CN", redirected(path_of("BR"))),
+         get("CN", NONE), get("CN", redirected("/y"))],
+        told_of(("BR", "error"), ("CN", "error")),
+        [],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_what_these_books_found_stays_mended(name):
+    requests, told, words = PINNED[name]
+    assert words_of(judge(entries_of(requests), told)) == Counter(words)
+
+
+def test_a_target_that_ended_before_the_redirect_to_it_is_expected():
+    first, target = entries_of([get("BR", redirected("/x")), get("/x", WHOLE)])
+    assert judge([target, first], told_of(("BR", "ok")))["balanced"]
+
+
+def test_the_order_in_which_a_folder_is_listed_makes_no_difference():
+    files = dict.fromkeys(("zz.gif", "br.gif.part", "br.gif"), SAVED)
+    turned = dict(reversed(files.items()))
+    told, turned = (told_of(("CN", "error"), files=kept) for kept in (files, turned))
+    assert judge([], told) == judge([], turned)
+
+
+def test_requests_beyond_those_kept_count_for_their_own_server_only():
+    told = told_of(("BR", "ok"))
+    told.label = "ERROR"
+    for server, requests in (("LOCAL", 1), ("ERROR", 71)):
+        entries = entries_of([get("BR", WHOLE), *[get("BR", WHOLE, server)] * 70])
+        assert judge(entries, told)["codes"]["BR"]["requests"] == requests
+
+
+# --- live servers ------------------------------------------------------------------------------
+
+FLAGS = {path_of(code): flag(code) for code in CODES if code in country_codes()}
+LEADS = (path_of("CN"), "/elsewhere", path_of("BR"))
+REPLIES = (
+    Serve(), Status((503,)), Status((404,)), Status((204,)), Status((500, 501, 502)), Empty(),
+    Reset(), Reset(40), Reset(150), Reset(10**6), Truncate(100), Truncate(10**6), CutHeaders(),
+    TooLong(), NoLength(), NoLength(100), Drip(10_000_000), Hang(0.001), Garbage(), BadChunk(),
+    BadGzip(), WrongType(), HugeHeaders(), RedirectLoop(), RateLimit(), *map(Redirect, LEADS),
+    Hang(60), Serve(60),  # nobody waits for these
+)  # fmt: skip
+ON_WHAT_EXISTS = (
+    Truncate, CutHeaders, TooLong, NoLength, Drip, BadChunk, BadGzip, WrongType, HugeHeaders,
+)  # fmt: skip
+STATUS = {"redirect": 302, "redirect_loop": 302, "rate_limit": 429}
+NO_HEAD = ("empty", "hang", "garbage", "cut_headers")
+TARGETS = (*map(path_of, CODES), "/elsewhere")
+JSON = {"Content-Type": "application/json"}
+PATIENCE_S = 30
+
+reply_lists = st.lists(st.sampled_from(REPLIES), min_size=1, max_size=3).map(tuple)
+# By a seed: how much is drawn may depend on what servers did, of which Hypothesis knows nothing.
+chances = st.integers(0, 2**32).map(lambda seed: Chance(random.Random(seed).randrange))
+drawn_plans = st.builds(
+    Plan,
+    seed=st.integers(0, 9),
+    mix=st.lists(st.builds(Bucket, st.just(30), st.sampled_from(REPLIES)), max_size=2).map(tuple),
+    rules=st.dictionaries(st.sampled_from([*CODES, path_of("BR"), "/elsewhere"]), reply_lists),
+    gate=st.sampled_from([None, None, Gate(1, 60), Gate(2, 60)]),
+    per_attempt=st.booleans(),
+    refuse=st.sampled_from([False] * 7 + [True]),
+)
+
+
+class Wire:
+    """A connection to a server, as plain as can be."""
+
+    def __init__(self, url):
+        self.sock = socket.create_connection(
+            ("127.0.0.1", int(url.split("/")[2].split(":")[1])), timeout=PATIENCE_S
+        )
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def read(self, method):
+        """All bytes of one reply, and whether the connection is there for another."""
+        data = b""
+        while not self.whole(data, method):
+            try:
+                piece = self.sock.recv(1 << 20)
+            except ConnectionResetError:
+                return data, False
+            if not piece:
+                return data, False
+            data += piece
+        return data, True
+
+    def whole(self, data, method):
+        head, end, body = data.partition(b"\r\n\r\n")
+        if not end or b"\r\nConnection: close" in head:
+            return False
+        length = announced(head)
+        if method == "HEAD" or b" 204 " in head.splitlines()[0]:
+            return True
+        return length is not None and len(body) >= length
+
+    def close(self, *, rudely):
+        if rudely:
+            linger = struct.pack("ii", 1, 0)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self.sock.close()
+
+
+def announced(head):
+    found = re.search(rb"\r\nContent-Length: (\d+)", head)
+    return int(found[1]) if found else None
+
+
+def read_off(data, method):
+    """Status, announced length and bytes of the body, as one may read them off the wire."""
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end or not head.startswith(b"HTTP/1.1 "):
+        return None, None, b""
+    length = announced(head)
+    if b"\r\nTransfer-Encoding: chunked" in head:
+        size, _, chunk = body.partition(b"\r\n")
+        body = chunk[: int(size, 16)]
+    return int(head[9:12]), length, b"" if method == "HEAD" else body[:length]
+
+
+@dataclass(eq=False)
+class Asked:
+    """A request that was made, and what became of it so far."""
+
+    run: "PlainRun"
+    n: int
+    label: str
+    method: str
+    path: str
+    attempt: int
+    reply: Reply
+    in_flight: int
+    wire: Wire
+    gzip: bool
+    whole: bool = True
+    state: str = "under way"
+    """Then one of: answered (all of `data` came), left (by the client), dropped (by the servers),
+    unread (somehow)."""
+    data: bytes = b""
+
+    @property
+    def refused(self):
+        return self.method == "POST" and self.whole
+
+    def head_and_rest(self):
+        more = "Accept-Encoding: gzip\r\n" * self.gzip + "Content-Length: 0\r\n" * (
+            self.method == "POST"
+        )
+        return f"{self.method} {self.path} HTTP/1.1\r\n".encode(), f"Host: x\r\n{more}\r\n".encode()
+
+    def kind(self):
+        """The kind of reply that came of it."""
+        if self.refused:
+            return None
+        reply, exists = self.reply, self.path in FLAGS
+        if self.state in ("left", "dropped"):
+            return reply.do
+        acts_on_what_exists = isinstance(reply, ON_WHAT_EXISTS)
+        if not exists and (acts_on_what_exists or getattr(reply, "after_bytes", 0)):
+            return "serve"
+        return "truncate" if isinstance(reply, BadGzip) and not self.gzip else reply.do
+
+    def expected(self):
+        """Its entry, without times and the number of the connection."""
+        status, length, body = read_off(self.data, self.method)
+        location = {"redirect_loop": self.path, "redirect": getattr(self.reply, "to", None)}
+        entry = {
+            "type": "request", "n": self.n, "server": self.label, "method": self.method,
+            "path": self.path, "code": CODE_AT.get(self.path), "attempt": self.attempt,
+            "do": self.kind(), "status": status, "length": length, "bytes_sent": len(body),
+            "complete": self.state == "answered", "client_gone": self.state == "left",
+            "sha256": sha(body) if body else None, "in_flight": self.in_flight,
+            "delay_s": 0 if self.refused else self.reply.delay_s,
+        }  # fmt: skip
+        if status == 302:
+            entry["location"] = location[self.kind()]
+        return entry
+
+    def check_wire(self):
+        """What came is what the plan says."""
+        status, _, body = read_off(self.data, self.method)
+        kind = self.kind()
+        of_plan = self.reply.status[0] if kind == "status" else STATUS.get(kind)
+        exists = self.path in FLAGS
+        if self.refused:
+            assert status == 405
+        elif kind in NO_HEAD or (kind == "reset" and self.reply.after_bytes < 50):
+            assert status is None
+        else:
+            assert status == (of_plan or (200 if exists else 404))
+        if kind != "bad_gzip":
+            assert FLAGS.get(self.path, b"").startswith(body)
+
+
+CODE_AT = {path_of(code): code for code in CODES}
+LOOSE = ("do", "status", "length", "bytes_sent", "complete", "client_gone", "sha256", "location")
+
+
+class PlainRun:
+    """A run on plain lists."""
+
+    def __init__(self, plans):
+        self.plans = plans
+        self.asked = []
+        self.others = []
+        """Entries that are no requests: (type, server, ...)."""
+        self.attempts = Counter()
+        self.held = {label: [] for label, plan in plans.items() if plan.gate}
+        """By label what waits at a gate that is not open."""
+
+    def under_way(self, label=None):
+        return [a for a in self.asked if a.state == "under way" and label in (None, a.label)]
+
+    def ask(self, label, method, path, wire, gzip):
+        """Count a request that arrives."""
+        plan, name = self.plans[label], CODE_AT.get(path, path)
+        attempt = 1
+        if path in CODE_AT or path in plan.rules:
+            attempt = self.attempts[label, name] + 1
+            self.attempts[label, name] += method == "GET"
+        reply = fate(plan, label, name, attempt)
+        in_flight = len(self.under_way(label)) + 1
+        asked = Asked(
+            self, len(self.asked) + 1, label, method, path, attempt, reply, in_flight, wire, gzip
+        )
+        self.asked.append(asked)
+        return asked
+
+    def check(self, entries):
+        """Each request that has ended has exactly one entry, and it is the right one."""
+        requests = {e["n"]: e for e in entries if e["type"] == "request"}
+        others = [
+            (e["type"], e["server"], e.get("held"), e.get("status"))
+            for e in entries
+            if e["type"] != "request"
+        ]
+        assert Counter(others) == Counter(self.others)
+        assert len(requests) + len(others) == len(entries)
+        ended = [asked for asked in self.asked if asked.state != "under way"]
+        assert sorted(requests) == [asked.n for asked in ended]
+        conns = {}
+        for asked in ended:
+            entry = requests[asked.n]
+            assert conns.setdefault(asked.wire, entry["conn"]) == entry["conn"]
+            assert 0 <= entry["start_s"] <= entry["end_s"]
+            seen = {name: value for name, value in entry.items() if name not in TIMES}
+            if asked.state == "unread":
+                assert not entry["complete"] or not entry["client_gone"]
+                seen = {name: value for name, value in seen.items() if name not in LOOSE}
+            expected = {n: v for n, v in asked.expected().items() if n in seen}
+            assert seen == expected
+        assert len(set(conns.values())) == len(conns)
+
+
+TIMES = ("conn", "start_s", "first_byte_s", "end_s")
+
+
+class Embedded:
+    """Runs begun in this process, through `mockservers.running`."""
+
+    def __init__(self, servers, folder):
+        self.servers = servers
+        self.folder = folder
+        self.house = servers._house
+        self.ended = []
+
+    def clear(self):
+        """Nothing is left of an example that failed."""
+        self.ended.clear()
+        self.servers.cancel_pending()
+        self.until(lambda: not any(self.house.connections.values()))
+
+    def begin(self, plans, plan, label):
+        self.ended.append(self.servers.begin_run(plans))
+
+    def reset(self, plans):
+        self.servers.cancel_pending()
+        self.ended.append(self.servers.begin_run(plans))
+
+    def entries(self, chance):
+        self.until(lambda: True)
+        return list(self.servers.entries)
+
+    def files(self, after, contents):
+        if after is None:
+            return None
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        for name, file in after.items():
+            (folder / name).write_bytes(contents[file["sha256"]])
+        return folder
+
+    def judge(self, told, stdout, contents):
+        files = self.files(told.files, contents)
+        said = {"stdout": stdout} if stdout is not None else {"said": dict(told.lines)}
+        return self.judge_now(**said, asked=told.asked, files=files)
+
+    def judge_now(self, **told):
+        """With what is under way, as the control API does."""
+        with mock.patch.object(self.servers, "settle"):
+            return self.servers.ledger(**told).to_json()
+
+    def judge_untold(self):
+        return self.judge_now()
+
+    def bad_call(self, chance):
+        with pytest.raises(ValueError, match="none of LOCAL"):
+            self.servers.begin_run({"MARS": Plan()})
+
+    def journals(self, plans_of_runs):
+        """Each run's journal as a file, written as the commands write it."""
+        for number, (plans, entries) in enumerate(zip(plans_of_runs, self.ended, strict=True)):
+            file = JournalFile(Path(self.folder, f"{number}.jsonl"))
+            for entry in [header(plans), *entries, END]:
+                file.write_line(json.dumps(entry))
+            file.close()
+            yield file.path
+        self.ended.clear()
+
+    def until(self, holds):
+        """Let the servers go on until it is so."""
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            self.servers._call(lambda: None)
+            if holds():
+                return
+            assert time.monotonic() < give_up
+
+
+class Controlled(Embedded):
+    """Runs begun by whoever speaks to the control API."""
+
+    BAD = (
+        ("PUT", "/plan", '{"plan": 2}', JSON, 400),
+        ("PUT", "/plan", '{"plan": 1, "mix": [{"weight": 101, "do": "empty"}]}', JSON, 400),
+        ("PUT", "/plan/MARS", '{"plan": 1}', JSON, 404),
+        ("PUT", "/plan", '{"plan": 1}', {}, 415),
+        ("POST", "/reset", "", {}, 415),
+        ("POST", "/reset", "[]", JSON, 400),
+        ("POST", "/plan", "{}", JSON, 405),
+        ("POST", "/ledger", '{"said": {"BR": "great"}}', JSON, 400),
+        ("GET", "/journal?after=999999999-1", None, {}, 400),
+        ("GET", "/journal?limit=0", None, {}, 400),
+        ("GET", "/reset", None, {}, 405),
+        ("GET", "/health", None, {"Origin": "http://example.org"}, 403),
+    )
+
+    def __init__(self, servers, folder):
+        super().__init__(servers, folder)
+        self.runs = Runs(self.house, Path(folder, "journal.jsonl"), Path(folder))
+        self.control = Control(self.house, self.runs)
+        self.call(lambda: self.runs.begin({}))
+        self.port = self.run(self.control.start(0)).rsplit(":", 1)[1]
+        self.client = http.client.HTTPConnection("127.0.0.1", int(self.port), timeout=PATIENCE_S)
+        self.first = self.last = 1
+
+    def run(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.servers._loop).result(PATIENCE_S)
+
+    def call(self, action):
+        self.servers._call(action)
+
+    def close(self):
+        self.client.close()
+        self.run(self.control.stop())
+
+    def ask(self, method, path, body=None, headers=JSON):
+        self.client.request(method, path, body, headers if method != "GET" else {})
+        answer = self.client.getresponse()
+        return answer.status, json.loads(answer.read())
+
+    def get(self, path):
+        status, answer = self.ask("GET", path)
+        assert (status, answer.get("run", self.last)) == (200, self.last)
+        return answer
+
+    def begun(self, status, answer):
+        assert (status, answer["run"]) == (200, self.last + 1)
+        self.last += 1
+        self.cursor = None
+
+    def begin(self, plans, plan, label):
+        cursor = self.get("/journal?limit=1")["next"]
+        where = f"/plan/{label}" if label else "/plan"
+        self.begun(*self.ask("PUT", where, json.dumps(plan_to_json(plan))))
+        assert self.get("/plan")["plans"] == {p: plan_to_json(plans[p]) for p in LABELS}
+        assert self.ask("GET", f"/journal?after={cursor}")[0] == 410
+
+    def reset(self, plans):
+        self.begun(*self.ask("POST", "/reset"))
+
+    def entries(self, chance):
+        """Page by page."""
+        page = self.get("/journal?limit=3")
+        header, entries = page["header"], page["entries"]
+        assert header["plans"] == self.get("/plan")["plans"]
+        while page["entries"]:
+            limit = chance.one(1, 2, 1000)
+            page = self.get(f"/journal?after={page['next']}&limit={limit}")
+            assert "header" not in page
+            assert len(page["entries"]) <= limit
+            entries += page["entries"]
+        assert page["under_way"] == self.servers.under_way
+        return entries
+
+    def judge(self, told, stdout, contents):
+        body = {"asked": told.asked} | ({"files": told.files} if told.files is not None else {})
+        body |= {"said": dict(told.lines)} if stdout is None else {"stdout": stdout}
+        status, answer = self.ask("POST", "/ledger", json.dumps(body))
+        assert (status, answer["run"]) == (200, self.last)
+        return self.verdict(answer)
+
+    def verdict(self, answer):
+        assert answer.pop("under_way") == self.servers.under_way
+        return {name: answer[name] for name in answer if name not in ("run", "file")}
+
+    def judge_untold(self):
+        return self.verdict(self.get("/ledger"))
+
+    def bad_call(self, chance):
+        *call, status = chance.one(*self.BAD)
+        method, path, body, headers = call
+        before = self.get("/health"), self.get("/plan")
+        self.client.request(method, path, body, headers)
+        answer = self.client.getresponse()
+        assert list(json.loads(answer.read())) == ["error"]
+        assert answer.status == status
+        assert (self.get("/health"), self.get("/plan")) == before
+
+    def journals(self, plans_of_runs):
+        """The files that were kept; the last run is replaced, so that it ends."""
+        first, last = self.last - len(plans_of_runs) + 1, self.last
+        self.begun(*self.ask("POST", "/reset"))
+        return [Path(self.folder, f"journal.{number}.jsonl") for number in range(first, last + 1)]
+
+
+class Machine(RuleBasedStateMachine):
+    """Whatever can be done to servers and their books, in any order."""
+
+    def __init__(self, door):
+        super().__init__()
+        self.door = door
+        door.clear()
+        self.runs = []
+        self.idle = []  # (label, wire): connections that were kept
+        self.open = []  # requests under way, of this run and earlier ones
+        self.contents = {sha(c): c for c in (*CONTENTS, *FLAGS.values(), b"")}
+        self.begin_run(dict.fromkeys(LABELS, Plan()), Plan(), None)
+
+    @property
+    def now(self):
+        return self.runs[-1]
+
+    # --- what it does to the servers ------------------------------------------------------
+
+    def begin_run(self, plans, plan, label):
+        self.door.begin(plans, plan, label)
+        self.runs.append(PlainRun(plans))
+        self.close_idle(lambda there: plans[there].refuse)
+
+    def close_idle(self, which):
+        for label, wire in list(self.idle):
+            if which(label):
+                self.idle.remove((label, wire))
+                wire.close(rudely=False)
+        self.settled()
+
+    def settled(self):
+        """All the servers have to do is done."""
+        mine = len(self.idle) + len(self.open)
+        house = self.door.house
+        self.door.until(lambda: sum(map(len, house.connections.values())) == mine)
+        self.door.until(lambda: self.door.servers.under_way == len(self.now.under_way()))
+
+    def connect(self, label):
+        """A connection that the server knows of, or None where nobody listens."""
+        house = self.door.house
+        before = len(house.connections[label])
+        try:
+            wire = Wire(house.urls[label])
+        except ConnectionRefusedError:
+            assert self.now.plans[label].refuse
+            return None
+        assert not self.now.plans[label].refuse
+        self.door.until(lambda: len(house.connections[label]) == before + 1)
+        return wire
+
+    def send(self, data, label, method, path, gzip, wire):
+        """Count a request as it arrives, to be `data` of it."""
+        asked = self.now.ask(label, method, path, wire, gzip)
+        head, rest = asked.head_and_rest()
+        asked.whole = data == "all"
+        wire.send(head + rest if asked.whole else head)
+        self.open.append(asked)
+        return asked
+
+    def arrived(self):
+        self.door.until(lambda: self.door.house.run.requests == len(self.now.asked))
+
+    def go_on(self, asked):
+        """A whole request: to the gate, or to its reply."""
+        held = asked.run.held.get(asked.label)
+        if held is None or asked.refused:
+            self.answer(asked)
+            return
+        held.append(asked)
+        if len(held) == asked.run.plans[asked.label].gate.hold_until_in_flight:
+            del asked.run.held[asked.label]
+            asked.run.others.append(("gate", asked.label, len(held), None))
+            for one in held:
+                self.answer(one)
+
+    def answer(self, asked):
+        if not asked.refused and wait_s(asked.reply) > 1:
+            return  # nobody waits for it
+        asked.data, kept = asked.wire.read(asked.method)
+        self.end(asked, "answered")
+        asked.check_wire()
+        body = read_off(asked.data, asked.method)[2]
+        self.contents[sha(body)] = body
+        kept = kept and asked.kind() != "reset"  # which may come behind the end
+        if kept and not self.now.plans[asked.label].refuse:
+            self.idle.append((asked.label, asked.wire))
+        else:
+            asked.wire.close(rudely=False)
+
+    def end(self, asked, state):
+        asked.state = state
+        self.open.remove(asked)
+        if asked in asked.run.held.get(asked.label, ()):
+            asked.run.held[asked.label].remove(asked)
+
+    def leave(self, asked, *, rudely):
+        asked.wire.close(rudely=rudely)
+        self.end(asked, "left")
+
+    # --- what may be done --------------------------------------------------------------------
+
+    @rule(plan=drawn_plans, label=st.sampled_from([None, *LABELS]))
+    def put_a_plan(self, plan, label):
+        named = [label] if label else LABELS
+        self.begin_run(self.now.plans | dict.fromkeys(named, plan), plan, label)
+
+    @rule()
+    def reset(self):
+        self.door.reset(self.now.plans)
+        for asked in list(self.open):
+            asked.wire.close(rudely=True)
+            self.end(asked, "dropped")
+        self.runs.append(PlainRun(self.now.plans))
+        self.close_idle(lambda there: True)
+
+    @rule(
+        label=st.sampled_from(["ERROR", "ERROR", "LOCAL"]),
+        method=st.sampled_from(["GET"] * 6 + ["HEAD", "POST"]),
+        path=st.sampled_from(TARGETS),
+        gzip=st.booleans(),
+        keep=st.booleans(),
+        how=st.sampled_from(["read", "read", "read", "half", "unread"]),
+    )
+    def ask(self, label, method, path, gzip, keep, how):
+        """`how`: to the end of the reply, its first line only, or without reading a reply."""
+        kept = [wire for there, wire in self.idle if there == label and keep]
+        wire = kept[0] if kept else self.connect(label)
+        if wire is None:
+            return
+        if kept:
+            self.idle.remove((label, wire))
+        asked = self.send("half" if how == "half" else "all", label, method, path, gzip, wire)
+        self.arrived()
+        gate_or_wait = label in self.now.held or wait_s(asked.reply) > 1
+        if how == "unread" and not gate_or_wait:
+            wire.close(rudely=False)
+            self.end(asked, "unread")
+        elif asked.whole:
+            self.go_on(asked)
+        self.settled()
+
+    @rule(
+        path=st.sampled_from(TARGETS), keep=st.booleans(), label=st.sampled_from(["ERROR", "LOCAL"])
+    )
+    def fetch(self, path, keep, label):
+        self.ask(label, "GET", path, gzip=True, keep=keep, how="read")
+
+    @precondition(lambda self: any(not asked.whole for asked in self.open))
+    @rule()
+    def send_the_rest(self):
+        asked = next(asked for asked in self.open if not asked.whole)
+        asked.wire.send(asked.head_and_rest()[1])
+        asked.whole = True
+        self.go_on(asked)
+        self.settled()
+
+    @precondition(lambda self: self.open)
+    @rule(which=st.integers(0, 9), rudely=st.booleans())
+    def give_up(self, which, rudely):
+        asked = self.open[which % len(self.open)]
+        # Who only closes his side still listens, but to a hang.
+        no_reply_due = not asked.whole or isinstance(asked.reply, Hang)
+        self.leave(asked, rudely=rudely or not no_reply_due)
+        self.settled()
+
+    @rule(label=st.sampled_from(LABELS), nonsense=st.booleans())
+    def knock(self, label, nonsense):
+        wire = self.connect(label)
+        if wire is None:
+            return
+        if nonsense:
+            wire.send(b"\x16\x03\x01\r\n\r\n")
+            assert wire.read("GET")[0].startswith(b"HTTP/1.1 400 ")
+        wire.close(rudely=False)
+        self.now.others.append(("connection", label, None, 400 if nonsense else None))
+        self.settled()
+
+    @precondition(lambda self: self.now.asked)
+    @rule(chance=chances)
+    def read_the_entries(self, chance):
+        self.now.check(self.door.entries(chance))
+
+    @rule(chance=chances)
+    def call_badly(self, chance):
+        self.door.bad_call(chance)
+
+    @precondition(lambda self: self.now.asked)
+    @rule(chance=chances)
+    def claim(self, chance):
+        entries = self.door.entries(chance)
+        self.now.check(entries)
+        told = Told(asked=tuple(chance.shuffled(CODES)[: 1 + chance.below(3)]))
+        told.label = chance.one(None, "ERROR")
+        told.files = chance.one(None, {}, self.sent(told, entries), self.sent(told, entries))
+        if told.files is not None and not chance.often():
+            told.files = dict(told.files)
+            for name, file in book(chance, None, tuple(self.contents.values())).items():
+                told.files[name] = {"size": file["size"], "sha256": file["sha256"]}
+        say(chance, told, entries)
+        twice = len(dict(told.lines)) < len(told.lines)
+        plain = Counter(said for _, said in told.lines)
+        spoken = told.label or twice or any(plain[s] != told.totals[s] for s in SAYINGS)
+        judged = self.door.judge(told, printed(told) if spoken else None, self.contents)
+        self.judge_file(entries, told, judged)
+        if told.lines:
+            compare_lines(entries, told, judged)
+        else:
+            compare_totals(entries, told, judged)
+
+    def sent(self, told, entries):
+        """The files of one who saves whatever came with a 200."""
+        books = PlainBooks(entries, told)
+        last = {code: requests[-1] for code, requests in books.downloads.items() if requests}
+        return {
+            file_of(code): {"size": entry["bytes_sent"], "sha256": books.sent(code)}
+            for code, entry in last.items()
+            if entry["status"] == 200 and books.sent(code) in self.contents
+        }
+
+    def judge_file(self, entries, told, judged):
+        """`mockservers ledger` says the same of the journal in a file."""
+        path = Path(self.door.folder, "told.jsonl")
+        lines = journal(entries, told)
+        lines[0] = header(self.now.plans)
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        assert list(read_journal(path)) == json.loads(json.dumps(lines))
+        assert ledger_command(path) == (0 if judged["balanced"] else 1, judged)
+
+    @precondition(lambda self: self.now.asked)
+    @rule()
+    def look_at_the_ledger(self):
+        judged = self.door.judge_untold()
+        assert judged["balanced"]
+        ended = [a for a in self.now.asked if a.state != "under way" and a.method != "HEAD"]
+        if not any(a.state == "unread" or b"\r\nLocation: " in a.data for a in ended):
+            asked_for = Counter(f"{a.label} {CODE_AT[a.path]}" for a in ended if a.path in CODE_AT)
+            assert {name: row["requests"] for name, row in judged["codes"].items()} == asked_for
+
+    def teardown(self):
+        for asked in list(self.open):
+            self.leave(asked, rudely=True)
+        self.close_idle(lambda there: True)
+        plans = [run.plans for run in self.runs]
+        for run, path in zip(self.runs, self.door.journals(plans), strict=True):
+            first, *entries, end = read_journal(path)
+            assert first["plans"] == {label: plan_to_json(run.plans[label]) for label in LABELS}
+            run.check(entries)
+            assert end["end"] is True
+        assert ledger_command(path)[1]["balanced"]
+
+
+def printed(told):
+    """A report of flags2."""
+    words = {"ok": "{} OK", "not_found": "{} not found", "error": "*** Error for {}: x"}
+    totals = {
+        "ok": "{} flags downloaded.", "not_found": "{} not found.", "error": "{} errors.",
+        "interrupted": "{} interrupted.",
+    }  # fmt: skip
+    lines = [f"{told.label} site: http://x/flags"] if told.label else []
+    lines += [words[said].format(code) for code, said in told.lines]
+    lines += ["-" * 20, *(totals[said].format(told.totals[said]) for said in SAYINGS)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def ledger_command(path):
+    """Exit status and JSON of `mockservers ledger`."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.raises(SystemExit) as ended:
+        cli.main(["ledger", str(path), "--json"])
+    return ended.value.code, json.loads(out.getvalue())
+
+
+@pytest.fixture(scope="module")
+def doors():
+    """One way in for each: servers that run for the whole module."""
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        other = stack.enter_context(tempfile.TemporaryDirectory())
+        controlled = Controlled(stack.enter_context(running()), folder)
+        stack.callback(controlled.close)
+        yield {
+            "control": controlled,
+            "embed": Embedded(stack.enter_context(running()), other),
+        }
+
+
+@pytest.mark.parametrize("door", ["control", "embed"])
+def test_whatever_is_done_in_any_order_the_books_are_those_on_plain_lists(doors, door):
+    run_state_machine_as_test(
+        lambda: Machine(doors[door]), settings=settings(examples(12), stateful_step_count=25)
+    )
+
+
+@pytest.mark.parametrize("door", ["control", "embed"])
+def test_who_left_a_gate_fills_it_no_longer_and_it_opens_once(doors, door):
+    machine, chance = Machine(doors[door]), Chance(random.Random(1).randrange)
+    machine.put_a_plan(Plan(gate=Gate(2, 60)), None)
+    for held in (1, 0):
+        machine.fetch(path_of("BR"), keep=False, label="ERROR")
+        assert len(machine.open) == 1
+        if held:
+            machine.give_up(0, rudely=True)
+    machine.fetch(path_of("CN"), keep=False, label="ERROR")
+    machine.fetch(path_of("ZZ"), keep=True, label="ERROR")
+    assert machine.open == []
+    machine.read_the_entries(chance)
+    assert machine.now.others == [("gate", "ERROR", 2, None)]
+    machine.teardown()
