@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from support import SCALE
 
 from mockservers import running
 
@@ -15,6 +16,14 @@ def servers():
     """LOCAL, DELAY and ERROR on free ports; each example begins a run of its own."""
     with running() as started:
         yield started
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what only the thorough suite has the time for."""
+    if SCALE == 1:
+        late = [item for item in items if item.get_closest_marker("thorough")]
+        items[:] = [item for item in items if item not in late]
+        config.hook.pytest_deselected(items=late)
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,6 +12,7 @@ The executors and futures are the standard library's own; what is replaced below
 
 import ast
 import contextlib
+import gc
 import queue
 import sys
 import threading
@@ -74,10 +75,12 @@ class Scheduler:
     def run(self, main):
         """What `main()` returns or raises; threads that are left then are cut off one by one."""
         HERE.strand, HERE.scheduler = self.main, self
+        gc.disable()  # what an earlier run left would be tidied up in the middle of this one
         try:
             return main()
         finally:
             self.over = True
+            gc.enable()
             del HERE.strand, HERE.scheduler
             for strand in self.strands[1:]:
                 strand.baton.release()

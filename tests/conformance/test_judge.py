@@ -54,13 +54,13 @@ def simple(*arguments, plan=None, expects="report"):
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS, ids=lambda module: module.__name__)
-@examples(40)
+@examples(15)
 @given(case=cases())
 def test_a_reference_downloader_is_never_blamed(servers, downloader, case):
     assert not blamed(case, play(servers, case, downloader))
 
 
-@examples(40)
+@examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_line_that_says_something_else_is_found(servers, case, data):
     run = play(servers, case)
@@ -77,7 +77,7 @@ def test_a_line_that_says_something_else_is_found(servers, case, data):
     assert blamed(case, saying(run, texts))
 
 
-@examples(40)
+@examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_line_that_is_left_out_is_found(servers, case, data):
     run = play(servers, case)
@@ -89,7 +89,7 @@ def test_a_line_that_is_left_out_is_found(servers, case, data):
     assert blamed(case, saying(run, texts))
 
 
-@examples(40)
+@examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_total_that_is_another_is_found(servers, case, data):
     run = play(servers, case)
@@ -102,7 +102,7 @@ def test_a_total_that_is_another_is_found(servers, case, data):
     assert blamed(case, saying(run, texts))
 
 
-@examples(40)
+@examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_request_that_is_missing_or_one_too_many_is_found(servers, case, data):
     run = play(servers, case)
@@ -116,7 +116,7 @@ def test_a_request_that_is_missing_or_one_too_many_is_found(servers, case, data)
     assert "REQ-2" in blamed(case, less)
 
 
-@examples(40)
+@examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_file_that_is_missing_damaged_or_added_is_found(servers, case, data):
     run = play(servers, case)

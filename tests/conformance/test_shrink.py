@@ -31,7 +31,7 @@ def loses_truncated(case):
     )
 
 
-@examples(100)
+@examples(30)
 @given(case=cases(), after_bytes=st.integers(0, 2000))
 def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
     fault = {case.order().codes[-1]: (Truncate(after_bytes=after_bytes),)}
@@ -45,7 +45,7 @@ def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
     assert shrunk.executions < 40
 
 
-@examples(100)
+@examples(30)
 @given(case=cases(), data=st.data())
 def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
     asked = []
@@ -59,7 +59,7 @@ def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
     assert len(asked) == len(set(asked)) == shrunk.executions <= most
 
 
-@examples(100)
+@examples(30)
 @given(case=st.sampled_from(fixed_cases()) | cases())
 def test_every_candidate_is_a_run_that_may_be_asked_for(case):
     for candidate in candidates(case):

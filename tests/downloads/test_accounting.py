@@ -51,7 +51,7 @@ carried = replies(*CARRIED)
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(300)
+@examples(120)
 @given(plan=plans(carried), codes=code_lists(), m=st.integers(1, 12), verbose=st.booleans())
 def test_every_code_gets_exactly_one_fate_in_process(downloader, plan, codes, m, verbose):
     arguments = ["-m", str(m), *codes, *["-v"] * verbose]
@@ -59,7 +59,7 @@ def test_every_code_gets_exactly_one_fate_in_process(downloader, plan, codes, m,
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(150)
+@examples(60)
 @given(plan=plans(), codes=code_lists(), m=st.integers(1, 12), verbose=st.booleans())
 @example(  # aiohttp asks again, once, after a connection that ended before the reply's head
     plan=Plan(rules={"BR": (Empty(), Serve())}), codes=["BR"], m=1, verbose=True
@@ -73,7 +73,7 @@ def test_every_code_gets_exactly_one_fate_on_sockets(servers, downloader, plan, 
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(120)
+@examples(50)
 @given(plan=sticky_plans(replies(*CLEAR)), codes=code_lists(), m=st.integers(1, 12))
 def test_what_is_predicted_is_what_happens(servers, downloader, plan, codes, m):
     played = play_sockets(servers, downloader, plan, ["-v", "-m", str(m), *codes])
@@ -84,7 +84,7 @@ def test_what_is_predicted_is_what_happens(servers, downloader, plan, codes, m):
     assert met == {code: (forecast.do, forecast.status) for code, forecast in predicted.items()}
 
 
-@examples(100)
+@examples(50)
 @given(plan=plans(), codes=code_lists(), m=st.integers(1, 12))
 def test_a_prediction_depends_only_where_the_clients_differ(servers, plan, codes, m):
     predicted = forecasts(plan, codes)
@@ -94,7 +94,7 @@ def test_a_prediction_depends_only_where_the_clients_differ(servers, plan, codes
             assert forecast.outcome in (played.outcomes[code], "depends")
 
 
-@examples(80)
+@examples(40)
 @given(
     plan=sticky_plans(replies(*CLEAR)),
     codes=code_lists(),
@@ -109,7 +109,7 @@ def test_threads_and_asyncio_agree_on_every_sticky_plan(servers, plan, codes, m,
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(60)
+@examples(30)
 @given(plan=plans(carried), data=st.data(), codes=code_lists())
 def test_the_ledger_is_the_same_in_any_order_of_codes(downloader, plan, data, codes):
     shuffled = data.draw(st.permutations(codes))
@@ -121,7 +121,7 @@ def test_the_ledger_is_the_same_in_any_order_of_codes(downloader, plan, data, co
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(80)
+@examples(40)
 @given(codes=code_lists(max_size=20), m=st.integers(1, 24), extra=st.integers(0, 3))
 def test_a_gate_is_filled_exactly_to_the_limit(servers, downloader, codes, m, extra):
     together = min(m, len(codes))

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 from commands import command_line, environment, mockservers_run, run
-from support import SCALE, has_ended
+from support import has_ended
 
 from mockservers.claims import Claims
 from mockservers.faults import Status
@@ -37,7 +37,7 @@ LITTLE = shlex.join(["python", "-IS", str(Path(__file__).with_name("little_downl
 """A command that downloads BR and ZZ."""
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-thorough = pytest.mark.skipif(SCALE == 1, reason="HYPOTHESIS_PROFILE=thorough: a kin runs daily")
+thorough = pytest.mark.thorough  # a kin of it runs daily
 
 
 def on_machine(fault="", program="", **more):

@@ -117,7 +117,7 @@ def sent(draw):
     return Sent(empty_lines + head + body, [Line(method, path), *awaits, Whole(form, refused)])
 
 
-@examples(400)
+@examples(200)
 @given(st.lists(sent(), min_size=1, max_size=4))
 def test_a_request_in_order_is_a_line_and_whole_with_its_form(several):
     events, reading = read(b"".join(request.data for request in several))
@@ -186,7 +186,7 @@ def cut(draw, data):
     return [data[at:stop] for at, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
 
 
-@examples(600)
+@examples(250)
 @given(STREAMS, st.data())
 @example(b"GET / HTTP/9.1x", None)  # the line was told of, or not, by what else was there
 @example(WHOLE + b"GET /2 HTTP/1.1\r\nHo", None)  # the second line was lost
@@ -215,7 +215,7 @@ def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
     assert find(mangled(), differs, settings=examples(2000))
 
 
-@examples(600)
+@examples(250)
 @given(STREAMS, st.data())
 @example(AWAITS_CHUNKS.replace(b"d\r", b"d\t\r"), None)  # refused, then asked for (found by fuzz/)
 @example(POST + b"Content-Length: %b3\r\n\r\nabc" % (b"0" * 5000), None)  # int(): a ValueError
@@ -247,7 +247,7 @@ PLAIN_HEADS = st.lists(st.sampled_from(LINES), max_size=4).map(
 )
 
 
-@examples(500)
+@examples(250)
 @given(PLAIN_HEADS | mangled())
 def test_the_short_cut_says_what_the_parser_says_or_nothing(stream):
     with mock.patch.dict(parser._FORMS, clear=True):  # it learns no more than a thousand heads
@@ -343,7 +343,7 @@ def offers_gzip(offers):
     return bool(weights) and min(weights) > 0
 
 
-@examples(500)
+@examples(250)
 @given(st.lists(OFFERS, max_size=4), st.data())
 @example([("gzip", "q=0"), ("*", "")], None)
 @example([("gzip", "")], None)

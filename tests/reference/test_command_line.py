@@ -137,7 +137,7 @@ def command_lines(draw: st.DrawFn) -> tuple[list[str], tuple]:
     return [arg for group in groups for arg in group], call
 
 
-@examples(500)
+@examples(200)
 @given(command_lines())
 def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     argv, call = drawn
@@ -146,7 +146,7 @@ def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     assert (ended.status, ended.stderr) == (0, "")
 
 
-@examples(250)
+@examples(120)
 @given(some, some, st.none() | some, st.sets(codes, min_size=1))
 def test_requests_at_once_are_the_least_of_asked_allowed_and_codes(
     default, most, asked, given_codes
@@ -284,7 +284,7 @@ def accounts(draw: st.DrawFn) -> tuple[list[str], list[Result]]:
     ]
 
 
-@examples(300)
+@examples(150)
 @given(accounts())
 def test_there_is_a_report_exactly_if_every_code_was_counted_once(drawn):
     asked, results = drawn

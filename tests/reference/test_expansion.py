@@ -60,7 +60,7 @@ def test_every_recorded_call_has_the_recorded_outcome(monkeypatch, tmp_path):
     assert not different
 
 
-@examples(800)
+@examples(400)
 @given(argument_lists)
 def test_the_codes_are_those_that_start_with_an_argument(args):
     assert codes(args) == selected(args)
@@ -89,7 +89,7 @@ def test_the_codes_of_two_lists_of_arguments_are_the_union(some, others):
     assert codes(some + others) == sorted({*codes(some), *codes(others)})
 
 
-@examples(500)
+@examples(250)
 @given(argument_lists, st.integers(0, 800), st.booleans(), st.booleans())
 def test_a_limit_takes_a_prefix(args, limit, every, every_country):
     unlimited = expand_cc_args(every, every_country, args, NO_LIMIT)
@@ -112,14 +112,14 @@ def test_all_is_the_194_countries_whatever_codes_are_asked(args):
     assert countries == recorded("expand.json")["country_codes"].split()
 
 
-@examples(500)
+@examples(250)
 @given(st.lists(arguments, max_size=3), other_texts, st.lists(arguments, max_size=3))
 def test_any_other_text_among_the_arguments_is_the_usage_error(before, text, after):
     with pytest.raises(ValueError, match=f"^{re.escape(MESSAGE)}$"):
         codes([*before, text, *after])
 
 
-@examples(800)
+@examples(400)
 @given(near_misses)
 def test_a_text_is_accepted_exactly_if_its_capitals_are_one_or_two_of_a_to_z(text):
     if is_meant(text):
