@@ -231,27 +231,26 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
     return ledger
 
 
-def _enter(ledger: Ledger, requests: Iterable[Entry], strays: Iterable[Entry]) -> None:
-    """Put every request into the row of its download, or call it unexpected.
+def _enter(ledger: Ledger, requests: Iterable[Entry], strays: list[Entry]) -> None:
+    """Put every request into the row of its download, or call it unexpected where it is known
+    what was asked for.
 
     A request that follows a redirect belongs to the download that was redirected.
     """
-    asked = ledger.asked is not None
     ledger.rows = {code: Row() for code in ledger.asked or ()}
     waiting: Waiting = {}
     came_by: dict[tuple[str, str], set[str]] = {}
     for entry in sorted(requests, key=lambda entry: entry["n"]):
         name = _redirected(waiting, entry, ledger) or _name(ledger, entry)
         if name is None:
-            _unexpected(ledger, entry)
+            strays.append(entry)
             continue
         ledger.rows.setdefault(name, Row()).requests.append(entry)
         came_by.setdefault((entry["server"], unquote(entry["path"])), set()).add(name)
         if entry["location"]:
             waiting.setdefault(_led_to(entry), []).append((name, entry["conn"], False))
-    for entry in strays:
-        if asked:
-            _unexpected(ledger, entry)
+    for entry in strays if ledger.asked is not None else ():
+        _unexpected(ledger, entry)
     # Who still waits may have been there all the same, and another be taken for it.
     for (there, path), hops in waiting.items():
         for server in (there,) if there else LABELS:

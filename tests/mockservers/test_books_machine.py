@@ -437,6 +437,11 @@ def test_a_target_that_ended_before_the_redirect_to_it_is_expected():
     assert judge([target, first], told_of(("BR", "ok")))["balanced"]
 
 
+def test_where_nobody_knows_what_was_asked_for_no_request_is_unexpected():
+    entries = entries_of([get("/x", WHOLE), get("BR", redirected("/x")), get("/x", WHOLE)] * 2)
+    assert balance([{"journal": 1, "command": ["x"]}, *entries, {"end": True}]).balanced
+
+
 def test_the_order_in_which_a_folder_is_listed_makes_no_difference():
     files = dict.fromkeys(("zz.gif", "br.gif.part", "br.gif"), SAVED)
     turned = dict(reversed(files.items()))
