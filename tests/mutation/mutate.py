@@ -203,7 +203,8 @@ def examine(rooms, tests, workers):
             fails = workshop.fails(one.room, one.code, tests[one.room])
             if one.operator == UNCHANGED:
                 if fails:
-                    faults.append(f"{one.room}: its tests fail without any change")
+                    said = (workshop.folder / "out.txt").read_text(errors="replace")[-2000:]
+                    faults.append(f"{one.room}: its tests fail without any change\n{said}")
                 continue
             killed[one.room, one.code] = fails
             if not fails:
