@@ -72,6 +72,33 @@ def test_error_lines_are_one_line_of_ascii(downloader, monkeypatch):
             assert not re.search(r"<|message=|\\x", text), "no repr of an object"
 
 
+def told(downloader, row):
+    """The line about BR."""
+    with serving(row) as base_url, workplace({"LOCAL": base_url}):
+        stdout = run_main(downloader, ["program", "-v", HIT])
+    return next(line for line in stdout.splitlines() if HIT in line and "Searching" not in line)
+
+
+@pytest.mark.parametrize("status", ["204", "403", "418", "503"])
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_a_status_is_told_with_its_reason(downloader, status):
+    row = next(row for row in ROWS if row.name == status)
+    reason = row.sends.split(b"\r\n")[0].decode().partition(f"{status} ")[2]
+    assert told(downloader, row) == f"*** Error for BR: HTTP {status} - {reason}"
+
+
+def test_a_connection_that_breaks_is_told_as_the_listing_on_threads_tells_it():
+    row = next(row for row in ROWS if row.name == "reset before the reply")
+    assert told(flags2_threadpool, row) == "*** Error for BR: Connection error"
+
+
+def test_one_download_on_threads_says_nothing_unless_it_is_told_to(capsys):
+    with serving(ROWS[0]) as base_url, workplace({}):
+        result = flags2_threadpool.download_one(HIT, base_url)
+    assert (result.data, result.status.name) == (HIT, "ok")
+    assert capsys.readouterr().out == ""
+
+
 def test_the_clean_file_is_saved_as_it_was_sent(monkeypatch):
     for downloader in DOWNLOADERS:
         _, files = download(downloader, ROWS[0], monkeypatch)
