@@ -39,15 +39,12 @@ class Said:
 
 def heard(texts: Sequence[str]) -> Said:
     """Read the lines of a run."""
-    claims = Claims()
-    for text in texts:
-        claims.hear(text)
 
     def last(pattern: re.Pattern[str]) -> int | None:
         return max((i for i, text in enumerate(texts) if pattern.fullmatch(text)), default=None)
 
     return Said(
-        claims,
+        Claims.from_lines(texts),
         tuple(texts),
         last(SITE),
         last(SEARCH),

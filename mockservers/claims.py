@@ -6,7 +6,7 @@ the totals behind a line of twenty hyphens.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,6 +71,14 @@ class Claims:
                 raise ValueError(f"{code}: {outcome!r} is none of ok, not_found, error")
             self.fates.setdefault(code, Counter())[outcome] += 1
             self.totals[outcome] += 1
+
+    @classmethod
+    def from_lines(cls, lines: Iterable[str]) -> "Claims":
+        """What is said in lines of output, without their line ends."""
+        claims = cls()
+        for line in lines:
+            claims.hear(line)
+        return claims
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in the end line of a journal."""

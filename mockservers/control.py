@@ -296,8 +296,7 @@ def end_of_told(text: str) -> Entry:
     claims = Claims()
     if stdout is not None:
         reader = LineReader()
-        for line in reader.feed(stdout.encode("utf-8", "replace")) + reader.close():
-            claims.hear(line)
+        claims = Claims.from_lines(reader.feed(stdout.encode("utf-8", "replace")) + reader.close())
         asked = resolve_asked((), claims) if asked is None else asked
     if said is not None:
         if stdout is not None:

@@ -138,9 +138,7 @@ class _Books:
         asked: Sequence[str] | None,
         files: Folder | None,
     ) -> Ledger:
-        claims = Claims()
-        for line in stdout.splitlines():
-            claims.hear(line)
+        claims = Claims.from_lines(stdout.splitlines())
         if said is not None:
             claims.report(said)
         if asked is None and said is not None:

@@ -102,9 +102,7 @@ def run_main(downloader, command, download_many=None) -> str:
 
 def keep_books(command, stdout, entries, folder: Path) -> Played:
     """Judge a run from its journal, as `mockservers run` does."""
-    claims = Claims()
-    for line in stdout.splitlines():
-        claims.hear(line)
+    claims = Claims.from_lines(stdout.splitlines())
     header = {"journal": 1, "command": command, "files_before": {}, "dest": "downloads"}
     end = {
         "end": True,

@@ -41,9 +41,7 @@ def test_ctrl_c_ends_with_the_report_of_what_was_finished(servers, command, verb
     stdout, stderr = program.communicate(timeout=15)
     assert program.returncode == 130
     assert "Traceback" not in stderr
-    claims = Claims()
-    for line in stdout.splitlines():
-        claims.hear(line)
+    claims = Claims.from_lines(stdout.splitlines())
     assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 4}
     assert stdout.splitlines()[-1] == "4 interrupted."
     assert [path.name for path in (tmp_path / "downloads").iterdir()] == ["cn.gif"]

@@ -21,19 +21,12 @@ from reference import flags2_common
 COMMANDS = ("flags2-threadpool", "flags2-asyncio")
 
 
-def hear(stdout):
-    claims = Claims()
-    for line in stdout.splitlines():
-        claims.hear(line)
-    return claims
-
-
 def download(downloader, prepare):
     with serving(CLEAN) as base_url, workplace({"LOCAL": base_url}) as folder:
         prepare(folder)
         stdout = run_main(downloader, ["program", "-v", *CODES])
         left = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return hear(stdout), left
+    return Claims.from_lines(stdout.splitlines()), left
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)

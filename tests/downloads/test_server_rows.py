@@ -21,9 +21,7 @@ def download(downloader, row, monkeypatch, *options):
     with serving(row) as base_url, workplace({"LOCAL": base_url}) as folder:
         stdout = run_main(downloader, ["program", *options, *CODES])
         files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    claims = Claims()
-    for line in stdout.splitlines():
-        claims.hear(line)
+    claims = Claims.from_lines(stdout.splitlines())
     return claims, files
 
 

@@ -84,10 +84,7 @@ class Run:
 
     @property
     def claims(self):
-        claims = Claims()
-        for line in self.stdout.splitlines():
-            claims.hear(line)
-        return claims
+        return Claims.from_lines(self.stdout.splitlines())
 
 
 def play(runner, codes, m, urls=None, *, verbose=True, presses=(), lines=False):

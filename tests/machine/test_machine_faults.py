@@ -46,13 +46,6 @@ def on_machine(fault="", program="", **more):
     return environment(PYTHONPATH=path, MACHINE_FAULT=fault, MACHINE_FAULT_IN=program, **more)
 
 
-def hear(stdout):
-    claims = Claims()
-    for line in stdout.splitlines():
-        claims.hear(line)
-    return claims
-
-
 def halves(folder):
     """Files in `downloads` that are no whole flag under their own name."""
     found = [path for path in folder.glob("downloads/*") if path.is_file()]
@@ -174,7 +167,7 @@ def test_a_download_accounts_for_every_code_or_says_why_it_ended(servers, fault,
         expected = fault.of_asyncio
     assert "Traceback" not in done.stderr
     assert not halves(tmp_path)
-    claims = hear(done.stdout)
+    claims = Claims.from_lines(done.stdout.splitlines())
     if expected is ENDED:
         assert done.returncode == 1
         assert claims.totals is None
@@ -270,7 +263,7 @@ def test_on_a_terminal_the_bar_is_on_stderr_and_the_report_on_stdout(servers, pr
             shown += piece
     assert b"4/4" in shown
     assert "\x1b" not in done.stdout
-    assert WELL.items() <= hear(done.stdout).totals.items()
+    assert WELL.items() <= Claims.from_lines(done.stdout.splitlines()).totals.items()
 
 
 # --- mockservers run -------------------------------------------------------------------

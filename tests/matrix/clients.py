@@ -165,9 +165,7 @@ def downloader(program: ModuleType) -> Ask:
             stdout = run_main(program, ["program", "-v", code])
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(downloads / question.file.name, question.file)
-        claims = Claims()
-        for line in stdout.splitlines():
-            claims.hear(line)
+        claims = Claims.from_lines(stdout.splitlines())
         (outcome,) = claims.fates[code.upper()]
         text = re.search(r"^\*\*\* Error for ..: (.*)$", stdout, re.MULTILINE)
         port = urlsplit(question.url).port

@@ -88,9 +88,7 @@ def test_what_is_predicted_is_what_a_run_does(command, tmp_path, plan_file):
         options=[*options, "--journal", "journal.jsonl"],
     )  # fmt: skip
     assert ledger["balanced"], ledger["imbalances"]
-    claims = Claims()
-    for line in done.stdout.splitlines():
-        claims.hear(line)
+    claims = Claims.from_lines(done.stdout.splitlines())
     said = {code: next(iter(fates)) for code, fates in claims.fates.items()}
     assert said == {code: met["outcome"] for code, met in forecast["codes"].items()}
     assert claims.totals["ok"] == forecast["totals"]["ok"]

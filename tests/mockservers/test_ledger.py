@@ -74,9 +74,7 @@ def judge(asked, entries, said, files=(), before=(), dest="downloads"):
     header = ["ERROR site: http://127.0.0.1:8003/flags"]
     header.append(f"Searching for {len(asked)} flag{plural}: {', '.join(asked)}")
     header.append("2 concurrent connections will be used.")
-    claims = Claims()
-    for line in [*header, *said]:
-        claims.hear(line)
+    claims = Claims.from_lines([*header, *said])
     files = {f"{code.lower()}.gif": file() for code in files} if isinstance(files, tuple) else files
     return balance(
         [
@@ -419,8 +417,7 @@ def test_more_in_flight_than_announced_is_noted():
     ],
 )
 def test_what_was_asked_is_read_from_command_and_announcement(command, line, asked):
-    claims = Claims()
-    claims.hear(line)
+    claims = Claims.from_lines([line])
     resolved = resolve_asked(command, claims)
     assert (len(resolved) == 20) if asked == "default" else (resolved == asked)
 
@@ -469,14 +466,10 @@ def test_an_endless_line_takes_bounded_memory():
     )
 )
 def test_claims_survive_the_journal(lines):
-    claims = Claims()
-    for line in lines:
-        claims.hear(line)
+    claims = Claims.from_lines(lines)
     assert Claims.from_json(claims.to_json()) == claims
 
 
 def test_totals_are_those_behind_the_last_line_of_hyphens():
-    claims = Claims()
-    for line in [*report(9, 9, 9), *report(1)]:
-        claims.hear(line)
+    claims = Claims.from_lines([*report(9, 9, 9), *report(1)])
     assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}

@@ -126,10 +126,7 @@ def as_the_ledger_reads(vector):
 
 
 def announced(ended):
-    claims = Claims()
-    for line in ended.stdout.splitlines():
-        claims.hear(line)
-    return claims
+    return Claims.from_lines(ended.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", VECTORS)
