@@ -25,10 +25,11 @@ from hypothesis import HealthCheck, Phase, Verbosity
 
 from conformance.answers import Answer, expected, findings, read_answer
 from conformance.clauses import clauses, named
-from conformance.program import CannotStartError, resolved, signal_group
+from conformance.program import CannotStartError, resolved
 from conformance.questions import Question, fixed_questions, generated
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, verdict_of, worst
 from mockservers.codes import country_codes
+from mockservers.supervise import signal_group
 
 __all__ = ["examine", "fixed_questions"]
 

@@ -6,7 +6,6 @@ The only room of the kit with processes and clocks. What is recorded here is jud
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
 import threading
@@ -27,7 +26,7 @@ from mockservers.codes import LABELS, country_codes
 from mockservers.embed import RunningServers
 from mockservers.faults import Drip, wait_s
 from mockservers.plan import fate
-from mockservers.supervise import book_of_files, environment, refusing_port
+from mockservers.supervise import book_of_files, environment, refusing_port, signal_group
 
 DEST = "downloads"
 """Where programs save, below their working directory."""
@@ -323,12 +322,3 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> Non
             with contextlib.suppress(psutil.Error):
                 straggler.kill()
         time.sleep(LOOK_S)
-
-
-def signal_group(process: "subprocess.Popen[bytes]", name: str) -> None:
-    """Send the signal of that name to a process and its group; it may have ended."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        if os.name == "posix":
-            os.killpg(process.pid, getattr(signal, name))
-        else:
-            process.kill()

@@ -111,7 +111,7 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
     status = await ended
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)  # the ledger is about to be printed
-    _signal_group(process, "SIGKILL")  # what the command left running
+    signal_group(process, "SIGKILL")  # what the command left running
     await hearing.drain()
     if received:
         return 128 + received[0]
@@ -161,7 +161,7 @@ def _end_of(process: _Process) -> "asyncio.Future[int]":
     try:
         threading.Thread(target=wait, daemon=True).start()
     except RuntimeError:
-        _signal_group(process, "SIGKILL")
+        signal_group(process, "SIGKILL")
         process.wait()
         raise
     return ended
@@ -203,15 +203,16 @@ class _Hearing(threading.Thread):
 def _pass_on(process: _Process, received: list[signal.Signals]) -> None:
     """Send the first signal on, then ever stronger ones; a second signal means at once."""
     if len(received) > 1:
-        _signal_group(process, "SIGKILL")
+        signal_group(process, "SIGKILL")
         return
     loop = asyncio.get_running_loop()
-    _signal_group(process, received[0].name)
-    loop.call_later(GRACE_S, _signal_group, process, "SIGTERM")
-    loop.call_later(2 * GRACE_S, _signal_group, process, "SIGKILL")
+    signal_group(process, received[0].name)
+    loop.call_later(GRACE_S, signal_group, process, "SIGTERM")
+    loop.call_later(2 * GRACE_S, signal_group, process, "SIGKILL")
 
 
-def _signal_group(process: _Process, name: str) -> None:
+def signal_group(process: _Process, name: str) -> None:
+    """Send the signal of that name to a process and its group; it may have ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         if os.name == "posix":
             os.killpg(process.pid, getattr(signal, name))

@@ -1,5 +1,6 @@
 """Ctrl-C: a report of what was finished, prompt, without a traceback, and true."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -63,16 +64,11 @@ def test_what_is_reported_on_ctrl_c_is_what_is_on_disk(data, m):
         seen.append(cc)
         return cc.encode()
 
+    as_they_complete = flags2_threadpool.futures.as_completed
+
     def as_completed(futures):
         # Ctrl-C comes where the main thread waits: behind the results that there are.
-        left = set(futures)
-        for _ in range(finished):
-            done, left = flags2_threadpool.futures.wait(
-                left, return_when=flags2_threadpool.futures.FIRST_COMPLETED
-            )
-            left |= done
-            left.discard(future := done.pop())
-            yield future
+        yield from itertools.islice(as_they_complete(futures), finished)
         raise KeyboardInterrupt
 
     with (

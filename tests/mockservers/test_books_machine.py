@@ -281,6 +281,16 @@ def compare(chance):
     compare_totals(entries, told, judge(in_order_of_ending, told, lines=False))
 
 
+def of_seeds(count, check):
+    """Check what so many seeds give; a failure names its seed."""
+    for seed in range(count * SCALE):
+        try:
+            check(Chance(random.Random(seed).randrange))
+        except AssertionError as exc:
+            exc.add_note(f"random.Random({seed})")
+            raise
+
+
 @examples(80)
 @given(st.data())
 def test_the_ledger_says_what_the_plain_books_say(data):
@@ -288,12 +298,7 @@ def test_the_ledger_says_what_the_plain_books_say(data):
 
 
 def test_the_ledger_says_what_the_plain_books_say_of_thousands():
-    for seed in range(3000 * SCALE):
-        try:
-            compare(Chance(random.Random(seed).randrange))
-        except AssertionError as exc:
-            exc.add_note(f"random.Random({seed})")
-            raise
+    of_seeds(3000, compare)
 
 
 SAVED = {"size": ALL, "sha256": sha(BODY)}
@@ -379,12 +384,7 @@ def compare_honest(chance):
 
 
 def test_who_does_well_is_never_called_out_whoever_is_redirected_to_whom():
-    for seed in range(2000 * SCALE):
-        try:
-            compare_honest(Chance(random.Random(seed).randrange))
-        except AssertionError as exc:
-            exc.add_note(f"random.Random({seed})")
-            raise
+    of_seeds(2000, compare_honest)
 
 
 # --- what these found --------------------------------------------------------------------------

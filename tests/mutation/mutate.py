@@ -22,8 +22,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,7 @@ TEST_LIMIT_S = 30
 LIMIT_S = 900
 """The same for all tests of a room."""
 UNCHANGED = "unchanged"
-MADE = ("country_codes.txt",)
+MADE = "country_codes.txt"
 """What the build puts beside the code, and a clone has not."""
 HEAVY = [
     "aiohttp.web", "aioresponses", "httptools", "hypothesis.strategies", "hypothesis.stateful",
@@ -128,9 +128,8 @@ class Workshop:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             if (TOP / name).is_file():
                 shutil.copy2(TOP / name, folder / name)
-        for name in MADE:
-            for package in ("reference", "mockservers"):
-                shutil.copy2(TOP / name, folder / package / name)
+        for package in ("reference", "mockservers"):
+            shutil.copy2(TOP / MADE, folder / package / MADE)
 
     def fails(self, room, code, tests):
         """Whether the tests fail with this code in the place of the room."""
@@ -194,7 +193,7 @@ def examine(rooms, tests, workers):
     killed, faults = {}, []
 
     def work(folder):
-        workshop = Workshop(Path(folder))
+        workshop = Workshop(folder)
         while not faults:
             try:
                 one = waiting.get_nowait()
@@ -213,12 +212,11 @@ def examine(rooms, tests, workers):
             if len(killed) % 50 == 0:
                 print(f"{len(killed)} of {len(everything)}", file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as top:
-        threads = [threading.Thread(target=work, args=(Path(top, str(n)),)) for n in range(workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    with (
+        tempfile.TemporaryDirectory(prefix="mutation-", ignore_cleanup_errors=True) as top,
+        ThreadPoolExecutor(workers) as pool,
+    ):
+        list(pool.map(work, [Path(top, str(n)) for n in range(workers)]))
     if faults:
         sys.exit("\n".join(faults))
     return [(one, killed[one.room, one.code]) for one in everything]

@@ -6,13 +6,6 @@ from cosmic_ray.operators.operator import Operator
 BARE_TEXT = ("string", "fstring_string")
 
 
-def in_function(node):
-    """Whether a node stands in the body of a function."""
-    while node is not None and node.type != "funcdef":
-        node = node.parent
-    return node is not None
-
-
 class _Replacement(Operator):
     """Replaces a node by other code."""
 
@@ -37,7 +30,7 @@ class LeaveOutStatement(_Replacement):
     KINDS = ("expr_stmt", "atom_expr", "await", "raise_stmt", "del_stmt", "power", "yield_expr")
 
     def applies(self, node):
-        if node.type != "simple_stmt" or not in_function(node):
+        if node.type != "simple_stmt" or not node.search_ancestor("funcdef"):
             return False
         what = node.children[0]
         return what.type in self.KINDS or (what.type == "keyword" and what.value == "return")
@@ -63,10 +56,8 @@ class ChangeText(_Replacement):
 
     def mutate(self, node, index):
         if node.type == "string":
-            firsts = [place for place in map(node.value.find, "'\"") if place >= 0]
-            quote = min(firsts)
-            width = 3 if node.value[quote:].startswith(('"""', "'''")) else 1
-            start = quote + width
+            quote = len(node.string_prefix)
+            start = quote + (3 if node.value[quote:].startswith(('"""', "'''")) else 1)
         else:
             start = 0
         node.value = f"{node.value[:start]}X{node.value[start:]}"
