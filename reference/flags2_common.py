@@ -9,6 +9,7 @@ import os
 import socket
 import string
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -56,6 +57,10 @@ HEADERS = {"Accept-Encoding": "identity"}
 """What every request says: flags come as they are, for a GIF gains nothing from coding."""
 
 
+SAVING = threading.Lock()
+"""Held while a file is written: the program does not end in the middle of one."""
+
+
 class Tally(Counter[HTTPStatus]):
     """How many downloads met each status, and in `codes` which downloads those were."""
 
@@ -84,14 +89,15 @@ def save_flag(img: bytes, filename: str) -> None:
     """
     path = Path(DEST_DIR, filename)
     partial = path.with_name(f"{filename}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(img)
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    with SAVING:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_bytes(img)
+            partial.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                partial.unlink()
+            raise
 
 
 def say(line: str) -> None:
@@ -311,7 +317,11 @@ def check_accounts(cc_list: list[str], counter: Counter[HTTPStatus]) -> None:
 
 
 def exit_at_once(status: int) -> NoReturn:
-    """End the program without waiting for threads whose requests were given up."""
+    """End the program without waiting for threads whose requests were given up.
+
+    What is being saved will be whole: a second Ctrl-C comes while a thread still writes.
+    """
     with suppress(OSError):
         sys.stdout.flush()
-    os._exit(status)
+    with SAVING:
+        os._exit(status)

@@ -35,10 +35,14 @@ from cosmic_ray.plugins import get_operator, operator_names
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
 SCORES = HERE / "scores.json"
-TEST_LIMIT_S = 30
-"""A test that takes longer fails: it waits for ever. In all of them the longest takes 5 s."""
+KILLERS = TOP / ".mutation"
+"""Here is kept which test killed which mutant the last time: it is tried first."""
+TEST_LIMIT_S = 15
+"""A test that takes longer fails: it waits for ever. In all of them the longest takes 3 s."""
 LIMIT_S = 900
 """The same for all tests of a room."""
+NO_SUCH_TEST = 4
+"""What pytest says where a test has got another name."""
 UNCHANGED = "unchanged"
 MADE = "country_codes.txt"
 """What the build puts beside the code, and a clone has not."""
@@ -131,8 +135,8 @@ class Workshop:
         for package in ("reference", "mockservers"):
             shutil.copy2(TOP / MADE, folder / package / MADE)
 
-    def fails(self, room, code, tests):
-        """Whether the tests fail with this code in the place of the room."""
+    def fails(self, room, code, tests, killer=None):
+        """Whether the tests fail with this code in the room's place; the killer is tried first."""
         place = self.folder / room
         before = place.read_bytes()
         self.count += 1
@@ -140,9 +144,15 @@ class Workshop:
             place.write_text(code, encoding="utf-8")
             # A compiled module is known by the second of its source and its size only.
             os.utime(place, (self.count, self.count))
+            if killer and self.run([killer]) not in (0, NO_SUCH_TEST):
+                return True
             return self.run(tests) != 0
         finally:
             place.write_bytes(before)
+
+    def said(self):
+        """What the last run printed."""
+        return (self.folder / "out.txt").read_text(errors="replace")
 
     def run(self, tests):
         """The exit status of the tests here; above 0 also where they do not end."""
@@ -184,6 +194,9 @@ def in_child(folder, tests):
 
 def examine(rooms, tests, workers):
     """Every mutant of these rooms with whether it was killed."""
+    KILLERS.mkdir(exist_ok=True)
+    kept = {room: KILLERS / f"{room.replace('/', '.')}.json" for room in rooms}
+    killers = {room: json.loads(kept[room].read_text()) for room in rooms if kept[room].exists()}
     waiting = queue.SimpleQueue()
     for room in rooms:
         waiting.put(Mutant(room, UNCHANGED, 0, "", "", (TOP / room).read_text(encoding="utf-8")))
@@ -199,13 +212,16 @@ def examine(rooms, tests, workers):
                 one = waiting.get_nowait()
             except queue.Empty:
                 return
-            fails = workshop.fails(one.room, one.code, tests[one.room])
+            known, name = killers.setdefault(one.room, {}), f"{one.was}\n{one.now}"
+            fails = workshop.fails(one.room, one.code, tests[one.room], known.get(name))
             if one.operator == UNCHANGED:
                 if fails:
-                    said = (workshop.folder / "out.txt").read_text(errors="replace")[-2000:]
+                    said = workshop.said()[-2000:]
                     faults.append(f"{one.room}: its tests fail without any change\n{said}")
                 continue
             killed[one.room, one.code] = fails
+            if found := re.search(r"^FAILED (\S+::.+?)(?: - |$)", workshop.said(), re.MULTILINE):
+                known[name] = found[1]
             if not fails:
                 print(f"{one.room}:{one.line} {one.operator}", flush=True)
                 print(f"  - {one.was}\n  + {one.now}", flush=True)
@@ -217,6 +233,8 @@ def examine(rooms, tests, workers):
         ThreadPoolExecutor(workers) as pool,
     ):
         list(pool.map(work, [Path(top, str(n)) for n in range(workers)]))
+    for room, known in killers.items():
+        kept[room].write_text(json.dumps(known))
     if faults:
         sys.exit("\n".join(faults))
     return [(one, killed[one.room, one.code]) for one in everything]
