@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
+import textwrap
 from pathlib import Path
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -41,3 +43,23 @@ def mockservers_run(*words, cwd, options=(), **more):
     )
     lines = done.stdout.splitlines()
     return done, json.loads(lines[-1]) if lines and lines[-1].startswith('{"ledger"') else None
+
+
+def write(folder, files):
+    """Write these texts under these names."""
+    for name, text in files.items():
+        (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
+
+
+def pytest_in(folder, *options, only=()):
+    """A session of its own, which knows nothing of this one; with `only` these plugins."""
+    env = {name: value for name, value in environment().items() if not name.startswith("PYTEST_")}
+    if only:
+        env["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    named = (f"-p{plugin}" for plugin in only)
+    return run("python", "-m", "pytest", *named, *options, cwd=folder, env=env)
+
+
+def sections(stdout):
+    """What the plugin said of each failure, in order."""
+    return re.findall(r"^-+ mock servers -+\n((?:\w.*\n)+)", stdout, re.MULTILINE)

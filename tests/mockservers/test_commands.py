@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from support import examples
 
 from mockservers.claims import Claims
+from mockservers.cli import main
 from mockservers.flags import flag
 from mockservers.supervise import environment as environment_of_run
 
@@ -41,20 +42,6 @@ def plan_file(tmp_path):
 
 
 # --- run -------------------------------------------------------------------------------
-
-
-@posix
-def test_the_readme_shows_what_one_gets(tmp_path):
-    readme = (TOP / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"```\n(ERROR site.*?)```", readme, re.DOTALL)[1]
-    done = run("mockservers", "run", "--ports", "auto", "--", "flags2-threadpool", "-s", "ERROR",
-               "-e", cwd=tmp_path)  # fmt: skip
-    assert done.returncode == 0
-
-    def normal(text):
-        return re.sub(r":\d{4,5}/|\d+\.\d\ds", "...", text)
-
-    assert normal(done.stdout) == normal(shown)
 
 
 @pytest.mark.parametrize("command", DOWNLOADERS)
@@ -324,12 +311,15 @@ def test_serve_for_people_ends_its_lines_with_ready(tmp_path):
         (["predict", "--fast"], "--fast"),
     ],
 )
-def test_bad_input_gets_one_clear_line(words, says, tmp_path):
-    done = run("mockservers", *words, cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert re.fullmatch(r"mockservers: .*\n", done.stderr)
-    assert says in done.stderr
+def test_bad_input_gets_one_clear_line(words, says, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 2
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    assert re.fullmatch(r"mockservers: .*\n", stderr)
+    assert says in stderr
 
 
 def test_a_bad_plan_is_told_by_file_place_and_value(tmp_path, plan_file):
