@@ -5,11 +5,9 @@
 
 import argparse
 import json
-import os
 import re
 import shlex
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -21,6 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from conformance.verdicts import FAILURES, Finding, Verdict
+from mockservers.page import chart_of, environment, write_whole
 
 COLUMNS = 100
 """Clauses are shortened to this in `text_report`."""
@@ -51,7 +50,7 @@ def write_reports(report: dict[str, Any], folder: Path) -> list[Path]:
     paths = []
     for name, text in texts.items():
         paths.append(folder / name)
-        _write(paths[-1], text)
+        write_whole(paths[-1], text)
     return paths
 
 
@@ -62,21 +61,6 @@ def _plain(text: str) -> str:
 
 def _json(data: Any) -> str:
     return json.dumps(data, indent=2) + "\n"
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".report-")
-    try:
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        os.replace(name, path)  # noqa: PTH105 - the error then names both paths
-    except OSError as exc:
-        Path(name).unlink(missing_ok=True)
-        raise OSError(exc.errno, exc.strerror, str(path)) from exc
 
 
 def junit_xml(report: Mapping[str, Any]) -> str:
@@ -247,26 +231,33 @@ def _short(text: str) -> str:
 
 
 def report_html(report: Mapping[str, Any]) -> str:
-    """One page without network and scripts."""
+    """One page without network, with the requests of every failure as a chart."""
     chapters = _chapters(report["clauses"].items(), lambda item: item[0])
-    return _template().render(report=report, reports=None, chapters=chapters)
+    charts = [
+        chart_of(
+            failure.get("journal", ()),
+            {row["code"] for row in failure.get("books", ()) if row.get("word")},
+        )
+        for failure in report["failures"]
+    ]
+    return _template().render(report=report, reports=None, chapters=chapters, charts=charts)
 
 
 def matrix_html(reports: Sequence[Mapping[str, Any]]) -> str:
     """A page with clauses as rows and programs as columns."""
     clauses = {name: row for report in reports for name, row in report["clauses"].items()}
-    return _template().render(report=None, reports=reports, clauses=clauses)
+    return _template().render(report=None, reports=reports, clauses=clauses, charts=[])
 
 
 @cache
 def _template() -> jinja2.Template:
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {
+    made = environment()
+    made.filters |= {
         "safe_text": lambda value: safe(str(value)),
         "shell": shlex.join,
         "code": _code,
     }
-    environment.globals |= {
+    made.globals |= {
         "sentence": sentence,
         "how": _how,
         "besides": _besides,
@@ -276,7 +267,7 @@ def _template() -> jinja2.Template:
         "bad": _BAD,
     }
     text = resources.files("conformance").joinpath("report.html.jinja").read_text(encoding="utf-8")
-    return environment.from_string(text)
+    return made.from_string(text)
 
 
 def _besides(case: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -312,7 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser.parse_args(arguments)
     try:
         reports = [_read(path) for path in args.reports]
-        _write(args.out, matrix_html(reports))
+        write_whole(args.out, matrix_html(reports))
     except (OSError, ValueError) as exc:
         print(f"conformance.report: {safe(str(exc))}", file=sys.stderr)
         return 2

@@ -1,4 +1,4 @@
-"""The command `mockservers`: serve, run, ledger, predict."""
+"""The command `mockservers`: serve, run, ledger, compare, predict."""
 
 import argparse
 import asyncio
@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from mockservers import live
 from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, found_in
 from mockservers.claims import Claims
 from mockservers.codes import (
@@ -23,7 +24,7 @@ from mockservers.codes import (
     expand,
     readings,
 )
-from mockservers.journal import JournalFile, read_journal
+from mockservers.journal import Journal, JournalFile, read_journal
 from mockservers.ledger import Ledger, balance, resolve_asked
 from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json
 from mockservers.predict import predict, totals
@@ -139,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
         default=Path("downloads"),
         help="where the command saves its files (default: %(default)s)",
     )
+    _add_html(run)
     run.add_argument(
         "command",
         metavar="-- COMMAND",
@@ -156,7 +158,13 @@ def _parser() -> argparse.ArgumentParser:
         help="judge the files that are there now (default: those the journal ends with)",
     )
     judge.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    _add_html(judge)
     judge.set_defaults(action=_ledger)
+
+    beside = commands.add_parser("compare", help="two runs beside each other, as a page")
+    beside.add_argument("journals", metavar="JOURNAL", type=Path, nargs=2, help="kept by --journal")
+    _add_html(beside, required=True)
+    beside.set_defaults(action=_compare)
 
     forecast = commands.add_parser(
         "predict", help="say what a run will come to, without running it"
@@ -168,6 +176,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     forecast.set_defaults(action=_predict)
     return parser
+
+
+def _add_html(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        required=required,
+        help="write a page for a browser (needs the extra `pages`)",
+    )
 
 
 def _add_house(parser: argparse.ArgumentParser) -> None:
@@ -345,12 +363,15 @@ def _run(args: argparse.Namespace) -> int:
     if not command:
         raise UsageError("run needs a command: mockservers run -- COMMAND ...")
     house = _house(args)
+    _check_page(args.html)
     with _journal(args.journal) as journal:
         status = asyncio.run(_run_to_end(args, command, house, journal))
         if journal.error:
             return _journal_status(journal, status)
         ledger = balance(read_journal(journal.path))
         _print_ledger(ledger, as_json=args.json)
+        if args.html:
+            _write_run_page(args.html, ledger, journal.path)
         return status or int(not ledger.balanced)
 
 
@@ -372,8 +393,8 @@ async def _run_to_end(
     )
     try:
         await servers.start(args.host, args.ports)
-        servers.begin_run(house.plans, journal)
-        with refusing_port() as port:
+        with refusing_port() as port, _live(servers, journal) as kept:
+            servers.begin_run(house.plans, kept)
             env = environment(os.environ, servers.urls, port)
             status = await run_command(command, env, claims)
     finally:
@@ -391,29 +412,98 @@ async def _run_to_end(
     return status
 
 
+@contextmanager
+def _live(servers: MockServers, journal: JournalFile) -> Iterator[Journal]:
+    """The journal to write to; where somebody looks at stderr, what it gets is told there too."""
+    if not live.wanted(sys.stderr):
+        yield journal
+        return
+    counted = live.Counted(journal)
+    with live.live_line(sys.stderr, lambda: live.told(counted.fates, servers.run.under_way)):
+        yield counted
+
+
 # --- ledger ----------------------------------------------------------------------------
 
 
 def _ledger(args: argparse.Namespace) -> int:
     if args.files is not None and not args.files.is_dir():
         raise UsageError(f"--files {args.files} is not a folder")
+    _check_page(args.html)
     files = None if args.files is None else book_of_files(args.files)
-    try:
+    with _judging(args.journal):
         ledger = balance(read_journal(args.journal), files)
-    except OSError as exc:
-        raise UsageError(f"cannot read the journal {args.journal}: {exc.strerror}") from None
-    except ValueError as exc:
-        fault = str(exc).removeprefix(f"{args.journal}: ")
-        raise UsageError(f"{args.journal}: {fault}") from None
-    except (LookupError, TypeError, AttributeError, RecursionError) as exc:
-        # Somebody else's journal may hold anything.
-        raise UsageError(f"{args.journal}: cannot be judged: {exc!r}") from None
-    _print_ledger(ledger, as_json=args.json)
+        _print_ledger(ledger, as_json=args.json)
+        if args.html:
+            _write_run_page(args.html, ledger, args.journal)
     return int(not ledger.balanced)
+
+
+@contextmanager
+def _judging(journal: Path) -> Iterator[None]:
+    """Say in one line what is wrong with somebody else's journal: it may hold anything."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except OSError as exc:
+        raise UsageError(f"cannot read the journal {journal}: {exc.strerror}") from None
+    except ValueError as exc:
+        fault = str(exc).removeprefix(f"{journal}: ")
+        raise UsageError(f"{journal}: {fault}") from None
+    except (LookupError, TypeError, AttributeError, RecursionError) as exc:
+        raise UsageError(f"{journal}: cannot be judged: {exc!r}") from None
 
 
 def _print_ledger(ledger: Ledger, *, as_json: bool) -> None:
     print(json.dumps(ledger.to_json()) if as_json else ledger_text(ledger), flush=True)
+
+
+# --- pages -----------------------------------------------------------------------------
+
+
+def _compare(args: argparse.Namespace) -> int:
+    _check_page(args.html)
+    from mockservers import page
+
+    views = []
+    for journal in args.journals:
+        with _judging(journal):
+            views.append(page.view_of(balance(read_journal(journal)), read_journal(journal)))
+    names = [path.stem for path in args.journals]
+    if names[0] == names[1]:
+        names = [str(path) for path in args.journals]
+    _write_page(args.html, page.compare_page(views, names))
+    return int(not all(view["balanced"] for view in views))
+
+
+def _check_page(file: Path | None) -> None:
+    """Refuse at once what would fail when the run is over."""
+    if file is None:
+        return
+    try:
+        import jinja2  # noqa: F401 - whether it is there
+    except ModuleNotFoundError:
+        hint = "pip install 'flags2-reference[pages]'"
+        raise UsageError(f"--html needs the extra pages: {hint}") from None
+    if file.is_dir() or not file.parent.is_dir():
+        raise UsageError(f"cannot write the page {file}: it is a folder, or its folder is missing")
+
+
+def _write_run_page(file: Path, ledger: Ledger, journal: Path) -> None:
+    from mockservers import page
+
+    _write_page(file, page.run_page(page.view_of(ledger, read_journal(journal))))
+
+
+def _write_page(file: Path, text: str) -> None:
+    """Write the page whole, or leave what was there."""
+    from mockservers.page import write_whole
+
+    try:
+        write_whole(file, text)
+    except OSError as exc:
+        raise UsageError(f"cannot write the page {file}: {exc.strerror}") from None
 
 
 @contextmanager

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from mockservers.faults import KINDS
+
 Entry = dict[str, Any]
 """One line of a journal."""
 
@@ -153,6 +155,16 @@ def narrowed(template: str, path: str, code: str | None, delay_s: float) -> str:
         "\0s", "\0s", "\0.6f",
     )  # fmt: skip
     return line.replace("%", "%%").replace("\0", "%")
+
+
+def fate_name(entry: Entry) -> str:
+    """What a request met, for people: its kind of reply, where a whole 404 is told apart."""
+    do = entry.get("do")
+    if do is None:
+        return "bad request"
+    if do == "serve" and entry.get("status") == 404:
+        return "not found"
+    return do if do in KINDS else "other"
 
 
 _TEXT, _NONE = (str,), type(None)

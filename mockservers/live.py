@@ -1,0 +1,92 @@
+"""A line at the foot of a terminal that tells how a run goes on."""
+
+import asyncio
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
+
+from mockservers.journal import Entry, Journal, fate_name
+
+AGAIN_S = 0.2
+"""Seconds from one look to the next."""
+
+SAVE, RESTORE = "\0337", "\0338"
+"""Of the place of the cursor (DECSC, DECRC); DECSTBM, `CSI top ; bottom r`, moves it."""
+
+
+class Counted:
+    """A journal that counts what requests met, and hands all of it on."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.fates: Counter[str] = Counter()
+        self._journal = journal
+
+    def write(self, entry: Entry) -> None:
+        """Hand it on."""
+        self._journal.write(entry)
+
+    def write_line(self, line: str) -> None:
+        """Count a request, and hand it on."""
+        entry = json.loads(line)
+        if entry.get("type") == "request":
+            self.fates[fate_name(entry)] += 1
+        self._journal.write_line(line)
+
+    def flush(self) -> None:
+        """Hand it on."""
+        self._journal.flush()
+
+
+def wanted(stream: TextIO) -> bool:
+    """Whether somebody looks at the stream, on a terminal that understands."""
+    return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and os.name == "posix"
+
+
+def told(fates: Counter[str], in_flight: int) -> str:
+    """The line."""
+    parts = ", ".join(f"{count} {name}" for name, count in fates.most_common())
+    return f"{fates.total() + in_flight} requests, {in_flight} in flight" + (
+        f": {parts}" if parts else ""
+    )
+
+
+@contextmanager
+def live_line(stream: TextIO, text: Callable[[], str]) -> Iterator[None]:
+    """Show `text()` again and again, below all that the command prints, while the block lasts.
+
+    The last row of the terminal does not scroll meanwhile, so that progress bars of the command
+    have the rows above to themselves. Needs a running event loop.
+    """
+    rows = 0
+
+    def write(data: str) -> None:
+        with suppress(OSError, ValueError):  # the terminal has gone
+            stream.write(data)
+            stream.flush()
+
+    def show() -> None:
+        nonlocal rows
+        with suppress(OSError):
+            columns, height = os.get_terminal_size(stream.fileno())
+            if height < 3:
+                return
+            if height != rows:  # at first, and when the window has another size
+                write(f"\n{SAVE}\033[1;{height - 1}r{RESTORE}\033[1A")
+                rows = height
+            write(f"{SAVE}\033[{rows};1H\033[2K{text()[: columns - 1]}{RESTORE}")
+
+    async def keep_showing() -> None:
+        while True:
+            show()
+            await asyncio.sleep(AGAIN_S)
+
+    showing = asyncio.get_running_loop().create_task(keep_showing())
+    try:
+        yield
+    finally:
+        showing.cancel()
+        if rows:
+            write(f"{SAVE}\033[r\033[{rows};1H\033[2K{RESTORE}")

@@ -1,0 +1,108 @@
+"""The line at the foot of a terminal, on a terminal of our own."""
+
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+
+import pytest
+from commands import command_line, environment, run
+from journals import request
+
+from mockservers.journal import Recorder
+from mockservers.live import Counted, told
+
+posix = pytest.mark.skipif(os.name != "posix", reason="uses a pseudo-terminal")
+
+
+def on_a_terminal(*words, cwd, rows=24, columns=80, **more):
+    """What a command writes to a terminal of that size."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    with subprocess.Popen(
+        command_line(*words), cwd=cwd, env=environment(**{"TERM": "xterm"} | more),
+        stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+    ) as program:  # fmt: skip
+        os.close(theirs)
+        written = b""
+        try:
+            while piece := os.read(ours, 65536):
+                written += piece
+        except OSError:
+            pass  # Linux says so when the other side is closed
+        os.close(ours)
+    return program.returncode, written.decode()
+
+
+DELAYED = (
+    "mockservers",
+    "run",
+    "--ports",
+    "auto",
+    "--",
+    "flags2-asyncio",
+    "-s",
+    "DELAY",
+    "BR",
+    "ZZ",
+)
+
+
+@posix
+def test_a_terminal_is_told_how_the_run_goes_on_and_left_as_it_was(tmp_path):
+    status, written = on_a_terminal(*DELAYED, cwd=tmp_path)
+    assert status == 0
+    lines = re.findall(r"\x1b7\x1b\[24;1H\x1b\[2K(.*?)\x1b8", written)
+    assert lines[0] == "0 requests, 0 in flight"
+    assert "2 requests, 2 in flight" in lines
+    before, after = written.split("\x1b7\x1b[r\x1b[24;1H\x1b[2K\x1b8")
+    assert "\x1b[1;23r" in before
+    assert after.startswith("ledger: the books balance")
+    assert "\x1b" not in after
+
+
+@posix
+def test_no_line_is_longer_than_the_terminal_is_wide(tmp_path):
+    _, written = on_a_terminal(*DELAYED, cwd=tmp_path, columns=12)
+    lines = re.findall(r"\x1b7\x1b\[24;1H\x1b\[2K(.*?)\x1b8", written)
+    assert "0 requests," in lines
+    assert max(map(len, lines)) == 11
+
+
+@posix
+@pytest.mark.parametrize("more", [{"rows": 2}, {"TERM": "dumb"}])
+def test_a_terminal_that_has_no_room_is_left_alone(more, tmp_path):
+    status, written = on_a_terminal("mockservers", "run", "--ports", "auto", "--", "true",
+                                    cwd=tmp_path, **more)  # fmt: skip
+    assert status == 0
+    assert "\x1b" not in written
+
+
+def test_who_is_no_terminal_is_told_nothing(tmp_path):
+    done = run("mockservers", "run", "--ports", "auto", "--", "python", "-c", "", cwd=tmp_path)
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+
+
+def test_requests_are_counted_by_what_they_met():
+    entries = []
+    counted = Counted(Recorder(entries.append))
+    for status in (200, 404, 200):
+        counted.write_line(json.dumps(request(1, "BR", 0, 1, status=status)))
+    counted.write_line('{"type": "gate"}')
+    counted.write({"end": True})
+    counted.flush()
+    assert counted.fates == {"serve": 2, "not found": 1}
+    assert len(entries) == 5
+
+
+def test_the_line_has_all_requests_those_under_way_too():
+    assert told(Counter(), 0) == "0 requests, 0 in flight"
+    assert told(Counter(), 3) == "3 requests, 3 in flight"
+    assert told(Counter(status=1, serve=4), 2) == "7 requests, 2 in flight: 4 serve, 1 status"
