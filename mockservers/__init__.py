@@ -2,10 +2,9 @@
 
 Read the modules in this order: `faults`, `codes`, `plan`, `profiles`, `wire`, `predict`
 (values and decisions); `flags`, `catalogue`, `parser`, `arrivals`, `connection`, `listening`,
-`server` (what is served, and how);
-`journal`, `claims`, `ledger`, `report`, `page` (what was seen, what was said, whether it
-balances); `supervise`, `runs`, `control`, `live`, `cli` (the commands); `embed`, `inprocess`, `strategies`,
-`pytest_plugin` (for tests of one's own).
+`server` (what is served, and how); `journal`, `claims`, `ledger`, `report`, `page` (what was seen,
+what was said, whether it balances); `supervise`, `runs`, `control`, `live`, `cli` (the commands);
+`embed`, `inprocess`, `strategies`, `pytest_plugin` (for tests of one's own).
 """
 
 from typing import TYPE_CHECKING, Any

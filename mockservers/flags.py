@@ -8,6 +8,7 @@ is why no image library makes them (the tests read them back with one).
 
 import hashlib
 from functools import cache
+from itertools import count
 
 # Letters of 5 x 7 dots: a row per five bits, the top row first.
 _LETTERS = {
@@ -51,7 +52,7 @@ def flag(code: str) -> bytes:
     width = height * 3 // 2
     first = chance[1] % 8
     second = (first + 1 + chance[2] % 7) % 8
-    third = next(i % 8 for i in range(chance[3], chance[3] + 3) if i % 8 not in (first, second))
+    third = next(i % 8 for i in count(chance[3]) if i % 8 not in (first, second))
     rows = _bands(width, height, (first, second, third), upright=bool(chance[4] % 2))
     _write(rows, code, width, height)
     return _gif(rows, width, height)
@@ -68,7 +69,7 @@ def _bands(
 
 def _write(rows: list[bytearray], code: str, width: int, height: int) -> None:
     """Draw the two letters, dark on a light plate in the middle."""
-    dot = max(1, height // 14)
+    dot = height // 14
     plate_width, plate_height = 13 * dot, 9 * dot
     left, top = (width - plate_width) // 2, (height - plate_height) // 2
     for y in range(plate_height):

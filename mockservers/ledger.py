@@ -24,8 +24,9 @@ OUTCOMES = ("ok", "not_found", "error", "interrupted")
 WORDS = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
 """What does not balance is named by one of these."""
 
-INDETERMINATE = ("no_length", "cut_headers", "too_long", "huge_headers")
-"""Kinds of reply of which no one can say whether a client takes them for a success."""
+INDETERMINATE = ("no_length", "too_long", "huge_headers")
+"""Kinds of reply with a whole head, of which no one can say whether a client takes them for a
+success. (`cut_headers` is another; it has no status.)"""
 
 _NOTHING = hashlib.sha256(b"").hexdigest()
 _STRAYS = 1000
@@ -72,7 +73,7 @@ class Row:
     accepts: frozenset[str] = frozenset()
     """What a program may say of it."""
     said: Counter[str] = field(default_factory=Counter)
-    file: str = "absent"
+    file: str = field(init=False)
     """One of: absent; same (written in this run, and equal to the bytes served); kept (equal, but
     from before the run); different (written, and not equal); old (not equal, from before)."""
 
@@ -99,13 +100,19 @@ class Ledger:
     rows: dict[str, Row]
     requests: int
     most_in_flight: int
-    saved: int
-    """New files that equal the bytes served."""
-    kept: int
-    """Files that equal the bytes served, and were there before the run, untouched."""
     dest: str | None
     imbalances: list[Imbalance] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def saved(self) -> int:
+        """New files that equal the bytes served."""
+        return sum(row.file == "same" and "ok" in row.accepts for row in self.rows.values())
+
+    @property
+    def kept(self) -> int:
+        """Files that equal the bytes served, and were there before the run, untouched."""
+        return sum(row.file == "kept" for row in self.rows.values())
 
     @property
     def balanced(self) -> bool:
@@ -207,8 +214,6 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
         rows={},
         requests=count,
         most_in_flight=max(most_in_flight.values(), default=0),
-        saved=0,
-        kept=0,
         dest=header.get("dest"),
         notes=timed_out,
     )
@@ -348,8 +353,6 @@ def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
         row.accepts = _accepts(row, file, files_known=after is not None, interrupted=interrupted)
         row.said = ledger.claims.fates.get(code, Counter())
         _judge_repeats(ledger, name, row)
-    ledger.saved = sum(row.file == "same" and "ok" in row.accepts for row in ledger.rows.values())
-    ledger.kept = sum(row.file == "kept" for row in ledger.rows.values())
     if ledger.label == "REMOTE":
         ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
     if ledger.asked is None:
@@ -502,7 +505,7 @@ def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
             saw = f"{len(rows)} codes asked for: {_seen_words(ledger)}"
             ledger.imbalances.append(Imbalance("lost", None, saw, _words(totals)))
             return
-    elif totals["ok"] > most_ok:
+    else:
         bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _calls_for_doubt(row)]
         suspects = bad if len(bad) == totals["ok"] - most_ok else []
     for code, word in suspects:
@@ -520,7 +523,7 @@ def _fits(accepted: Mapping[frozenset[str], int], totals: Mapping[str, int]) -> 
     return all(
         sum(count for accepts, count in accepted.items() if accepts <= frozenset(some))
         <= sum(totals[outcome] for outcome in some)
-        for size in range(1, len(OUTCOMES))
+        for size in range(len(OUTCOMES))
         for some in combinations(OUTCOMES, size)
     )
 

@@ -8,7 +8,7 @@ request before this one is whole: what comes out never depends on how the bytes 
 import re
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NamedTuple, assert_never
+from typing import NamedTuple
 
 import httptools
 
@@ -27,6 +27,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HOST = rb"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Za-z.:%_~-]+\])"
 # RFC 9112, section 3; without a version it is HTTP/0.9. No "#" and nothing but ASCII in a target.
 _LINE = re.compile(rb"(%b) ([!\"$-~]+)(?: HTTP/([0-9])\.([0-9]))?\r\n" % _TOKEN)
+_WHOLE_LINES = re.compile(rb"(?:[^\r\n]++\r\n)++(?:\r\n)?")  # of a head, and its end
 _LINE_SO_FAR = re.compile(rb"\r?\Z|%b(?: |\Z)" % _TOKEN)
 _PATH = re.compile(  # origin-form and absolute-form: RFC 9112, section 3.2
     rb"(?:(?i:https?)://%b(?::[0-9]*)?|(?=/))((?:/[^?]*)?)(?:\?.*)?" % _HOST
@@ -86,8 +87,6 @@ class RequestParser:
     """
 
     def __init__(self) -> None:
-        self._parser: httptools.HttpRequestParser
-        self._events: list[Event] = []
         self._ended = False
         self._expect_request()
 
@@ -102,10 +101,11 @@ class RequestParser:
         Never raises. Never holds more of a request than its head or, where the head is over,
         one trailer field; so MAX_HEAD and MAX_BODY bound its memory.
         """
-        self._events = []
+        self._events: list[Event] = []
         at = 0
         while at < len(data) and not self._ended:
-            piece = data[at : min(self._stop(data, at), at + self._room)]
+            bound = at + self._room
+            piece = data[at : min(self._stop(data, at, bound), bound)]
             at += len(piece)
             self._room -= len(piece)
             match self._part:
@@ -113,26 +113,20 @@ class RequestParser:
                     self._read_line(piece)
                 case _Part.FIELDS:
                     self._read_fields(piece)
-                case _Part.BODY:
-                    self._read_body(piece)
                 case _:
-                    assert_never(self._part)
+                    self._read_body(piece)
         return self._events
 
-    def _stop(self, data: bytes, at: int) -> int:
+    def _stop(self, data: bytes, at: int, bound: int) -> int:
         """How far to read `data` from `at` on: never beyond the end of a request.
 
         That is behind the length it announced, or else behind a line; a line at a time is slow,
         so the lines of a head are read together as far as they are whole.
         """
-        if self._left:
+        if self._part is _Part.BODY and self._left:
             return at + self._left
-        if self._part is _Part.FIELDS and not self._held and not data.startswith(b"\r\n", at):
-            bound = at + self._room
-            end = data.find(b"\r\n\r\n", at, bound)
-            stop = end + 4 if end >= 0 else data.rfind(b"\n", at, bound) + 1
-            if stop:
-                return stop
+        if self._part is _Part.FIELDS and (lines := _WHOLE_LINES.match(data, at, bound)):
+            return lines.end()
         return data.find(b"\n", at) + 1 or len(data)
 
     # --- what httptools calls --------------------------------------------------------
@@ -158,8 +152,6 @@ class RequestParser:
         """Bytes that may still come of this part."""
         self._held = bytearray()
         """The beginning of a line whose end has not come yet."""
-        self._left = 0
-        """Bytes of a body of announced length that have not come yet."""
         self._fields: dict[bytes, list[bytes]] = {}
         self._headed = self._whole = False
 
@@ -171,7 +163,6 @@ class RequestParser:
             self._refuse(400, "no request line")
         elif piece.endswith(b"\n"):
             self._begin(bytes(self._held))
-            return
         if not self._room:
             # RFC 9112, section 3: a method, or a target, that is longer than any to be served.
             status = 414 if b" " in self._held else 501 if self._held else 400
@@ -192,17 +183,16 @@ class RequestParser:
         self._events.append(Line(method.decode(), (target if path is None else path).decode()))
         if major != b"1":
             self._refuse(505, "not HTTP/1.0 or HTTP/1.1")
-            return
-        if path is None:
+        elif path is None:
             self._refuse(400, "request target of no known form")
-            return
-        self._part = _Part.FIELDS
-        self._room = MAX_HEAD - len(line)
-        self._held.clear()
-        # A new one each time: the last may wait for another protocol, or for nothing more. It is
-        # told of a plain method, as not all methods are known to it, and framing is the same.
-        self._parser = httptools.HttpRequestParser(self)
-        self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
+        else:
+            self._part = _Part.FIELDS
+            self._room = MAX_HEAD - len(line)
+            self._held.clear()
+            # A new one each time: the last may wait for another protocol, or for nothing more. It
+            # is told of a plain method: not all methods are known to it, and framing is the same.
+            self._parser = httptools.HttpRequestParser(self)
+            self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
 
     def _read_fields(self, piece: bytes) -> None:
         self._held += piece
@@ -224,7 +214,7 @@ class RequestParser:
         unread = self._whole and bool(codings or length)
         if len(hosts) > 1 or (self._minor and not hosts):  # RFC 9112, section 3.2
             self._refuse(400, f"{len(hosts)} Host fields")
-        elif hosts and not _HOST_FIELD.fullmatch(hosts[0]):
+        elif not all(map(_HOST_FIELD.fullmatch, hosts)):
             self._refuse(400, "Host is no host")
         elif codings and (self._minor == 0 or codings[-1] != b"chunked"):  # RFC 9112, section 6
             self._refuse(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
@@ -248,12 +238,13 @@ class RequestParser:
                 self._events.append(Expect())
             self._part = _Part.BODY
             self._room = MAX_BODY
-            self._left = length
+            self._left = length  # bytes of a body of announced length that have not come yet
             self._read_body(b"")
 
     def _read_body(self, piece: bytes) -> None:
+        if self._left:
+            self._left -= len(piece)
         if piece:
-            self._left -= len(piece) if self._left else 0
             self._give(piece)
         if self._whole:
             allowed = self._method in (b"GET", b"HEAD")
@@ -297,7 +288,7 @@ def _offers_gzip(codings: list[bytes]) -> bool:
     """Whether the members of Accept-Encoding let a server use gzip (RFC 9110, section 12.5.3)."""
     offers: dict[bytes, bool] = {}
     for coding, *parameters in (
-        [part.strip(b" \t") for part in member.split(b";")] for member in codings
+        [part.strip() for part in member.split(b";")] for member in codings
     ):
         refused = any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
         name = b"gzip" if coding == b"x-gzip" else coding

@@ -1,7 +1,7 @@
 """A reply as exact bytes, and what ends it; pure, nothing is sent here."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, auto
 from http import HTTPStatus
 from typing import NamedTuple, assert_never
 from urllib.parse import quote
@@ -60,9 +60,12 @@ _ACT_ON_RESOURCES = (
 class Ending(Enum):
     """What happens to the connection when the last planned byte was handed over."""
 
-    KEEP = "stays open for the next request"
-    CLOSE = "closed in order"
-    RESET = "reset (RST)"
+    KEEP = auto()
+    """It stays open for the next request."""
+    CLOSE = auto()
+    """It is closed in order."""
+    RESET = auto()
+    """It is reset (RST)."""
 
 
 class RequestForm(NamedTuple):
@@ -166,9 +169,21 @@ def render(reply: Reply, asked: RequestForm, found: Found | None, path: str = "/
             return replace(_resource(asked, coded, coding), body=BROKEN_GZIP)
         case NoLength(after_bytes):
             return _no_length(asked, found, after_bytes)
-        case Truncate() | TooLong() | Drip() | BadChunk():
+        case Truncate() | TooLong() | Drip() | BadChunk() if asked.head_only:
+            return _resource(asked, found)  # there is no body that could be bad
+        case Truncate(after_bytes):
             whole = _resource(asked, found)
-            return whole if asked.head_only else _damaged(reply, whole, asked, found)
+            if after_bytes >= whole.body_stop:
+                return whole
+            return replace(whole, body_stop=after_bytes, ending=Ending.CLOSE)
+        case TooLong():
+            # Announced, for the next request on the connection would be hit in place of this one.
+            closed = _resource(asked._replace(keep_alive=False), found)
+            return replace(closed, tail=SURPLUS, certain=False)
+        case Drip(bytes_per_s):
+            return replace(_resource(asked, found), bytes_per_s=bytes_per_s)
+        case BadChunk():
+            return _bad_chunk(asked, found)
         case _:
             assert_never(reply)
 
@@ -180,41 +195,23 @@ def refusal(status: int, asked: RequestForm) -> Wire:
     return _bodiless(status, RequestForm(asked.head_only, keep, asked.minor), headers)
 
 
-def _damaged(
-    reply: Truncate | TooLong | Drip | BadChunk, whole: Wire, asked: RequestForm, found: Found
-) -> Wire:
-    """A reply with a body, as bad as planned; `whole` is the good one."""
-    match reply:
-        case Truncate(after_bytes):
-            if after_bytes >= whole.body_stop:
-                return whole
-            return replace(whole, body_stop=after_bytes, ending=Ending.CLOSE)
-        case TooLong():
-            # Announced, for the next request on the connection would be hit in place of this one.
-            closed = _resource(asked._replace(keep_alive=False), found)
-            return replace(closed, tail=SURPLUS, certain=False)
-        case Drip(bytes_per_s):
-            return replace(whole, bytes_per_s=bytes_per_s)
-        case BadChunk():
-            coding = (("Content-Type", found.content_type), ("Transfer-Encoding", "chunked"))
-            head = _head(200, None, coding, None, asked)
-            half = found.length // 2
-            # A chunk of no bytes would be the end of a whole reply (RFC 9112, section 7.1).
-            size, end_of_chunk = (b"%x\r\n" % half, b"\r\n") if half else (b"", b"")
-            tail = end_of_chunk + BAD_SIZE
-            return Wire(head + size, half, Ending.CLOSE, 200, None, tail=tail)
-        case _:
-            assert_never(reply)
-
-
 def _reset(whole: Wire | None, after_bytes: int) -> Wire:
-    if whole is None or after_bytes == 0:
+    if whole is None:
         return Wire(b"", 0, Ending.RESET, None, None)
     if after_bytes < len(whole.head):
         return Wire(whole.head[:after_bytes], 0, Ending.RESET, None, None)
     stop = min(after_bytes - len(whole.head), whole.body_stop)
     certain = stop < whole.body_stop
     return Wire(whole.head, stop, Ending.RESET, whole.status, whole.length, certain)
+
+
+def _bad_chunk(asked: RequestForm, found: Found) -> Wire:
+    coding = (("Content-Type", found.content_type), ("Transfer-Encoding", "chunked"))
+    head = _head(200, None, coding, None, asked)
+    half = found.length // 2
+    # A chunk of no bytes would be the end of a whole reply (RFC 9112, section 7.1).
+    size, end_of_chunk = (b"%x\r\n" % half, b"\r\n") if half else (b"", b"")
+    return Wire(head + size, half, Ending.CLOSE, 200, None, tail=end_of_chunk + BAD_SIZE)
 
 
 def _cut_headers(head: bytes, after_bytes: int | None) -> Wire:

@@ -41,6 +41,263 @@ def small_bounds():
     return mock.patch.multiple(parser, MAX_TARGET=30, _MAX_LINE=50, MAX_HEAD=150, MAX_BODY=60)
 
 
+# --- what comes out, event by event ----------------------------------------------------
+
+GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
+PUT = b"PUT / HTTP/1.1\r\nHost: x\r\n"
+ROOT, PLAIN, CLOSING = Line("GET", "/"), Whole(RequestForm()), Whole(RequestForm(keep_alive=False))
+PUTS, NOT_ALLOWED = Line("PUT", "/"), Whole(RequestForm(), 405)
+GZIP = Whole(RequestForm(gzip=True))
+NO_LINE = Refused(400, "no request line")
+BAD = Refused(400, mock.ANY)
+"""What httptools refuses, in its words."""
+NO_FORM = Refused(400, "request target of no known form")
+NO_HOST = Refused(400, "Host is no host")
+NO_VERSION = Refused(505, "not HTTP/1.0 or HTTP/1.1")
+TOO_MUCH = Refused(413, "request body too long")
+OTHER_CODING = Refused(501, "Transfer-Encoding besides chunked")
+NOT_CHUNKED = Refused(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
+CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+UPGRADE = b"Connection: upgrade\r\nUpgrade: x\r\n"
+
+
+def line_of(target, method=b"GET", version=b"HTTP/1.1"):
+    """The request line of a request, and a host."""
+    return method + b" " + target + b" " + version + b"\r\nHost: x\r\n\r\n"
+
+
+def with_fields(*fields, line=b"GET / HTTP/1.1"):
+    """A request of these lines, and no body."""
+    return b"\r\n".join([line, *fields, b"", b""])
+
+
+EXACTLY = [
+    # the request line
+    (b"", []),
+    (b"\r\n\n\r\n", []),
+    (b"\r\n\n" + line_of(b"/"), [ROOT, PLAIN]),
+    (b"\r\r\n", [NO_LINE]),
+    (b"\x16\x03", [NO_LINE]),
+    (b"nonsense", []),
+    (b"nonsense\r\n", [NO_LINE]),
+    (b"GET / HTTP/1.1", []),
+    (b"GET / HTTP/1.1\r\n", [ROOT]),
+    (b"GET /\r\n", [ROOT, NO_VERSION]),
+    (b"GET  / HTTP/1.1\r\n", [NO_LINE]),
+    (line_of(b"/", version=b"HTTP/2.0"), [ROOT, NO_VERSION]),
+    (line_of(b"/", version=b"HTTP/0.1"), [ROOT, NO_VERSION]),
+    (line_of(b"/", version=b"HTTP/1.2"), [ROOT, PLAIN]),
+    (line_of(b"/", version=b"HTTP/1.0"), [ROOT, Whole(RequestForm(False, False, 0))]),
+    (line_of(b"x", version=b"HTTP/2.0"), [Line("GET", "x"), NO_VERSION]),
+    (line_of(b"/a?b/c"), [Line("GET", "/a"), PLAIN]),
+    (line_of(b"/%41?"), [Line("GET", "/%41"), PLAIN]),
+    (line_of(b"hTTp://[::1]:8001/a?b"), [Line("GET", "/a"), PLAIN]),
+    (line_of(b"https://x%4a.y?b"), [ROOT, PLAIN]),
+    (line_of(b"Xhttp://x/a"), [Line("GET", "Xhttp://x/a"), NO_FORM]),
+    (line_of(b"http:///a"), [Line("GET", "http:///a"), NO_FORM]),
+    (line_of(b"a?b"), [Line("GET", "a?b"), NO_FORM]),
+    (line_of(b"*"), [Line("GET", "*"), NO_FORM]),
+    (line_of(b"*", b"OPTIONS"), [Line("OPTIONS", "*"), NOT_ALLOWED]),
+    (line_of(b"/a?b", b"OPTIONS"), [Line("OPTIONS", "/a"), NOT_ALLOWED]),
+    (line_of(b"x:1", b"CONNECT"), [Line("CONNECT", "x:1"), Whole(CLOSING.asked, 405)]),
+    (line_of(b"x:1", b"CONNECT") * 2, [Line("CONNECT", "x:1"), Whole(CLOSING.asked, 405)]),
+    (line_of(b"x", b"CONNECT"), [Line("CONNECT", "x"), NO_FORM]),
+    (line_of(b"/", b"CONNECT"), [Line("CONNECT", "/"), NO_FORM]),
+    (line_of(b"x:1"), [Line("GET", "x:1"), NO_FORM]),
+    # methods
+    (line_of(b"/", b"PUT"), [PUTS, NOT_ALLOWED]),
+    (line_of(b"/", b"HEAD"), [Line("HEAD", "/"), Whole(RequestForm(head_only=True))]),
+    (line_of(b"/", b"get"), [Line("get", "/"), NOT_ALLOWED]),
+    (line_of(b"/", b"XGET"), [Line("XGET", "/"), NOT_ALLOWED]),
+    (line_of(b"/", b"XHEAD"), [Line("XHEAD", "/"), NOT_ALLOWED]),
+    # Host
+    (with_fields(), [ROOT, Refused(400, "0 Host fields")]),
+    (with_fields(b"Host: x", b"host: x"), [ROOT, Refused(400, "2 Host fields")]),
+    (
+        with_fields(b"Host: x", b"host: x", line=b"GET / HTTP/1.0"),
+        [ROOT, Refused(400, "2 Host fields")],
+    ),
+    (with_fields(line=b"GET / HTTP/1.0"), [ROOT, Whole(RequestForm(False, False, 0))]),
+    (with_fields(b"Host: a b", line=b"GET / HTTP/1.0"), [ROOT, NO_HOST]),
+    (with_fields(b"Host: a/b"), [ROOT, NO_HOST]),
+    (with_fields(b"Host:\t [::1]:8001 \t"), [ROOT, PLAIN]),
+    (with_fields(b"Host:"), [ROOT, PLAIN]),
+    (with_fields(b"Host: Xa"), [ROOT, PLAIN]),
+    (with_fields(b"XHost: a"), [ROOT, Refused(400, "0 Host fields")]),
+    # what httptools refuses, at once
+    (GET + b"X y\r\nHo", [ROOT, BAD]),
+    (
+        PUT + b"Content-Length: 3\r\ncontent-length: 3\r\n\r\nabc",
+        [PUTS, BAD],
+    ),
+    (
+        PUT + b"Content-Length: X3\r\n\r\nabc",
+        [PUTS, BAD],
+    ),
+    (
+        PUT + b"Transfer-Encoding: chunked\r\n\r\nz\r\n",
+        [PUTS, BAD],
+    ),
+    # bodies
+    (PUT + b"Content-Length: 3\r\n\r\nabc", [PUTS, NOT_ALLOWED]),
+    (PUT + b"Content-Length: 3\r\n\r\nab", [PUTS]),
+    (PUT + b"Content-Length: 3\r\n\r\nabc" + line_of(b"/"), [PUTS, NOT_ALLOWED, ROOT, PLAIN]),
+    (PUT + b"Content-Length: 0\r\n\r\n" + line_of(b"/"), [PUTS, NOT_ALLOWED, ROOT, PLAIN]),
+    (PUT + b"Content-Length: 003\r\n\r\nabc" + GET, [PUTS, NOT_ALLOWED, ROOT]),
+    (GET + b"Content-Length: 3\r\n\r\n\n\n\n" + GET, [ROOT, PLAIN, ROOT]),
+    (PUT + CHUNKS, [PUTS, NOT_ALLOWED]),
+    (PUT + CHUNKS[:-2], [PUTS]),
+    (PUT + CHUNKS + PUT + CHUNKS + GET, [PUTS, NOT_ALLOWED] * 2 + [ROOT]),
+    (PUT + CHUNKS[:-2] + b"Host: y\r\nConnection: close\r\n\r\n" + GET, [PUTS, NOT_ALLOWED, ROOT]),
+    (PUT + b"Content-Length: 1048577\r\n\r\n", [PUTS, TOO_MUCH]),
+    (PUT + b"Content-Length: 1048576\r\n\r\n", [PUTS]),
+    (PUT + b"Content-Length: 18446744073709551615\r\n\r\n", [PUTS, TOO_MUCH]),
+    (PUT + b"Transfer-Encoding: gzip\r\n\r\n", [PUTS, BAD]),
+    (PUT + UPGRADE + b"Transfer-Encoding: gzip\r\n\r\n", [PUTS, NOT_CHUNKED]),
+    (PUT + UPGRADE + b"Transfer-Encoding: chunked, gzip\r\n\r\n", [PUTS, BAD]),
+    (PUT + UPGRADE + b"Transfer-Encoding: a, b\r\n\r\n", [PUTS, NOT_CHUNKED]),
+    (PUT + UPGRADE + b"Transfer-Encoding: Xchunked\r\n\r\n", [PUTS, NOT_CHUNKED]),
+    (PUT + b"Transfer-Encoding: gzip, chunked\r\n\r\n", [PUTS, OTHER_CODING]),
+    (PUT + b"Transfer-Encoding: a\r\nTransfer-Encoding: b, chunked\r\n\r\n", [PUTS, OTHER_CODING]),
+    (PUT.replace(b"1.1", b"1.0") + CHUNKS, [PUTS, NOT_CHUNKED]),
+    (PUT + b"Transfer-Encoding: CHUNKED" + CHUNKS[26:], [PUTS, NOT_ALLOWED]),
+    # a body behind Upgrade: nobody knows where it ends
+    (GET + UPGRADE + b"\r\n" + GET, [ROOT, PLAIN, ROOT]),
+    (GET + UPGRADE + b"Content-Length: 3\r\n\r\nabc" + GET, [ROOT, CLOSING]),
+    (GET + UPGRADE + b"Content-Length: 0\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
+    (GET + UPGRADE + CHUNKS + GET, [ROOT, CLOSING]),
+    # leave to send a body
+    (PUT + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", [PUTS, Expect()]),
+    (
+        PUT + b"Expect: x, 100-Continue\r\nContent-Length: 3\r\n\r\nabc",
+        [PUTS, Expect(), NOT_ALLOWED],
+    ),
+    (PUT + b"Expect: 100-continue\r\n" + CHUNKS, [PUTS, Expect(), NOT_ALLOWED]),
+    (PUT + b"Expect: 100-continue\r\n\r\n", [PUTS, NOT_ALLOWED]),
+    (PUT + b"Expect: X100-continue\r\n" + CHUNKS, [PUTS, NOT_ALLOWED]),
+    (PUT + b"Expect: x\r\n" + CHUNKS, [PUTS, NOT_ALLOWED]),
+    (PUT + b"Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n", [PUTS, TOO_MUCH]),
+    (
+        PUT.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\na",
+        [PUTS, Whole(RequestForm(False, False, 0), 405)],
+    ),
+    # which of two goes on
+    (GET + b"Connection: close\r\n\r\n" + GET, [ROOT, CLOSING]),
+    (GET + b"Connection: x ,\tClose\t , y\r\n\r\n" + GET, [ROOT, CLOSING]),
+    (GET + b"Connection: keep-alive\r\nConnection: close\r\n\r\n" + GET, [ROOT, CLOSING]),
+    (GET + b"Connection: Xclose\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
+    (GET + b"Connection: a, Xclose\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
+    (GET + b"XConnection: close\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
+    (
+        with_fields(b"Connection: Keep-Alive", line=b"GET / HTTP/1.0") + GET,
+        [ROOT, Whole(RequestForm(minor=0)), ROOT],
+    ),
+    (
+        with_fields(b"Connection: a, Xkeep-alive", line=b"GET / HTTP/1.0") + GET,
+        [ROOT, Whole(RequestForm(False, False, 0))],
+    ),
+    # gzip
+    *[
+        (GET + b"Accept-Encoding: " + offer + b"\r\n\r\n", [ROOT, GZIP])
+        for offer in (
+            *(b"gzip", b"x-gzip", b"*", b"GZip ; q=0.1", b"br, gzip", b"br;q=0,\tgzip\t;q=1"),
+            *(b"gzip;q=0X", b"*;q=0, gzip", b"gzip\r\nAccept-Encoding: br", b"*, br;q=0"),
+            *(b"gzip;q=0.01", b"gzip;Xq=0"),
+        )
+    ],
+    *[
+        (GET + b"Accept-Encoding: " + offer + b"\r\n\r\n", [ROOT, PLAIN])
+        for offer in (
+            *(b"", b"br", b"gzip;q=0", b"gzip;q=0.000", b"x-gzip ; q=0.", b"*;q=0", b"Xgzip"),
+            *(b"gzip;q=0, *", b"gzip, x-gzip;q=0", b"gzip;q=0, gzip", b"a;gzip", b"br, Xgzip"),
+            *(b"gzip;a;q=0", b"X*", b"identity", b"Xx-gzip"),
+        )
+    ],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "events"), EXACTLY, ids=range(len(EXACTLY)))
+def test_exactly_these_events_come_out(data, events):
+    assert read(data)[0] == events
+
+
+def test_exactly_these_events_come_out_wherever_the_bytes_are_cut():
+    for data, events in EXACTLY:
+        for at in range(len(data)):
+            assert read(data[:at], data[at:])[0] == events
+
+
+@pytest.mark.parametrize(
+    ("pieces", "mid_request"),
+    [
+        ([], False),
+        ([b"G"], True),
+        ([b"\r\n"], False),
+        ([b"\r"], True),
+        ([b"GET / HTTP/1.1\r\n"], True),
+        ([PUT, b"Content-Length: 1\r\n\r\n"], True),
+        ([PUT, b"Content-Length: 1\r\n\r\n", b"a"], False),
+        ([PUT, b"Content-Length: 1\r\n\r\n", b"aG"], True),
+        ([GET, b"Connection: close\r\n\r\nG"], False),
+        ([b"\0"], False),
+    ],
+)
+def test_a_request_is_under_way_or_not(pieces, mid_request):
+    assert read(*pieces)[1].mid_request is mid_request
+
+
+@pytest.mark.parametrize(
+    ("start", "most", "told"),
+    [
+        (b"", 8256, Refused(501, "request line too long")),
+        (b"GET ", 8256, Refused(414, "request line too long")),
+        (GET + b"X: ", 65536, Refused(431, "request head too long")),
+        (PUT + CHUNKS[:30] + b"1;", 1048576 + len(PUT) + 30, TOO_MUCH),
+    ],
+)
+def test_what_has_no_end_is_refused_as_soon_as_it_is_too_long(start, most, told):
+    reading = RequestParser()
+    events = reading.feed(start + b"a" * (most - 1 - len(start)))
+    assert not any(isinstance(event, Refused) for event in events)
+    assert reading.feed(b"a") == [told]
+    assert reading.feed(b"a") == []
+
+
+def test_empty_lines_without_an_end_are_refused_as_no_request_line():
+    reading = RequestParser()
+    assert reading.feed(b"\r\n" * 4127) == []
+    assert reading.feed(b"\r\n") == [Refused(400, "request line too long")]
+
+
+@pytest.mark.parametrize(
+    ("data", "last"),
+    [
+        (line_of(b"/" + b"a" * 8191), PLAIN),
+        (line_of(b"/" + b"a" * 8192), Refused(414, "request target too long")),
+        (GET + b"X: " + b"a" * (65536 - len(GET) - 7) + b"\r\n\r\n", PLAIN),
+        (
+            GET + b"X: " + b"a" * (65537 - len(GET) - 7) + b"\r\n\r\n",
+            Refused(431, "request head too long"),
+        ),
+        (PUT + b"Content-Length: 1048576\r\n\r\n" + b"a" * 1048576, NOT_ALLOWED),
+        (PUT + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 1048572 + b"\r\n\r\n", NOT_ALLOWED),
+        (PUT + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 1048573 + b"\r\n\r\n", TOO_MUCH),
+        # The first thing that is wrong is told, however much is there at once.
+        (GET + b"X y\r\n" + b"X: y\r\n" * 30_000, BAD),
+        # A head that fills its bounds and is refused is refused once.
+        (
+            GET + b"X y" + b" " * (65536 - len(GET) - 5) + b"\r\n",
+            BAD,
+        ),
+    ],
+    ids=lambda value: repr(value)[-50:],
+)
+def test_the_longest_that_is_served_and_the_shortest_that_is_not(data, last):
+    events = read(data)[0]
+    assert events[-1] == last
+    assert len(events) == 2 or last.status == 414
+
+
 # --- requests that are in order --------------------------------------------------------
 
 
@@ -205,8 +462,8 @@ def test_how_the_bytes_are_cut_never_changes_what_comes_out(stream, data):
 
 def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
     class ReadsOn(RequestParser):
-        def _stop(self, data, at):
-            return len(data)
+        def _stop(self, data, at, bound):
+            return bound
 
     def differs(stream):
         whole, _ = read(stream, parser_class=ReadsOn)
@@ -261,6 +518,42 @@ def test_the_short_cut_says_what_the_parser_says_or_nothing(stream):
 def test_the_short_cut_is_taken_by_a_plain_request():
     with mock.patch.dict(parser._FORMS, clear=True):
         assert whole_get(WHOLE) == whole_get(WHOLE) == ("/", Whole(RequestForm()))
+        assert whole_get(GET + b"Accept-Encoding: gzip\r\n\r\n") == ("/", GZIP)
+        assert whole_get(line_of(b"/a.b")) == ("/a.b", PLAIN)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        GET,
+        WHOLE + b"G",
+        WHOLE + WHOLE,
+        b"X" + WHOLE,
+        line_of(b"/a?b"),
+        line_of(b"/", b"HEAD"),
+        line_of(b"/", version=b"HTTP/1.0"),
+        with_fields(),
+        GET + b"Connection: close\r\n\r\n",
+        GET + b"Content-Length: 1\r\n\r\n",
+    ],
+)
+def test_the_short_cut_is_not_taken_by_another_request(data):
+    with mock.patch.dict(parser._FORMS, clear=True):
+        assert whole_get(data) is whole_get(data) is None
+
+
+def test_the_short_cut_learns_1024_heads_of_1024_bytes_and_no_more():
+    def padded(size, letter=b"a"):
+        return GET + b"X: " + letter * (size - len(b"Host: x\r\nX: \r\n\r\n")) + b"\r\n\r\n"
+
+    with mock.patch.dict(parser._FORMS, clear=True):
+        assert whole_get(padded(1025)) is None
+        for n in range(1023):
+            assert whole_get(GET + b"X: %d\r\n\r\n" % n) == ("/", PLAIN)
+        assert whole_get(padded(1024)) == ("/", PLAIN)
+        assert whole_get(padded(1024, b"b")) is None
+        assert whole_get(padded(1024)) == ("/", PLAIN)
 
 
 def is_last(event):

@@ -1,0 +1,829 @@
+"""What a ledger says, word for word, and where its limits lie.
+
+The words are read by people and by programs; a limit that moved would show in no other test.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from small_books import (
+    bad_gzip,
+    closed,
+    cut,
+    cut_headers,
+    file,
+    found_in,
+    judge,
+    no_length,
+    not_found,
+    redirected,
+    refused,
+    report,
+    request,
+    whole,
+)
+
+from mockservers.claims import Claims
+from mockservers.codes import POP20
+from mockservers.ledger import balance, resolve_asked
+
+ALL = "200 with 20 of 20 bytes"
+TOTALS = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
+UNKNOWN = (
+    "note which codes were asked for is not known, for the program announced none (SPEC.md, "
+    "The ledger, has the lines): only requests and counts were reconciled"
+)
+NO_END = "note the journal has no end: the run was cut off, what was said is lost"
+
+
+def at(path, n=1, **more):
+    """A whole 200 for what is not the path of a code."""
+    return whole("BR", n=n) | {"code": None, "path": path, **more}
+
+
+def books(*entries, asked=None, totals=None, files=None, before=(), claims=(), **header):
+    """A journal from its header to its end."""
+    first = {"journal": 1, "command": ["x"], "files_before": dict(before), **header}
+    said = {"totals": None if totals is None else TOTALS | totals, **dict(claims)}
+    return [first, *entries, {"end": True, "asked": asked, "claims": said, "files_after": files}]
+
+
+# --- what came of a request ---------------------------------------------------------------------
+
+REQUESTS = {
+    # entry -> what the server saw, and its words
+    "whole": (whole("BR"), "ok", ALL),
+    "an empty file": (whole("BR", sent=0, length=0), "ok", "200"),
+    "of another type": (whole("BR", do="wrong_type"), "ok", ALL),
+    "404": (not_found("BR"), "not_found", "404"),
+    "404 by the plan": (not_found("BR", do="status"), "not_found", "404"),
+    "404 with a page": (
+        not_found("BR", length=7, bytes_sent=7), "not_found", "404 with 7 of 7 bytes",
+    ),
+    "503": (refused("BR"), "error", "503"),
+    "503 with a page that was cut": (
+        refused("BR", length=7), "error", "503 with 0 of 7 bytes",
+    ),
+    "204": (request("BR", status=204, do="status", length=None), "error", "204"),
+    "302": (redirected("BR", "CN"), "error", "302"),
+    "a body cut short": (cut("BR"), "error", "200 with 5 of 20 bytes"),
+    "a body cut to nothing": (cut("BR", sent=0), "error", "200 with 0 of 20 bytes"),
+    "more than was announced": (whole("BR", bytes_sent=21), "error", "200 with 21 of 20 bytes"),
+    "a broken chunk": (cut("BR", do="bad_chunk", length=None), "error", "200 with 5 bytes"),
+    "a body that cannot be inflated": (bad_gzip("BR"), "error", ALL),
+    "a reset in the body": (cut("BR", do="reset"), "error", "200 with 5 of 20 bytes"),
+    "a reset behind the body": (whole("BR", do="reset"), "indeterminate", ALL),
+    "left behind the body": (
+        whole("BR", complete=False, client_gone=True), "indeterminate", ALL,
+    ),
+    "left in the body": (
+        cut("BR", do="drip", complete=False, client_gone=True), "error", "200 with 5 of 20 bytes",
+    ),
+    "a body of unknown length": (no_length("BR"), "indeterminate", "200 with 5 bytes"),
+    "a body that goes on": (whole("BR", do="too_long"), "indeterminate", ALL),
+    "too many headers": (whole("BR", do="huge_headers"), "indeterminate", ALL),
+    "too many headers of a 404": (not_found("BR", do="huge_headers"), "not_found", "404"),
+    "a head cut short": (cut_headers("BR"), "indeterminate", "an end before a reply"),
+    "a head that the client did not wait for": (
+        cut_headers("BR", complete=False, client_gone=True), "error",
+        "the client leaving before a reply",
+    ),
+    "no reply that the client waited for": (
+        request("BR", status=None, do="hang", complete=False), "error", "an end before a reply",
+    ),
+    "no reply": (closed("BR"), "error", "a close before a reply"),
+    "a reset in place of a reply": (
+        request("BR", status=None, do="reset"), "error", "a reset before a reply",
+    ),
+    "garbage": (request("BR", status=None, do="garbage"), "error", "garbage before a reply"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_what_came_of_a_request_has_one_of_five_names_and_is_described(name):
+    entry, seen, words = REQUESTS[name]
+    ledger = judge(["BR"], [entry], ["BR not found", "BR OK", *report(error=1)], ())
+    assert ledger.to_json()["codes"]["BR"]["seen"] == seen
+    duplicated = f"duplicated BR: saw {words}; said: 1 ok, 1 not found"
+    assert duplicated in found_in(ledger)
+
+
+def test_what_was_never_asked_for_has_no_request():
+    row = judge(["BR"], [], report(error=1)).to_json()["codes"]["BR"]
+    assert row == {
+        "requests": 0, "status": None, "seen": "no request", "said": None, "file": "absent",
+    }  # fmt: skip
+
+
+# --- what may be said of it ---------------------------------------------------------------------
+
+WAS = {"br.gif": file() | {"mtime_ns": 1}}
+OTHER = file(b"x") | {"mtime_ns": 1}
+NOW = {"br.gif": file() | {"mtime_ns": 2}}
+FILES = {
+    # entries, before, after -> state of the file, what may be said, saved, kept
+    "saved": ([whole("BR")], {}, NOW, "same", "ok", 1, 0),
+    "not saved": ([whole("BR")], {}, {}, "absent", "error", 0, 0),
+    "nobody looked": ([whole("BR")], {}, None, "absent", "ok", 0, 0),
+    "gone since": ([whole("BR")], WAS, {}, "absent", "error", 0, 0),
+    "there before": ([whole("BR")], WAS, WAS, "kept", "ok error", 0, 1),
+    "there before, and written again": ([whole("BR")], WAS, NOW, "same", "ok", 1, 0),
+    "of other bytes": ([whole("BR")], {}, {"br.gif": OTHER}, "different", "error", 0, 0),
+    "of other bytes, there before": (
+        [whole("BR")], {"br.gif": OTHER}, {"br.gif": OTHER}, "old", "error", 0, 0,
+    ),
+    "not asked for, and written": ([], {}, NOW, "different", "error", 0, 0),
+    "not asked for, there before": ([], WAS, WAS, "old", "error", 0, 0),
+    "not found": ([not_found("BR")], {}, {}, "absent", "not_found", 0, 0),
+    "an error": ([refused("BR")], {}, {}, "absent", "error", 0, 0),
+    "an error, and an empty file": (
+        [refused("BR")], {}, {"br.gif": file(b"")}, "same", "error", 0, 0,
+    ),
+    "not found, and an empty file from before": (
+        [not_found("BR")], {"br.gif": file(b"")}, {"br.gif": file(b"")}, "kept", "not_found", 0, 1,
+    ),
+    "up to the client, saved": (
+        [whole("BR", do="too_long")], {}, NOW, "same", "ok error", 1, 0,
+    ),
+    "up to the client, not saved": (
+        [whole("BR", do="too_long")], {}, {}, "absent", "error", 0, 0,
+    ),
+    "up to the client, nobody looked": (
+        [whole("BR", do="too_long")], {}, None, "absent", "ok error", 0, 0,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("interrupted", [0, 1])
+@pytest.mark.parametrize("name", FILES)
+def test_what_may_be_said_of_a_code_hangs_on_its_file(name, interrupted):
+    entries, before, after, state, sayings, saved, kept = FILES[name]
+    totals = {"interrupted": interrupted}
+    journal = books(*entries, asked=["BR"], totals=totals, files=after, before=before)
+    ledger = balance(journal)
+    row = ledger.rows["BR"]
+    if interrupted and state != "same":
+        sayings += " interrupted"
+    assert (row.file, row.accepts) == (state, frozenset(sayings.split()))
+    assert (ledger.saved, ledger.kept) == (saved, kept)
+
+
+def test_files_that_are_given_take_the_place_of_those_that_the_journal_ends_with():
+    journal = books(whole("BR"), asked=["BR"], totals={"ok": 1}, files={})
+    assert balance(journal, NOW).rows["BR"].file == "same"
+    assert balance(journal).rows["BR"].file == "absent"
+    journal = books(whole("BR"), asked=["BR"], totals={"ok": 1}, files=NOW)
+    assert balance(journal, {}).rows["BR"].file == "absent"
+    assert balance(journal).rows["BR"].file == "same"
+
+
+WITH_STATE = {
+    "different": (refused("BR"), {}, {"br.gif": OTHER}, "503; the file is different"),
+    "old": (refused("BR"), {"br.gif": OTHER}, {"br.gif": OTHER}, "503; the file is old"),
+    "kept": (whole("BR"), WAS, WAS, f"{ALL}; the file is kept"),
+    "same": (whole("BR"), {}, NOW, ALL),
+    "absent": (whole("BR"), {}, {}, ALL),
+}
+
+
+@pytest.mark.parametrize("name", WITH_STATE)
+def test_the_state_of_a_file_is_told_where_it_explains_something(name):
+    entry, before, after, saw = WITH_STATE[name]
+    lines = ["BR not found", "BR not found", *report(0, 1)]
+    found = found_in(judge(["BR"], [entry], lines, after, before))
+    assert f"duplicated BR: saw {saw}; said: 2 not found" in found
+
+
+# --- lines and totals ---------------------------------------------------------------------------
+
+SAID = {
+    # asked, entries, printed, files -> what does not balance
+    "a line too few, and an interrupt that explains it": (
+        ["BR", "US"], [refused("BR")], ["*** Error for BR: x", *report(0, 0, 1, 1)], (),
+        ["note 1 never requested: US"],
+    ),
+    "an interrupt that explains no whole file": (
+        ["BR", "US"], [whole("BR"), refused("US")],
+        ["*** Error for US: x", *report(0, 0, 1, 1)], ("BR",),
+        [f"lost BR: saw {ALL}; said: nothing"],
+    ),
+    "more interrupted than have no line": (
+        ["BR", "US"], [refused("BR")], ["*** Error for BR: x", *report(0, 0, 1, 2)], (),
+        [
+            "miscounted --: saw 1 error, 1 interrupted by its own lines; "
+            "said: 1 error, 2 interrupted",
+            "note 1 never requested: US",
+        ],
+    ),
+    "lines that have no totals": (
+        ["BR", "US"], [whole("BR"), refused("US")], ["BR OK"], ("BR",),
+        ["lost --: saw 2 requests for 2 codes; said: no final report"],
+    ),
+    "lines that have no totals, and one is wrong": (
+        ["BR", "US"], [refused("BR"), refused("US")], ["BR OK"], (),
+        [
+            "lost --: saw 2 requests for 2 codes; said: no final report",
+            "miscounted BR: saw 503; said: 1 ok",
+        ],
+    ),
+    "a line for no request": (
+        ["BR"], [], ["BR OK", *report(1)], (),
+        ["lost BR: saw no request; said: 1 ok", "note 1 never requested: BR"],
+    ),
+    "a line for a file that is none": (
+        ["BR"], [whole("BR")], ["BR OK", *report(1)], {},
+        [f"lost BR: saw {ALL}; said: 1 ok"],
+    ),
+    "a wrong line of what is not ok": (
+        ["BR"], [whole("BR")], ["BR not found", *report(0, 1)], {"br.gif": file(b"x")},
+        [
+            f"miscounted BR: saw {ALL}; the file is different; said: 1 not found",
+            f"corrupt BR: saw {ALL}; the file is different; said: br.gif has 1 bytes",
+        ],
+    ),
+    "no lines, and totals of somebody else": (
+        ["BR", "US", "CN"], [whole("BR"), not_found("US"), refused("CN")],
+        report(0, 2, 1), (),
+        ["miscounted --: saw 2 error, 1 not found; said: 2 not found, 1 error"],
+    ),
+    "one of two saved": (
+        ["BR", "US"], [whole("BR"), whole("US")], report(2), ("BR",),
+        [f"lost US: saw {ALL}; said: 2 ok"],
+    ),
+    "one of two saved, the other an error that is a file": (
+        ["BR", "US"], [whole("BR"), cut("US")], report(2), {"br.gif": file(), "us.gif": OTHER},
+        ["corrupt US: saw 200 with 5 of 20 bytes; the file is different; said: 2 ok"],
+    ),
+    "nobody knows which of two": (
+        ["BR", "US"], [whole("BR"), whole("US")], report(1, 0, 1), (),
+        ["miscounted --: saw 2 error; said: 1 ok, 1 error"],
+    ),
+    "both not saved": (
+        ["BR", "US"], [whole("BR"), whole("US")], report(2), (),
+        [f"lost BR: saw {ALL}; said: 2 ok", f"lost US: saw {ALL}; said: 2 ok"],
+    ),
+    "more than were asked for, though the ok are right": (
+        ["BR"], [whole("BR")], report(1, 1), ("BR",),
+        ["miscounted --: saw 1 ok; said: 1 ok, 1 not found"],
+    ),
+    "one too few, and all have requests": (
+        ["BR", "US"], [whole("BR"), not_found("US")], report(0, 1), (),
+        ["lost --: saw 2 codes asked for: 1 error, 1 not found; said: 1 not found"],
+    ),
+    "one too few, and two have no request": (
+        ["BR", "US", "CN"], [whole("BR")], report(1, 0, 1), ("BR",),
+        [
+            "lost --: saw 3 codes asked for: 2 error, 1 ok; said: 1 ok, 1 error",
+            "note 2 never requested: US, CN",
+        ],
+    ),
+    "what may be called two ways": (
+        ["BR", "US"], [whole("BR", do="too_long"), refused("US")], report(0, 1, 1), ("BR",),
+        [
+            "miscounted --: saw 1 error, 1 ok/error; said: 1 not found, 1 error",
+            "note ok or error is up to the client: BR",
+        ],
+    ),
+    "an imbalance of every word": (
+        ["BR", "CN", "DE", "FR", "US"],
+        [
+            whole("BR"), whole("CN", n=2), whole("CN", n=3), refused("DE", n=4), whole("US", n=5),
+            whole("IT", n=6), at("/x", n=7), whole("AQ", n=8),
+        ],
+        ["US OK", "BR OK", "CN OK", "DE OK", *report(4)],
+        {"br.gif": file(b"x"), "cn.gif": file(), "1.tmp": file(b""), "fr.gif": file(b"xyz")},
+        [
+            "lost FR: saw no request; the file is different; said: nothing",
+            f"lost US: saw {ALL}; said: 1 ok",
+            "unexpected --: saw GET /x on ERROR; said: not asked for",
+            "unexpected AQ: saw GET /flags/aq/aq.gif on ERROR; said: not asked for",
+            "unexpected IT: saw GET /flags/it/it.gif on ERROR; said: not asked for",
+            f"duplicated CN: saw {ALL}; then {ALL}; said: asked for once",
+            "miscounted DE: saw 503; said: 1 ok",
+            f"corrupt BR: saw {ALL}; the file is different; said: 1 ok",
+            "leftover --: saw no download of it; said: 1.tmp has 0 bytes",
+            "note 1 never requested: FR",
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_was_said_is_held_against_the_books_word_for_word(name):
+    *told, expected = SAID[name]
+    assert found_in(judge(*told)) == expected
+
+
+@pytest.mark.parametrize(("count", "named"), [(26, True), (27, False)])
+def test_up_to_26_lost_codes_are_named_one_by_one(count, named):
+    codes = [f"{first}{second}" for first in "AB" for second in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    lost = codes[1 : count + 1]
+    ledger = judge(["AA", *lost], [refused("AA")], report(error=1))
+    names = ", ".join(lost[:10])
+    note = f"note {count} never requested: {names}, ..."
+    each = [f"lost {code}: saw no request; said: 1 error" for code in lost]
+    together = [f"lost --: saw {count + 1} codes asked for: {count + 1} error; said: 1 error"]
+    assert found_in(ledger) == [*(each if named else together), note]
+
+
+@pytest.mark.parametrize(("count", "end"), [(10, ""), (11, ", ...")])
+def test_up_to_ten_names_stand_in_a_note(count, end):
+    codes = [f"A{letter}" for letter in "ABCDEFGHIJK"[:count]]
+    names = ", ".join(codes[:10])
+    assert found_in(judge(codes, [], report(error=count))) == [
+        f"note {count} never requested: {names}{end}"
+    ]
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+LEFT = {
+    # entries, files after -> what does not balance of a BR that was called an error
+    "of a name that begins with a code": (
+        [refused("BR")], {"us.gif.tmp": OTHER}, ["leftover US: saw no download of it"],
+        "us.gif.tmp has 1 bytes",
+    ),
+    "of a name that begins with none": (
+        [refused("BR")], {"9x.gif": OTHER}, ["leftover --: saw no download of it"],
+        "9x.gif has 1 bytes",
+    ),
+    "of a reply that is up to the client": (
+        [no_length("BR")], {"br.gif": OTHER},
+        ["leftover BR: saw 200 with 5 bytes; the file is different"], "br.gif has 1 bytes",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_leftover_is_named_with_its_size(name):
+    entries, after, (saw,), said = LEFT[name]
+    assert found_in(judge(["BR"], entries, report(error=1), after))[0] == f"{saw}; said: {said}"
+
+
+def test_what_is_corrupt_or_lost_is_no_leftover_besides():
+    for lines, word in ((["BR OK", *report(1)], "corrupt"), (["US OK", *report(1)], "lost")):
+        ledger = judge(["BR", "US"], [cut("BR"), refused("US")], lines, {"br.gif": OTHER})
+        words = [one.word for one in ledger.imbalances if one.code == "BR"]
+        assert words == [word]
+
+
+def test_what_was_there_before_is_passed_over():
+    before = {"a.part": OTHER, "z.part": OTHER}
+    after = {**before, "m.part": OTHER}
+    found = found_in(judge(["BR"], [refused("BR")], report(error=1), after, before))
+    assert found == ["leftover --: saw no download of it; said: m.part has 1 bytes"]
+
+
+def test_files_are_looked_at_in_the_order_of_their_names():
+    after = {f"{name}.part": OTHER for name in ("z9", "a9", "m9")}
+    found = found_in(judge(["BR"], [refused("BR")], report(error=1), after))
+    assert [line.split("said: ")[1] for line in found] == [
+        "a9.part has 1 bytes", "m9.part has 1 bytes", "z9.part has 1 bytes",
+    ]  # fmt: skip
+
+
+# --- a program that announces nothing -----------------------------------------------------------
+
+UNANNOUNCED = {
+    "whole, and no folder was looked at": (
+        books(whole("BR")), {"ERROR BR": "ok"}, [UNKNOWN],
+    ),
+    "whole, and not in the folder": (
+        books(whole("BR"), files={}, dest="there"), {"ERROR BR": "ok"},
+        [UNKNOWN, "note none of 1 whole downloads is in there (--dest names the folder)"],
+    ),
+    "one of two in the folder": (
+        books(whole("BR"), whole("US", n=2), files=NOW, dest="there"),
+        {"ERROR BR": "ok", "ERROR US": "ok"}, [UNKNOWN],
+    ),
+    "there before": (
+        books(whole("BR"), files=WAS, before=WAS, dest="there"), {"ERROR BR": "ok"}, [UNKNOWN],
+    ),
+    "odd files": (
+        books(cut("BR"), files={"us.gif": OTHER, "br.gif": OTHER, "a": OTHER}, before={"a": OTHER}),
+        {"ERROR BR": "error"},
+        [UNKNOWN, "note files that no whole download accounts for: br.gif, us.gif"],
+    ),
+    "a file that is not the bytes": (
+        books(whole("BR"), whole("US", n=2), files={"br.gif": OTHER, "us.gif": file()}),
+        {"ERROR BR": "ok", "ERROR US": "ok"},
+        [
+            f"corrupt ERROR BR: saw {ALL}; the file is different; said: br.gif has 1 bytes",
+            UNKNOWN,
+            "note files that no whole download accounts for: br.gif",
+        ],
+    ),
+    "two servers": (
+        books(whole("BR"), whole("BR", n=2, server="LOCAL")),
+        {"ERROR BR": "ok", "LOCAL BR": "ok"}, [UNKNOWN],
+    ),
+    "two servers, and one is in scope": (
+        books(whole("BR"), whole("US", n=2, server="LOCAL"), claims={"label": "ERROR"}),
+        {"BR": "ok", "US": "ok"}, [UNKNOWN],
+    ),
+    "three times": (
+        books(refused("BR"), refused("BR", n=2), whole("BR", n=3)),
+        {"ERROR BR": "ok"}, ["note ERROR BR was asked for 3 times", UNKNOWN],
+    ),
+    "again after a close": (
+        books(closed("BR"), whole("BR", n=2)), {"ERROR BR": "ok"},
+        ["note ERROR BR recovered: asked again after a close before a reply", UNKNOWN],
+    ),
+    "no code": (books(at("/robots.txt"), at("/", n=2)), {}, [UNKNOWN]),
+    "lines, and no totals": (
+        books(refused("BR"), claims={"fates": {"BR": {"ok": 1}}}), {"ERROR BR": "error"}, [UNKNOWN],
+    ),
+    "totals that are right": (
+        books(refused("BR"), totals={"error": 1}), {"ERROR BR": "error"}, [UNKNOWN],
+    ),
+    "totals that are wrong": (
+        books(refused("BR"), totals={"ok": 1}), {"ERROR BR": "error"},
+        ["miscounted --: saw 1 error; said: 1 ok", UNKNOWN],
+    ),
+    "up to the client": (
+        books(no_length("BR")), {"ERROR BR": "indeterminate"},
+        [UNKNOWN, "note ok or error is up to the client: ERROR BR"],
+    ),
+    "a run that was cut off": (
+        books(whole("BR"))[:-1], {"ERROR BR": "ok"}, [NO_END, UNKNOWN],
+    ),
+    "no requests": (books(), {}, [UNKNOWN]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNANNOUNCED)
+def test_of_a_program_that_announces_nothing_requests_and_counts_are_reconciled(name):
+    journal, seen, expected = UNANNOUNCED[name]
+    ledger = balance(journal)
+    assert {code: row["seen"] for code, row in ledger.to_json()["codes"].items()} == seen
+    assert found_in(ledger) == expected
+    assert ledger.asked is None
+
+
+def test_what_a_server_was_started_for_is_asked_where_there_was_no_command():
+    journal = books(whole("BR"), asked=["US"], command=None)
+    assert balance(journal).asked == ("US",)
+    for header, asked in (
+        ({"command": None, "asked": ["BR"]}, ("BR",)),
+        ({"asked": ["BR"]}, ("BR",)),
+        ({"command": ["x"], "asked": ["BR"]}, None),
+        ({"command": None}, None),
+    ):
+        assert balance([{"journal": 1, **header}, whole("BR")]).asked == asked
+
+
+# --- redirects ----------------------------------------------------------------------------------
+
+
+def led(code, location, **more):
+    return redirected(code, "x", **more) | {"location": location}
+
+
+FOLLOWED = {
+    # where BR is sent -> server and path that belong to it then
+    "a path": ("/x", "ERROR", "/x"),
+    "a path beside it": ("x.gif", "ERROR", "/flags/br/x.gif"),
+    "a path in other letters": ("/%78%20y", "ERROR", "/x%20y"),
+    "a path in other letters, decoded by the client": ("/x%20y", "ERROR", "/x y"),
+    "another host": ("http://h:1/x", "LOCAL", "/x"),
+    "another host, which may be this": ("http://h:1/x", "ERROR", "/x"),
+    "another host without a path": ("http://h:1", "DELAY", "/"),
+    "another host by the same scheme": ("//h:1/x", "DELAY", "/x"),
+    "with a query": ("/x?y=1", "ERROR", "/x"),
+}
+NOT_FOLLOWED = {
+    "another path": ("/x", "ERROR", "/y"),
+    "another server": ("/x", "LOCAL", "/x"),
+    "nowhere": ("http://[", "ERROR", "/"),
+    "nowhere, and a path without a slash": ("http://[", "LOCAL", "X"),
+}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_what_a_redirect_led_to_is_part_of_the_download(name, turned):
+    location, server, path = FOLLOWED[name]
+    entries = [led("BR", location), at(path, n=2, server=server)]
+    ledger = judge(["BR"], entries[:: -1 if turned else 1], report(1), ("BR",))
+    assert found_in(ledger) == []
+    assert ledger.to_json()["codes"]["BR"]["requests"] == 2
+
+
+@pytest.mark.parametrize("name", NOT_FOLLOWED)
+def test_what_no_redirect_led_to_is_unexpected(name):
+    location, server, path = NOT_FOLLOWED[name]
+    ledger = judge(["BR"], [led("BR", location), at(path, n=2, server=server)], report(error=1))
+    assert found_in(ledger) == [f"unexpected --: saw GET {path} on {server}; said: not asked for"]
+
+
+def test_ten_who_met_at_one_path_are_named():
+    codes = [f"A{letter}" for letter in "ABCDEFGHIJKL"]
+    entries = [led(code, "/x", n=n) for n, code in enumerate(reversed(codes), 1)]
+    entries += [at("/x", n=20, status=503), at("/x", n=21)]
+    ledger = judge(codes, entries, report(error=12))
+    note = f"redirects led to one path: which of {', '.join(codes[:10])} met which is not known"
+    assert ledger.notes[0] == note
+
+
+def test_those_who_met_the_same_reply_at_one_path_are_told_apart():
+    entries = [led("BR", "/x"), led("US", "/x", n=2), at("/x", n=3), at("/x", n=4)]
+    assert found_in(judge(["BR", "US"], entries, report(2), ("BR", "US"))) == []
+
+
+def seen_of(ledger):
+    return {code: row["seen"] for code, row in ledger.to_json()["codes"].items()}
+
+
+def numbers_of(ledger):
+    """The requests that each code has got, by their number."""
+    return {code: [entry["n"] for entry in row.requests] for code, row in ledger.rows.items()}
+
+
+def test_who_asks_on_the_connection_of_a_redirect_was_led_there():
+    entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
+    ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
+    assert seen_of(ledger) == {"BR": "ok", "CN": "no request"}
+    assert found_in(ledger) == ["note 1 never requested: CN"]
+
+
+def test_who_asks_on_another_connection_may_ask_for_itself():
+    entries = [redirected("BR", "CN"), whole("CN", n=2, conn=2)]
+    ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
+    assert seen_of(ledger) == {"BR": "indeterminate", "CN": "indeterminate"}
+    assert found_in(ledger) == [
+        "note redirects led to one path: which of BR, CN met which is not known",
+        "note ok or error is up to the client: BR, CN",
+    ]
+
+
+def test_of_two_who_were_led_to_one_path_the_one_on_its_connection_goes_on():
+    entries = [
+        led("BR", "/x", conn=1), led("CN", "/x", n=2, conn=2),
+        at("/x", n=3, conn=2), at("/x", n=4, conn=1),
+    ]  # fmt: skip
+    ledger = judge(["BR", "CN"], entries, report(2), ("BR", "CN"))
+    assert numbers_of(ledger) == {"BR": [1, 4], "CN": [2, 3]}
+
+
+def test_who_still_waits_may_have_been_on_any_server_where_the_host_was_not_ours():
+    entries = [
+        led("BR", "http://h:1/x"), led("CN", "http://h:1/x", n=2), at("/x", n=3, server="LOCAL"),
+    ]  # fmt: skip
+    for code in ("BR", "CN"):
+        assert judge(["BR", "CN"], entries, report(1, 0, 1), (code,)).balanced
+    entries = [led("BR", "/x"), led("CN", "http://h:1/x", n=2), at("/x", n=3, server="LOCAL")]
+    assert seen_of(judge(["BR", "CN"], entries, report(1, 0, 1))) == {"BR": "error", "CN": "ok"}
+
+
+def test_those_who_met_at_one_path_have_nothing_to_do_with_those_at_another():
+    asked = ["BR", "CN", "DE", "FR"]
+    entries = [
+        led("BR", "/x"), led("CN", "/x", n=2), at("/x", n=3), at("/x", n=4, status=503),
+        led("DE", "/y", n=5), led("FR", "/y", n=6), at("/y", n=7), at("/y", n=8),
+    ]  # fmt: skip
+    ledger = judge(asked, entries, report(3, 0, 1), ("BR", "DE", "FR"))
+    assert found_in(ledger) == [
+        "note redirects led to one path: which of BR, CN met which is not known",
+        "note ok or error is up to the client: BR, CN",
+    ]
+
+
+def test_those_who_met_one_after_the_other_may_all_have_met():
+    asked = ["BR", "CN", "DE", "FR"]
+    entries = [
+        led("BR", "/x"), led("CN", "/x", n=2), led("DE", "/y", n=3), led("FR", "/y", n=4),
+        at("/x", n=5), at("/x", n=6, status=302, location="/z"),
+        at("/y", n=7, status=302, location="/z"), at("/y", n=8), at("/z", n=9), at("/z", n=10),
+    ]  # fmt: skip
+    notes = judge(asked, entries, report(4), ("BR", "CN", "DE", "FR")).notes
+    assert notes == []
+    entries[-1] |= {"status": 503}
+    notes = judge(asked, entries, report(3, 0, 1), ("BR", "CN", "DE")).notes
+    assert notes[0] == ("redirects led to one path: which of BR, CN, DE, FR met which is not known")
+
+
+NONE = {"status": None, "do": "empty", "length": 0, "bytes_sent": 0, "sha256": None}
+
+
+def test_at_the_end_of_a_redirect_a_second_try_is_the_last():
+    entries = [led("BR", "/x"), at("/x", n=2, **NONE), at("/x", n=3, **NONE), at("/x", n=4)]
+    assert found_in(judge(["BR"], entries, report(error=1))) == [
+        "unexpected --: saw GET /x on ERROR; said: not asked for",
+        "note BR recovered: asked again after a close before a reply",
+    ]
+
+
+def test_where_a_code_was_asked_for_already_another_was_led_there():
+    entries = [whole("CN"), redirected("BR", "CN", n=2), whole("CN", n=3)]
+    ledger = judge(["BR", "CN"], entries, report(2), ("BR", "CN"))
+    assert numbers_of(ledger) == {"BR": [2, 3], "CN": [1]}
+
+
+@pytest.mark.parametrize(
+    ("second", "numbers"),
+    [({}, {"BR": [1, 3, 4], "CN": [2]}), (NONE, {"BR": [1, 3], "CN": [2, 4]})],
+)
+def test_who_was_there_in_vain_gets_the_next_reply_and_nobody_comes_twice_for_none(second, numbers):
+    entries = [
+        led("BR", "/x"),
+        led("CN", "/x", n=2),
+        at("/x", n=3, **NONE),
+        at("/x", n=4, **second),
+    ]
+    assert numbers_of(judge(["BR", "CN"], entries, report(error=2))) == numbers
+
+
+def test_nobody_has_recovered_where_nobody_knows_whose_request_it_was():
+    entries = [
+        led("BR", "/x"), led("CN", "/x", n=2),
+        at("/x", n=3, **NONE), at("/x", n=4, **NONE), at("/x", n=5),
+    ]  # fmt: skip
+    assert found_in(judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))) == [
+        "note redirects led to one path: which of BR, CN met which is not known",
+        "note ok or error is up to the client: BR, CN",
+    ]
+
+
+def test_to_ask_again_is_not_to_follow_a_redirect():
+    ledger = judge(["BR"], [led("BR", "/x"), whole("BR", n=2)], report(1), ("BR",))
+    assert found_in(ledger) == [f"duplicated BR: saw 302; then {ALL}; said: asked for once"]
+
+
+# --- the limits ---------------------------------------------------------------------------------
+
+
+def count_of(ledger, code):
+    """How many of its requests are kept, and how many there were."""
+    return len(ledger.rows[code].requests), ledger.to_json()["codes"][code]["requests"]
+
+
+def test_64_requests_for_one_code_are_kept_and_further_ones_counted():
+    ledger = judge(["BR", "US"], [whole("BR", n=n) for n in range(70)], report(1, 0, 1), ("BR",))
+    assert count_of(ledger, "BR") == (64, 70)
+    assert count_of(ledger, "US") == (0, 0)
+    many = balance(books(*(whole("BR", n=n) for n in range(70))))
+    assert many.notes[0] == "ERROR BR was asked for 70 times"
+    assert count_of(many, "ERROR BR") == (64, 70)
+
+
+def test_for_each_redirect_to_a_code_two_requests_more_are_kept():
+    path = "/flags/br/br.gif"
+    entries = [led("US", path, n=n) for n in range(3)] + [whole("BR", n=n) for n in range(3, 99)]
+    ledger = judge(["BR", "US"], entries, report(1, 0, 1), ("BR",))
+    assert count_of(ledger, "BR")[0] + count_of(ledger, "US")[0] == 3 + 64 + 2 * 3
+
+
+def test_a_redirect_to_itself_makes_no_room():
+    ledger = judge(["BR"], [redirected("BR", "BR", n=n) for n in range(70)], report(error=1))
+    assert count_of(ledger, "BR") == (64, 70)
+    assert found_in(ledger) == []
+
+
+def test_2064_requests_are_kept_however_many_redirects_led_there():
+    path = "/flags/br/br.gif"
+    entries = [led("US", path, n=n) for n in range(1100)]
+    entries += [whole("BR", n=n) for n in range(1100, 3300)]
+    ledger = balance(books(*entries))
+    rows = ledger.rows.values()
+    assert sum(len(row.requests) for row in rows) == 64 + 64 + 2000
+    assert sum(row.more for row in rows) == 1100 - 64 + 2200 - 2064
+
+
+def test_a_thousand_requests_for_what_is_no_code_are_called_unexpected():
+    ledger = judge(["BR"], [at("/x", n=n) for n in range(1002)], report(error=1))
+    assert Counter(one.word for one in ledger.imbalances) == {"unexpected": 1000}
+    assert ledger.requests == 1002
+
+
+# --- what is noted ------------------------------------------------------------------------------
+
+
+def test_only_heads_of_requests_count_and_belong_to_nobody():
+    head = whole("US", n=2, method="HEAD", in_flight=5)
+    ledger = judge(["BR"], [whole("BR"), head], report(1), ("BR",))
+    assert found_in(ledger) == ["note 5 requests were in flight at once, 2 were announced"]
+    assert (ledger.requests, ledger.most_in_flight) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("label", "most"), [("ERROR", 3), ("LOCAL", 4), ("DELAY", 0), ("REMOTE", 4), (None, 4)]
+)
+def test_requests_in_flight_are_those_of_the_server_in_scope(label, most):
+    flying = [("ERROR", 1), ("ERROR", 3), ("ERROR", 2), ("LOCAL", 4), ("LOCAL", 1)]
+    entries = [whole("BR", n=n, server=s, in_flight=f) for n, (s, f) in enumerate(flying)]
+    assert balance(books(*entries, claims={"label": label})).most_in_flight == most
+    assert balance(books()).most_in_flight == 0
+
+
+@pytest.mark.parametrize(("in_flight", "noted"), [(2, False), (3, True)])
+def test_as_many_in_flight_as_announced_are_no_note(in_flight, noted):
+    ledger = judge(["BR"], [refused("BR", in_flight=in_flight)], report(error=1))
+    note = "note 3 requests were in flight at once, 2 were announced"
+    assert found_in(ledger) == [note] * noted
+
+
+def test_a_server_that_is_not_ours_cannot_be_seen():
+    claims = {"label": "REMOTE", "fates": {"BR": {"ok": 1}}}
+    ledger = balance(books(asked=["BR"], totals={"error": 1}, claims={"label": "REMOTE"}))
+    assert found_in(ledger) == ["note REMOTE is not served here: its requests cannot be seen"]
+    ledger = balance(books(asked=["BR"], totals={"ok": 1}, claims=claims))
+    assert found_in(ledger) == [
+        "lost BR: saw no request; said: 1 ok",
+        "note REMOTE is not served here: its requests cannot be seen",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("label", "refusing"), [(None, ["LOCAL", "ERROR"]), ("ERROR", ["ERROR"]), ("DELAY", [])]
+)
+def test_a_server_in_scope_that_refuses_connections_is_noted(label, refusing):
+    plans = {"LOCAL": {"refuse": True}, "DELAY": {}, "ERROR": {"refuse": True}}
+    ledger = balance(books(asked=[], totals={}, claims={"label": label}, plans=plans))
+    assert found_in(ledger) == [
+        f"note {one} refuses connections, as its plan says" for one in refusing
+    ]
+
+
+def test_a_gate_is_noted_only_where_its_time_opened_it():
+    gates = [
+        {"type": "gate", "server": label, "held": 2, "filled": filled}
+        for label, filled in (("LOCAL", True), ("ERROR", False), ("DELAY", False))
+    ]
+    assert found_in(balance(books(*gates, {"type": "connection"}, asked=[], totals={}))) == [
+        "note the gate of ERROR opened by its time: 2 held",
+        "note the gate of DELAY opened by its time: 2 held",
+    ]
+
+
+def test_a_journal_without_a_line_is_refused():
+    with pytest.raises(ValueError, match=r"^the journal is empty$"):
+        balance([])
+
+
+# --- all of it ----------------------------------------------------------------------------------
+
+
+def test_a_ledger_in_json():
+    lines = ["BR OK", "US OK", *report(2)]
+    entries = [redirected("BR", "CN"), whole("CN", n=2), refused("US", n=3)]
+    assert judge(["BR", "US", "ZZ"], entries, lines, ("BR",)).to_json() == {
+        "ledger": 1,
+        "balanced": False,
+        "codes": {
+            "BR": {"requests": 2, "status": 200, "seen": "ok", "said": "ok", "file": "same"},
+            "US": {"requests": 1, "status": 503, "seen": "error", "said": "ok", "file": "absent"},
+            "ZZ": {"requests": 0, "status": None, "seen": "no request", "said": None,
+                   "file": "absent"},
+        },
+        "imbalances": [
+            {"word": "lost", "code": "ZZ", "saw": "no request", "said": "nothing"},
+            {"word": "miscounted", "code": "US", "saw": "503", "said": "1 ok"},
+        ],
+        "notes": ["1 never requested: ZZ"],
+    }  # fmt: skip
+
+
+def test_the_books_of_a_run_are_in_the_ledger():
+    ledger = judge(["BR"], [whole("BR", in_flight=2)], report(1), ("BR",), dest="there")
+    books_of_it = (ledger.label, ledger.asked, ledger.requests, ledger.most_in_flight, ledger.dest)
+    assert books_of_it == ("ERROR", ("BR",), 1, 2, "there")
+    assert ledger.claims.totals == TOTALS | {"ok": 1}
+    assert ledger.balanced is True
+
+
+# --- who was asked for what ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "announced", "asked"),
+    [
+        ("dl BR CN US", (3, "BR", "US"), ("BR", "CN", "US")),
+        ("dl BR CN US", (3, "BR", "CN"), None),
+        ("dl BR CN US", (3, "CN", "US"), None),
+        ("dl BR CN US", (2, "BR", "US"), None),
+        ("dl BR CN US", (2, "CN", "US"), ("CN", "US")),
+        ("dl BR CN US", (20, "BD", "VN"), POP20),
+        ("dl BR CN US", (None, "BR", "US"), None),
+    ],
+)
+def test_a_command_line_is_read_where_it_agrees_with_all_that_was_announced(
+    words, announced, asked
+):
+    count, first, last = announced
+    claims = Claims(announced=count, first=first, last=last)
+    assert resolve_asked(words.split(), claims) == asked
+
+
+@pytest.mark.parametrize(("count", "asked"), [(2, ("XX", "YY")), (1, None), (3, None), (0, None)])
+def test_a_printed_list_is_believed_where_it_is_as_long_as_announced(count, asked):
+    claims = Claims(announced=count, first="XX", last="YY", listed=["XX", "YY"])
+    assert resolve_asked(["sh", "dl.sh"], claims) == asked
+
+
+def test_all_codes_are_those_of_the_folder_that_is_given(tmp_path):
+    Path(tmp_path, "country_codes.txt").write_text("QA QB QC\n", encoding="utf-8")
+    claims = Claims(announced=3, first="QA", last="QC")
+    assert resolve_asked(["dl", "-a"], claims, tmp_path) == ("QA", "QB", "QC")
+    assert resolve_asked(["dl", "-a"], claims) is None
