@@ -62,6 +62,8 @@ class _Judgement:
         self.run = run
         self.said = heard(run.texts)
         self.claims = self.said.claims
+        self.totals = self.claims.totals or {}
+        """What is behind `_report` has all of them."""
         order = case.order()
         self.label = order.label if order else "LOCAL"
         self.codes = case.asked()[0] if case.asked() else ()
@@ -104,8 +106,8 @@ class _Judgement:
         if run.ended == "timeout":
             saw = f"still running after {run.elapsed_s:.0f} s; {self._state()}"
             yield _fatal("ACC-5", Verdict.TIMEOUT, "timeout", saw, "a run ends")
-        if self._refused():
-            yield from self._refusal()
+        if self._says_nothing() and run.status:
+            yield from self._refusal(run.status)
         elif case.expects == "refusal" or (case.expects == "either" and self._says_nothing()):
             yield self._not_refused()
 
@@ -113,18 +115,14 @@ class _Judgement:
         done = f"{len(self.requests)} requests"
         return f"{done}, no report" if self.claims.totals is None else f"{done}, report printed"
 
-    def _refused(self) -> bool:
-        """Whether the command line was taken for a usage error."""
-        return self._says_nothing() and self.run.status not in (0, None)
-
     def _says_nothing(self) -> bool:
         """Whether nothing was announced, requested or reported."""
         nothing = not self.run.entries and self.claims.announced is None
         return nothing and self.said.hyphens is None
 
-    def _refusal(self) -> Iterator[Finding]:
+    def _refusal(self, status: int) -> Iterator[Finding]:
+        """The command line was taken for a usage error."""
         case, run = self.case, self.run
-        status = run.status or 0
         last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
         if case.expects in ("report", "interrupt"):
             if status > 128 or "Traceback" in run.stderr:
@@ -161,9 +159,9 @@ class _Judgement:
         return broken(self.case.subject, "accepted", saw, "a usage error", stops=True)
 
     def _report(self) -> Iterator[Finding]:
-        """No report, and requests behind it."""
-        run, status = self.run, self.run.status
-        if self.claims.totals is None:
+        """No report, and requests that arrived when it had been heard."""
+        run, status, at = self.run, self.run.status, self.said.hyphens
+        if at is None:
             if any(TOTAL.fullmatch(text) for text in self.said.texts):
                 saw = "totals without 20 hyphens before"
                 yield broken("REP-5", "format", saw, "a report", stops=True)
@@ -179,31 +177,23 @@ class _Judgement:
         elif not any(TOTAL.fullmatch(text) for text in self.said.report):
             clause, where = self._where_is(TOTAL, "REP-5")
             yield broken(clause, "missing", where, "N flags downloaded.", stops=True)
-        late = self._late()
-        if late:
-            self.requests = [entry for entry in self.requests if entry not in late]
-            yield broken("ACC-4", "late", f"{_what(late[0])} behind the report", "nothing")
+        else:
+            heard_s = run.lines[at + 1].at_s
+            late = [entry for entry in self.requests if entry["start_s"] > heard_s]
+            if late:
+                self.requests = [entry for entry in self.requests if entry not in late]
+                yield broken("ACC-4", "late", f"{_what(late[0])} behind the report", "nothing")
 
     def _ending(self) -> Iterator[Finding]:
         expected = 130 if self.case.expects == "interrupt" else 0
         if self.run.status != expected:
             clause = "CLI-10" if expected else "CLI-8"
             yield broken(clause, "status", f"status {self.run.status}", f"status {expected}")
-        if self.case.expects == "interrupt":
-            totals = self.claims.totals or {}
-            if not totals.get("interrupted"):
-                yield broken("CLI-10", "format", "no line `N interrupted.`", "one")
+        if self.case.expects == "interrupt" and not self.totals["interrupted"]:
+            yield broken("CLI-10", "format", "no line `N interrupted.`", "one")
         if self.run.left:
             names = ", ".join(sorted(self.run.left))
             yield broken("ACC-6", "leftover", f"still running: {names}", "nothing left behind")
-
-    def _late(self) -> list[Entry]:
-        """Requests that arrived when the report had been heard."""
-        at = self.said.hyphens
-        if at is None or at + 1 >= len(self.run.lines):
-            return []
-        heard_s = self.run.lines[at + 1].at_s
-        return [entry for entry in self.requests if entry["start_s"] > heard_s]
 
     # --- what is asked --------------------------------------------------------------------------
 
@@ -381,24 +371,18 @@ class _Judgement:
     def ledger(self) -> Ledger:
         """The books of this run, of what it says that it was asked for."""
         claims = Claims.from_json(self.claims.to_json() | {"label": self.label})
-        header: Entry = {
-            "journal": 1,
-            "plans": {},
-            "files_before": self.run.files_before,
-            "dest": "downloads",
-        }
-        gates = [entry for entry in self.run.entries if entry.get("type") == "gate"]
+        header: Entry = {"files_before": self.run.files_before}
         end: Entry = {
             "end": True,
             "asked": list(dict.fromkeys(self.codes)),
             "claims": claims.to_json(),
             "files_after": self.run.files_after,
         }
-        return balance([header, *self.requests, *gates, end])
+        return balance([header, *self.requests, end])
 
     def _finding(self, ledger: Ledger, one: Imbalance) -> Finding | None:
         """The clause that an imbalance of the ledger breaks."""
-        row = ledger.rows.get(one.code or "")
+        row = ledger.rows.get(one.code) if one.code else None
         clause = _CLAUSE_OF_WORD[one.word](self, ledger, one, row)
         if clause is None:
             return None
@@ -410,15 +394,13 @@ class _Judgement:
             return "ACC-1"
         if not row.requests and not self.case.plan.refuse:
             said_ok = "ok" in row.said or self._called_ok(ledger, row)
-            return "FIL-4" if said_ok and self._before(one.code) else "REQ-2"
+            there = f"{one.code}.gif".lower() in self.run.files_before
+            return "FIL-4" if said_ok and there else "REQ-2"
         if "ok" in row.said:
             return "FIL-4" if row.file == "old" else "FIL-1"
         if ledger.claims.fates:
             return "REP-8"
         return "FIL-1" if row.seen == "ok" and row.file == "absent" else "ACC-1"
-
-    def _before(self, code: str | None) -> bool:
-        return f"{(code or '').lower()}.gif" in self.run.files_before
 
     def _unexpected(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if one.saw == "not asked for":
@@ -426,19 +408,18 @@ class _Judgement:
         return "REQ-6" if one.said.startswith("asked of") else "REQ-3"
 
     def _duplicated(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
-        return "REP-8" if row and row.said.total() > 1 and len(row.requests) < 2 else "REQ-4"
+        return "REP-8" if row and len(row.requests) < 2 else "REQ-4"
 
     def _miscounted(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if row:
             return self._outcome_clause(row)
-        totals = ledger.claims.totals or {}
         if not self._adds_up(ledger):
             return "ACC-1"
         if ledger.claims.fates:
             return "ACC-2"
         for outcome in ("not_found", "ok", "error"):
             sure = [r for r in ledger.rows.values() if r.accepts == {outcome}]
-            if totals[outcome] < len(sure):
+            if self.totals[outcome] < len(sure):
                 # Of what should be errors, those that left a file were taken for none.
                 left = [r for r in sure if r.seen == "error" and r.file in ("same", "different")]
                 sure = left or sure
@@ -447,8 +428,7 @@ class _Judgement:
 
     def _adds_up(self, ledger: Ledger) -> bool:
         """Whether the totals, where only they were said, are those of as many codes."""
-        totals = ledger.claims.totals
-        return totals is None or sum(totals.values()) == len(ledger.rows)
+        return sum(self.totals.values()) == len(ledger.rows)
 
     def _certain(self, ledger: Ledger, one: Imbalance) -> bool:
         """Whether only one clause can be meant by an imbalance of the totals."""
@@ -483,7 +463,7 @@ class _Judgement:
 
     def _leftover(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str | None:
         name = one.said.partition(" ")[0]
-        if row and name == f"{(one.code or '').lower()}.gif":
+        if row and name == f"{one.code}.gif".lower():
             if "ok" in row.said or (not row.said and self._called_ok(ledger, row)):
                 return None  # it is counted as downloaded, and that is told already
             return "FIL-2"
@@ -491,9 +471,8 @@ class _Judgement:
 
     def _called_ok(self, ledger: Ledger, row: Row) -> bool:
         """Whether the totals count as downloaded what the row does not accept so."""
-        totals = ledger.claims.totals or {}
         most = sum("ok" in other.accepts for other in ledger.rows.values())
-        return "ok" not in row.accepts and totals.get("ok", 0) > most
+        return "ok" not in row.accepts and self.totals["ok"] > most
 
     def _never_requested(self, ledger: Ledger) -> Iterator[Finding]:
         if self.case.plan.refuse or self.case.expects == "interrupt":
@@ -501,7 +480,7 @@ class _Judgement:
         told = {one.code for one in ledger.imbalances}
         for code, row in ledger.rows.items():
             if not row.requests and code not in told:
-                said = "/".join(row.said) or "something"
+                said = next(iter(row.said), "something")
                 yield broken("REQ-2", "lost", "no request", f"said {said}", code)
                 return
 
@@ -512,14 +491,12 @@ class _Judgement:
             if row.seen == "ok" and "error" in row.said and not hindered and len(row.finals) == 1:
                 yield broken("OUT-1", "miscounted", reply_text(row), "error", code)
                 return
-        totals = ledger.claims.totals or {}
+        errors = self.totals["error"]
         whole = [c for c, row in ledger.rows.items() if row.accepts == {"error"} and _whole(row)]
         if whole and not ledger.claims.fates and self.case.dest and not self.case.files:
             saw = f"{len(whole)} whole flags are not there: {_names(whole)}"
-            if totals.get("error", 0) > sum(
-                row.seen != "ok" and row.seen != "not_found" for row in ledger.rows.values()
-            ):
-                yield broken("OUT-1", "miscounted", saw, f"{totals['error']} errors", whole[0])
+            if errors > sum(row.seen not in ("ok", "not_found") for row in ledger.rows.values()):
+                yield broken("OUT-1", "miscounted", saw, f"{errors} errors", whole[0])
 
     def _lines_of_codes(self) -> Iterator[Finding]:
         verbose = self.case.words().verbose

@@ -9,6 +9,7 @@
   const NEAR = 4; // pixels beside a bar in which the pointer still means it
   const THINNEST = 1.5; // pixels of a bar at least
   const OFF_WIDTH = 5; // pixels of the frame around what does not balance, at least
+  const MOST_FRAMES = 300; // around bars that are narrower than that
   const MOST_HEIGHT = 480;
   const FLIGHT_HEIGHT = 180;
 
@@ -93,6 +94,9 @@
     const startsInLane = inLane.map((lane) => lane.map((i) => bars.start[i]));
     const longest = bars.start.reduce((most, start, i) => Math.max(most, bars.end[i] - start), 0);
 
+    // Many frames around narrow bars would leave nothing to see but frames.
+    const few = bars.off.filter(Boolean).length <= MOST_FRAMES;
+
     function drawBars(plot) {
       const { ctx, bbox } = plot;
       const { min, max } = plot.scales.x;
@@ -118,7 +122,7 @@
         ctx.fillRect(left, top, first - left, height - gap);
         ctx.globalAlpha = 1;
         ctx.fillRect(first, top, right - first, height - gap);
-        if (bars.off[i]) {
+        if (bars.off[i] && (few || right - left >= OFF_WIDTH)) {
           ctx.strokeStyle = paper("--bad");
           ctx.lineWidth = 2 * devicePixelRatio;
           ctx.strokeRect(left, top + 1, Math.max(right - left, OFF_WIDTH), Math.max(height - gap - 2, 2));

@@ -277,6 +277,8 @@ def test_on_paper_there_are_no_controls(opened):
         assert not page.get_by_role("button", name="Zoom in").is_visible()
         assert not page.get_by_role("searchbox").is_visible()
         assert page.locator("table").is_visible()
+        ink = page.evaluate("getComputedStyle(document.body).color")
+        assert ink == "rgb(27, 27, 31)", "dark, also where the screen is"
 
 
 def test_two_runs_have_one_scale_of_time(opened):

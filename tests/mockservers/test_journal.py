@@ -7,7 +7,15 @@ import re
 import psutil
 import pytest
 
-from mockservers.journal import JournalFile, Recorder, narrowed, read_journal, request_template
+from mockservers.faults import KINDS
+from mockservers.journal import (
+    JournalFile,
+    Recorder,
+    fate_name,
+    narrowed,
+    read_journal,
+    request_template,
+)
 
 HEADER = {"journal": 1}
 REQUEST = {
@@ -230,3 +238,18 @@ def test_a_field_may_be_null_where_there_was_nothing(tmp_path, name):
 def test_what_is_no_journal_is_named_with_file_and_line(tmp_path, content, told):
     with pytest.raises(ValueError, match=named(tmp_path, told)):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    ("do", "status", "name"),
+    [
+        *((do, 200, do) for do in KINDS),
+        ("serve", 404, "not found"),
+        ("serve", 403, "serve"),
+        ("status", 404, "status"),
+        (None, 400, "bad request"),
+        ("teleport", 200, "other"),
+    ],
+)
+def test_what_a_request_met_has_a_name(do, status, name):
+    assert fate_name({"do": do, "status": status}) == name

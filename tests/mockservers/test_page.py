@@ -13,7 +13,6 @@ from journals import as_file, journal, many, report, request
 from support import examples
 
 from mockservers.faults import KINDS
-from mockservers.journal import fate_name
 from mockservers.ledger import balance
 from mockservers.page import (
     LOOKS,
@@ -189,18 +188,6 @@ def test_a_bar_has_its_time_of_waiting_and_its_entry():
 def test_every_fate_has_a_look_of_its_own():
     assert set(LOOKS) == {*KINDS, "not found", "bad request", "other"}
     assert len(set(LOOKS.values())) == len(LOOKS)
-
-
-def test_what_a_request_met_has_a_name_that_has_a_look():
-    named = [({"do": do, "status": 200}, do) for do in KINDS] + [
-        ({"do": "serve", "status": 404}, "not found"),
-        ({"do": "status", "status": 404}, "status"),
-        ({"do": None, "status": 400}, "bad request"),
-        ({"do": "teleport", "status": 200}, "other"),
-    ]
-    for entry, name in named:
-        assert fate_name(entry) == name
-        assert name in LOOKS
 
 
 def test_of_a_huge_run_an_even_choice_is_drawn_and_what_does_not_balance():

@@ -5,13 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 from golden.normalise import displayed, task_blocks, without_numbers
 from golden.observe import Writes, recorded
 
-from reference import quicksort_threads
+from reference import quicksort_processes, quicksort_threads
 
 PRIMES = recorded("primes.json")
 QUICKSORTS = recorded("quicksort_programs.json")
@@ -141,3 +142,27 @@ def test_the_name_line_comes_from_main_once_where_an_import_of_the_listing_print
     assert (status, err) == (0, "")
     assert [line for line in out.splitlines() if "__name__" in line] == ["__name__ :  __main__"]
     assert len(task_blocks(out)[1]) == 2
+
+
+@pytest.mark.parametrize("port", [quicksort_processes, quicksort_threads])
+@pytest.mark.parametrize(("chosen", "drift"), [(min, -50), (max, 50)])
+def test_a_task_sorts_ten_numbers_that_lie_up_to_fifty_from_their_places(
+    port, chosen, drift, monkeypatch, capsys
+):
+    monkeypatch.setattr(port, "randint", lambda *bounds: chosen(bounds))
+    port.task(1)
+    before = next(line for line in capsys.readouterr().out.splitlines() if "before" in line)
+    assert before == f"before {[n + drift for n in range(10)]}"
+
+
+@pytest.mark.parametrize(("cpus", "tasks"), [(None, 2), (1, 2), (3, 6)])
+def test_quicksort_threads_starts_two_tasks_for_each_cpu_and_of_one_where_nobody_knows(
+    cpus, tasks, monkeypatch, capsys
+):
+    monkeypatch.setattr(quicksort_threads, "cpu_count", lambda: cpus)
+    monkeypatch.setattr(quicksort_threads, "task", print)
+    before = set(threading.enumerate())
+    quicksort_threads.make_thread()
+    for thread in set(threading.enumerate()) - before:
+        thread.join()
+    assert sorted(capsys.readouterr().out.split()) == [str(n) for n in range(1, tasks + 1)]
