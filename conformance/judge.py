@@ -393,7 +393,7 @@ class _Judgement:
         if row is None:
             return "ACC-1"
         if not row.requests and not self.case.plan.refuse:
-            said_ok = "ok" in row.said or self._called_ok(ledger, row)
+            said_ok = "ok" in row.said or self._too_many_ok(ledger)
             there = f"{one.code}.gif".lower() in self.run.files_before
             return "FIL-4" if said_ok and there else "REQ-2"
         if "ok" in row.said:
@@ -447,7 +447,7 @@ class _Judgement:
             return "OUT-1"
         if row.seen == "not_found":
             return "OUT-2"
-        entry = row.finals[-1] if row.finals else None
+        entry = row.requests[-1] if row.requests else None
         if entry is None and not self.case.plan.refuse:
             return "REQ-2"
         if entry is None or entry["status"] is None:
@@ -457,22 +457,21 @@ class _Judgement:
     def _corrupt(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str:
         if not self._adds_up(ledger):
             return "ACC-1"
-        if row is None or row.seen in ("ok", "indeterminate"):
-            return "FIL-4" if row and row.file == "old" else "FIL-1"
-        return self._outcome_clause(row)
+        if row and row.seen not in ("ok", "indeterminate"):
+            return self._outcome_clause(row)
+        return "FIL-4" if row and row.file == "old" else "FIL-1"
 
     def _leftover(self, ledger: Ledger, one: Imbalance, row: Row | None) -> str | None:
         name = one.said.partition(" ")[0]
         if row and name == f"{one.code}.gif".lower():
-            if "ok" in row.said or (not row.said and self._called_ok(ledger, row)):
+            if "ok" in row.said or (not row.said and self._too_many_ok(ledger)):
                 return None  # it is counted as downloaded, and that is told already
             return "FIL-2"
         return "FIL-3"
 
-    def _called_ok(self, ledger: Ledger, row: Row) -> bool:
-        """Whether the totals count as downloaded what the row does not accept so."""
-        most = sum("ok" in other.accepts for other in ledger.rows.values())
-        return "ok" not in row.accepts and self.totals["ok"] > most
+    def _too_many_ok(self, ledger: Ledger) -> bool:
+        """Whether the totals count as downloaded what no row accepts so."""
+        return self.totals["ok"] > sum("ok" in row.accepts for row in ledger.rows.values())
 
     def _never_requested(self, ledger: Ledger) -> Iterator[Finding]:
         if self.case.plan.refuse or self.case.expects == "interrupt":
@@ -511,22 +510,21 @@ class _Judgement:
     def _format(self) -> Iterator[Finding]:
         said = self.said
         report = said.report
-        places = [place for place, text in enumerate(report) if TOTAL.fullmatch(text)]
-        totals = [match[2].split()[0] for text in report if (match := TOTAL.fullmatch(text))]
-        words = [word.removesuffix("s") for word in totals]
+        totals = [match for text in report if (match := TOTAL.fullmatch(text))]
+        words = [match[2].split()[0].removesuffix("s") for match in totals]
         order = [word for word in ("flag", "not", "error", "interrupted") if word in words]
         if words != order or "flag" not in words:
-            shown = "; ".join(report[place] for place in places) or "no totals"
+            shown = "; ".join(match[0] for match in totals)
             yield broken("REP-5", "format", shown, "N flags downloaded. N not found. N errors.")
-        for text in report:
-            if (match := TOTAL.fullmatch(text)) and match[1] == "0" and "flag" not in match[2]:
-                yield broken("REP-6", "format", text, "left out")
+        for match in totals:
+            if match[1] == "0" and "flag" not in match[2]:
+                yield broken("REP-6", "format", match[0], "left out")
         if not any(ELAPSED.fullmatch(text) for text in report):
             yield broken("REP-7", "format", "no such line", "Elapsed time: S.SSs")
         lines = [said.texts[p] for p in (said.search, said.connections) if p is not None]
-        lines += [text for text in report if TOTAL.fullmatch(text)]
+        lines += [match[0] for match in totals]
         for text in lines:
-            for number, word, ending in COUNTED.findall(text.partition(":")[0]):
+            for number, word, ending in COUNTED.findall(text):
                 if (number == "1") == bool(ending):
                     right = word if number == "1" else f"{word}s"
                     yield broken("REP-4", "format", text, f"{number} {right}")
@@ -536,17 +534,16 @@ class _Judgement:
         if announced is None:
             return
         ours = [entry for entry in self.requests if entry["server"] == self.label]
-        most = max((entry["in_flight"] for entry in ours), default=0)
+        over = [entry["in_flight"] for entry in ours if entry["in_flight"] > announced]
         # A client that leaves early may be gone for itself, and not yet for the server.
-        if most > announced and not any(entry["client_gone"] for entry in ours):
-            yield broken("CON-1", "exceeded", f"{most} in flight", f"{announced} announced")
+        if over and not any(entry["client_gone"] for entry in ours):
+            yield broken("CON-1", "exceeded", f"{max(over)} in flight", f"{announced} announced")
         for entry in self.run.entries:
             if entry.get("type") == "gate" and entry["server"] == self.label:
                 short = len(ours) < announced  # who does not ask cannot be in flight
                 if not entry["filled"] and entry["held"] < announced and not short:
                     saw = f"{entry['held']} in flight, while the server held its replies"
                     yield broken("CON-3", "unreached", saw, f"{announced} announced")
-                return
 
     def _freedoms(self) -> Iterator[Finding]:
         """What it makes of clauses that leave it free."""
@@ -566,9 +563,8 @@ class _Judgement:
             said = self.claims.fates
             each = [f"{do}: {'/'.join(said[code])}" for code, do in kinds.items() if code in said]
             saw = ", ".join(sorted(each)).replace("_", " ")
-        if not saw:
-            return
-        yield Finding(subject, "freedom", saw, "either will do", verdict=Verdict.INFO)
+        if saw:
+            yield Finding(subject, "freedom", saw, "either will do", verdict=Verdict.INFO)
 
 
 _CLAUSE_OF_WORD: Mapping[str, Callable[[_Judgement, Ledger, Imbalance, Row | None], str | None]] = {
@@ -583,7 +579,7 @@ _CLAUSE_OF_WORD: Mapping[str, Callable[[_Judgement, Ledger, Imbalance, Row | Non
 
 _FOLLOWS_FROM = {
     "ACC-1": {"REQ-2", "REP-8"},
-    "ACC-2": {"REQ-2", "REP-8", "ACC-1"},
+    "ACC-2": {"REQ-2", "REP-8"},
     "REP-8": {"REQ-2"},
     "REQ-2": {"REQ-3", "REQ-6", "ACC-4"},
     "FIL-4": {"REQ-6"},

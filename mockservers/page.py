@@ -173,7 +173,8 @@ def _facts(ledger: Ledger, header: Entry, took_s: float) -> list[tuple[str, str]
     limit = ledger.claims.concurrency
     announced = "none announced" if limit is None else f"{limit} announced"
     facts.append(("In flight at most", f"{ledger.most_in_flight}, {announced}"))
-    facts.append(("Files saved", f"{ledger.saved}, each equal to the bytes served"))
+    equal = f"{ledger.saved}, each equal to the bytes served"
+    facts.append(("Files saved", equal if ledger.saved else "none"))
     facts.append(("First request to last", f"{took_s:.2f} s"))
     return facts
 
@@ -376,6 +377,8 @@ def replay_line(header: Entry) -> str | None:
         file = f"plan-{label.lower()}.json"
         files.append(f"printf %s {shlex.quote(json.dumps(plan))} > {file}")
         options.append(f"--plan {label}={file}")
+    if header.get("dest") not in (None, "downloads"):
+        options.append(f"--dest {shlex.quote(header['dest'])}")
     run = " ".join(["mockservers run", *options, "--", shlex.join(header["command"])])
     return " && ".join([*files, run])
 

@@ -1,6 +1,7 @@
-"""Debian's Chromium, or Chrome, headless."""
+"""Debian's Chromium, or Chrome, headless. As a program: says in one line where there is none."""
 
 import shutil
+import sys
 from contextlib import contextmanager
 
 from playwright.sync_api import sync_playwright
@@ -10,6 +11,7 @@ OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+MISSING = "tox -e browser needs Chromium on PATH: apt-get install chromium"
 
 
 def place():
@@ -20,7 +22,13 @@ def place():
 @contextmanager
 def launched():
     """A browser, for as long as the block lasts."""
+    if place() is None:
+        raise RuntimeError(MISSING)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=place(), args=OPTIONS)
         yield browser
         browser.close()
+
+
+if __name__ == "__main__" and place() is None:
+    sys.exit(MISSING)

@@ -136,6 +136,7 @@ def test_without_codes_and_requests_there_is_still_a_page():
     assert seen["verdict"] == "The books balance, as far as they go."
     assert seen["replay"] is None
     assert "No request arrived." in run_page(seen)
+    assert ("Files saved", "none") in seen["facts"]
 
 
 # --- the charts ------------------------------------------------------------------------
@@ -263,11 +264,11 @@ def test_only_the_scripts_of_the_page_may_run():
 @posix
 def test_the_line_for_a_shell_brings_the_plans_and_the_command(tmp_path):
     plans = {"ERROR": {"plan": 1, "seed": 7, "rules": {"BR": [{"do": "reset"}]}}, "X": {"plan": 1}}
-    line = view(three(plans=plans, command=["echo", "it's", "$HOME"]))["replay"]
+    line = view(three(plans=plans, command=["echo", "it's", "$HOME"], dest="a b"))["replay"]
     words = subprocess.check_output(
         ["sh", "-c", line.replace("mockservers run", "echo")], cwd=tmp_path, text=True
     )
-    assert words == "--plan ERROR=plan-error.json -- echo it's $HOME\n"
+    assert words == "--plan ERROR=plan-error.json --dest a b -- echo it's $HOME\n"
     (file,) = tmp_path.iterdir()
     assert plan_from_json(file.read_text()) == plan_from_json(json.dumps(plans["ERROR"]))
 
