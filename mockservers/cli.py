@@ -369,9 +369,7 @@ def _run(args: argparse.Namespace) -> int:
         if journal.error:
             return _journal_status(journal, status)
         ledger = balance(read_journal(journal.path))
-        _print_ledger(ledger, as_json=args.json)
-        if args.html:
-            _write_run_page(args.html, ledger, journal.path)
+        _tell(ledger, _page_of(ledger, journal.path, args), args)
         return status or int(not ledger.balanced)
 
 
@@ -433,9 +431,8 @@ def _ledger(args: argparse.Namespace) -> int:
     files = None if args.files is None else book_of_files(args.files)
     with _judging(args.journal):
         ledger = balance(read_journal(args.journal), files)
-        _print_ledger(ledger, as_json=args.json)
-        if args.html:
-            _write_run_page(args.html, ledger, args.journal)
+        page = _page_of(ledger, args.journal, args)
+    _tell(ledger, page, args)
     return int(not ledger.balanced)
 
 
@@ -455,8 +452,13 @@ def _judging(journal: Path) -> Iterator[None]:
         raise UsageError(f"{journal}: cannot be judged: {exc!r}") from None
 
 
-def _print_ledger(ledger: Ledger, *, as_json: bool) -> None:
-    print(json.dumps(ledger.to_json()) if as_json else ledger_text(ledger), flush=True)
+def _tell(ledger: Ledger, page: str | None, args: argparse.Namespace) -> None:
+    """Print the ledger, and write the page also where nobody reads what is printed any more."""
+    try:
+        print(json.dumps(ledger.to_json()) if args.json else ledger_text(ledger), flush=True)
+    finally:
+        if page is not None:
+            _write_page(args.html, page)
 
 
 # --- pages -----------------------------------------------------------------------------
@@ -490,10 +492,12 @@ def _check_page(file: Path | None) -> None:
         raise UsageError(f"cannot write the page {file}: it is a folder, or its folder is missing")
 
 
-def _write_run_page(file: Path, ledger: Ledger, journal: Path) -> None:
+def _page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | None:
+    if args.html is None:
+        return None
     from mockservers import page
 
-    _write_page(file, page.run_page(page.view_of(ledger, read_journal(journal))))
+    return page.run_page(page.view_of(ledger, read_journal(journal)))
 
 
 def _write_page(file: Path, text: str) -> None:

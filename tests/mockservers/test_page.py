@@ -6,7 +6,7 @@ import re
 import subprocess
 
 import pytest
-from commands import run
+from commands import command_line, run
 from hypothesis import given
 from hypothesis import strategies as st
 from journals import as_file, journal, many, report, request
@@ -296,6 +296,18 @@ def test_a_page_that_cannot_be_is_one_clear_line(words, says, tmp_path):
     assert re.fullmatch(r"mockservers: .*\n", done.stderr)
     assert says in done.stderr
     assert not list(tmp_path.glob("*.html"))
+
+
+@posix
+def test_the_page_is_written_though_nobody_reads_the_ledger(tmp_path):
+    as_file(tmp_path / "a.jsonl", three())
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = command_line("mockservers", "ledger", "a.jsonl", "--html", "a.html")
+    done = subprocess.run(words, cwd=tmp_path, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert "The books balance" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
 def test_without_the_extra_it_is_named_before_anything_runs(tmp_path):
