@@ -107,12 +107,15 @@ class _Judgement:
             saw = f"still running after {run.elapsed_s:.0f} s; {self._state()}"
             yield _fatal("ACC-5", Verdict.TIMEOUT, "timeout", saw, "a run ends")
         if self._says_nothing() and run.status:
-            yield from self._refusal(run.status)
+            if case.expects in ("report", "interrupt"):
+                yield self._refused(run.status)
+            else:
+                yield from self._refusal(run.status)
         elif case.expects == "refusal" or (case.expects == "either" and self._says_nothing()):
             yield self._not_refused()
 
     def _state(self) -> str:
-        done = f"{len(self.requests)} requests"
+        done = _some(len(self.requests), "request")
         return f"{done}, no report" if self.claims.totals is None else f"{done}, report printed"
 
     def _says_nothing(self) -> bool:
@@ -120,21 +123,27 @@ class _Judgement:
         nothing = not self.run.entries and self.claims.announced is None
         return nothing and self.said.hyphens is None
 
+    def _refused(self, status: int) -> Finding:
+        """Nothing was done where a report is due."""
+        case, last = self.case, self._last()
+        if status > 128 or "Traceback" in self.run.stderr:
+            saw = f"status {status} before anything was announced: {last}"
+            return _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
+        small = any(map(str.islower, case.words().codes))
+        named = case.subject[:3] in ("EXP", "CLI")
+        clause = case.subject if named else "EXP-1" if small else "CLI-1"
+        return broken(
+            clause, "refused", f"status {status}: {last}", _asking(self.codes), stops=True
+        )
+
+    def _last(self) -> str:
+        """The last of what it printed."""
+        run = self.run
+        return _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
+
     def _refusal(self, status: int) -> Iterator[Finding]:
-        """The command line was taken for a usage error."""
+        """The command line was taken for a usage error, rightly or as it likes."""
         case, run = self.case, self.run
-        last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
-        if case.expects in ("report", "interrupt"):
-            if status > 128 or "Traceback" in run.stderr:
-                saw = f"status {status} before anything was announced: {last}"
-                yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
-                return
-            small = any(map(str.islower, case.words().codes))
-            named = case.subject[:3] in ("EXP", "CLI")
-            clause = case.subject if named else "EXP-1" if small else "CLI-1"
-            saw = f"status {status}: {last}"
-            yield broken(clause, "refused", saw, f"asks for {_names(self.codes)}", stops=True)
-            return
         if status > 128:
             yield _fatal("CLI-6", Verdict.CRASH, "crash", f"status {status}", "a usage error")
         if not run.stdout.strip() and not run.stderr.strip():
@@ -144,7 +153,7 @@ class _Judgement:
         where = f"status {status}, told on {'stdout' if on_stdout else 'stderr'}"
         verdict = Verdict.LEGACY if like_listing else Verdict.INFO
         if case.expects == "either":
-            saw = f"takes it for a usage error: {last}"
+            saw = f"takes it for a usage error: {self._last()}"
             yield Finding(case.subject, "refused", saw, "either will do", verdict=Verdict.INFO)
         yield Finding("L-6", "refusal", where, "a usage error", verdict=verdict, stops=True)
 
@@ -153,7 +162,7 @@ class _Judgement:
         if not self.requests and self.claims.totals is None:
             saw = f"status {status}"
             return broken("CLI-6", "status", saw, "another status than 0", stops=True)
-        saw = f"{len(self.requests)} requests, status {status}"
+        saw = f"{_some(len(self.requests), 'request')}, status {status}"
         if status != 0:
             return broken("CLI-6", "late", saw, "no request", stops=True)
         return broken(self.case.subject, "accepted", saw, "a usage error", stops=True)
@@ -171,8 +180,7 @@ class _Judgement:
             elif status == 0:
                 saw = f"status 0, no report; {self._state()}"
                 yield broken("CLI-9", "silent", saw, "a report", stops=True)
-            last = _last_line(run.stderr) or _last_line(run.stdout) or "nothing was printed"
-            saw = f"status {status}, no report: {last}"
+            saw = f"status {status}, no report: {self._last()}"
             yield _fatal("ACC-3", Verdict.CRASH, "crash", saw, "a report")
         elif not any(TOTAL.fullmatch(text) for text in self.said.report):
             clause, where = self._where_is(TOTAL, "REP-5")
@@ -216,8 +224,7 @@ class _Judgement:
         if odd and set(self.codes) <= got:
             yield broken("REQ-3", "unexpected", _what(odd[0]), "nothing else", stops=True)
         elif odd:
-            wanted = f"GET {urlsplit(self.run.urls[odd[0]['server']]).path}/cc/cc.gif"
-            yield broken("REQ-1", "malformed", _what(odd[0]), wanted, stops=True)
+            yield broken("REQ-1", "malformed", _what(odd[0]), "GET /flags/cc/cc.gif", stops=True)
 
     def _led_to(self) -> set[str]:
         """The paths to which redirects led from others."""
@@ -316,7 +323,7 @@ class _Judgement:
 
     def _reading(self, place: int, codes: Sequence[str]) -> Finding:
         verdict = Verdict.INFO if place else Verdict.LEGACY
-        saw = f"asks for {len(codes)}: {_names(codes)}"
+        saw = _asking(codes)
         return Finding(self.case.subject, "reading", saw, "either will do", verdict=verdict)
 
     def _misread(self, listed: Sequence[str]) -> str:
@@ -350,10 +357,11 @@ class _Judgement:
         count = self.claims.announced or len(self.codes)
         allowed = self.case.words().connections
         most = min(allowed or count, count)
+        saw = _some(announced, "connection")
         if not 1 <= announced <= most:
-            yield broken("CON-2", "exceeded", f"{announced} connections", f"1 to {most}")
+            yield broken("CON-2", "exceeded", saw, f"1 to {most}")
         elif allowed is not None and announced < min(most, 8):
-            yield broken("CON-4", "unreached", f"{announced} connections", f"{min(most, 8)}")
+            yield broken("CON-4", "unreached", saw, f"{min(most, 8)}")
 
     # --- the books --------------------------------------------------------------------------------
 
@@ -493,14 +501,14 @@ class _Judgement:
         errors = self.totals["error"]
         whole = [c for c, row in ledger.rows.items() if row.accepts == {"error"} and _whole(row)]
         if whole and not ledger.claims.fates and self.case.dest and not self.case.files:
-            saw = f"{len(whole)} whole flags are not there: {_names(whole)}"
+            saw = f"{_some(len(whole), 'whole flag')} not there: {_names(whole)}"
             if errors > sum(row.seen not in ("ok", "not_found") for row in ledger.rows.values()):
-                yield broken("OUT-1", "miscounted", saw, f"{errors} errors", whole[0])
+                yield broken("OUT-1", "miscounted", saw, _some(errors, "error"), whole[0])
 
     def _lines_of_codes(self) -> Iterator[Finding]:
         verbose = self.case.words().verbose
         if verbose and not self.claims.fates and self.codes and self.case.expects == "report":
-            yield broken("REP-8", "lost", "no line of a code", f"{len(self.codes)} lines")
+            yield broken("REP-8", "lost", "no line of a code", _some(len(self.codes), "line"))
         if not verbose and self.claims.fates:
             code = next(iter(self.claims.fates))
             yield broken("REP-9", "unexpected", f"a line for {code}", "none without -v")
@@ -622,6 +630,14 @@ def _whole(row: Row) -> bool:
 
 def _what(entry: Entry) -> str:
     return f"{entry['method']} {entry['path']} on {entry['server']}"
+
+
+def _some(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _asking(codes: Sequence[str]) -> str:
+    return f"asks for {len(codes)}: {_names(codes)}"
 
 
 def _names(codes: Sequence[str]) -> str:
