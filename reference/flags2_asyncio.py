@@ -22,7 +22,6 @@ class FetchError(Exception):
     """The download of `country_code` failed, for the reason in `__cause__`."""
 
     def __init__(self, country_code: str) -> None:
-        super().__init__(country_code)
         self.country_code = country_code
 
 
@@ -41,7 +40,7 @@ async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> by
             raise web.HTTPNotFound
         if resp.status != 200:
             raise aiohttp.ClientError(f"HTTP {resp.status} - {resp.reason}")
-        common.refuse_coding(resp.headers.getall("Content-Encoding", []))
+        common.refuse_coding(",".join(resp.headers.getall("Content-Encoding", [])))
         return await resp.read()
 
 

@@ -74,7 +74,6 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C in `download_many`; `counter` has the downloads that were finished by then."""
 
     def __init__(self, counter: Tally) -> None:
-        super().__init__()
         self.counter = counter
 
 
@@ -126,13 +125,14 @@ def error_text(exc: BaseException) -> str:
     return text.encode("ascii", "backslashreplace").decode()[:200]
 
 
-def refuse_coding(codings: Iterable[str]) -> None:
+def refuse_coding(codings: str) -> None:
     """Raise ValueError for a body that is coded although nobody asked for that.
 
-    Neither client library can tell a compressed body that was cut short from a whole one.
+    `codings` are those of every Content-Encoding field, between commas. Neither client library
+    can tell a compressed body that was cut short from a whole one.
     """
-    for coding in codings:
-        if coding.strip().lower() not in ("", "identity"):
+    for coding in map(str.strip, codings.split(",")):
+        if coding.lower() not in ("", "identity"):
             raise ValueError(f"Content-Encoding {coding} was not asked for")
 
 
@@ -260,7 +260,7 @@ def process_args(default_concur_req: int) -> tuple[argparse.Namespace, list[str]
     try:
         cc_list = expand_cc_args(args.every, args.all, args.cc, args.limit)
     except ValueError as exc:
-        usage_error(exc.args[0])
+        usage_error(str(exc))
     return args, cc_list or sorted(POP20_CC)
 
 

@@ -37,7 +37,7 @@ def get_flag(base_url: str, cc: str) -> bytes:
     resp = requests.get(url, headers=common.HEADERS, timeout=common.TIMEOUT_S)
     if resp.status_code != 200:
         raise requests.HTTPError(f"HTTP {resp.status_code} - {resp.reason}", response=resp)
-    common.refuse_coding(resp.headers.get("Content-Encoding", "").split(","))
+    common.refuse_coding(resp.headers.get("Content-Encoding", ""))
     return resp.content
 
 

@@ -455,6 +455,36 @@ def test_a_second_ctrl_c_at_any_later_moment_ends_with_a_true_report_too(record_
     record_property("cases", pairs)
 
 
+def test_what_ctrl_c_gives_up_does_not_go_on_while_the_session_closes():
+    """As that of a connection may, which says goodbye."""
+    world, results = dict.fromkeys(("BR", "CN", "DE"), Fate("ok", 1.0)), []
+    double, close = Double(world), aiohttp.ClientSession.close
+
+    async def close_slowly(session):
+        await asyncio.sleep(60)
+        await close(session)
+
+    async def main():
+        task = asyncio.create_task(
+            flags2_asyncio.downloader_coro(list(world), "http://x", True, 1, results)
+        )
+        await asyncio.sleep(1.5)
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+    with (
+        virtual_time() as runner,
+        workplace({}),
+        mock.patch.object(flags2_asyncio, "get_flag", double.get_flag),
+        mock.patch.object(aiohttp.ClientSession, "close", close_slowly),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+    ):
+        runner.run(main())
+    assert [result.data for result in results] == ["BR"]
+    assert out.getvalue() == "BR OK\n"
+
+
 def reports_at_the_end(coro):
     """As the program once was: what was settled came with the end."""
 

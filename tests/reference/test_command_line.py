@@ -341,7 +341,7 @@ def test_without_variables_the_base_urls_are_those_of_the_listing():
 
 
 def test_each_base_url_can_be_overridden_by_its_variable():
-    urls = {label: f"http://127.0.0.1:{port}/x" for port, label in enumerate(SERVERS, 9000)}
+    urls = {label: f"http://127.0.0.1:{port}/flags/X" for port, label in enumerate(SERVERS, 9000)}
     variables = {f"FLAGS2_{label}_URL": f"{url}/" for label, url in urls.items()}
     assert servers_with(**variables) == urls
     one = {"FLAGS2_ERROR_URL": urls["ERROR"]}
