@@ -273,7 +273,7 @@ class _Judgement:
                 self.label = label
             else:
                 yield broken("REP-1", "miscounted", saw, f"{self.label}")
-        elif not _same_place(url[1], self.run.urls.get(self.label, url[1])):
+        elif _place(url[1]) != _place(self.run.urls.get(self.label, url[1])):
             yield broken("REP-1", "miscounted", url[1], self.run.urls[self.label])
 
     def _where_is(self, pattern: re.Pattern[str], clause: str) -> tuple[str, str]:
@@ -611,13 +611,15 @@ def books(case: Case, run: Run, found: Sequence[Finding]) -> list[dict[str, Any]
 # --- words ------------------------------------------------------------------------------------
 
 
-def _same_place(said: str, url: str) -> bool:
-    """Whether two URLs name the same port and path, by whatever name of this machine."""
+def _place(url: str) -> tuple[str, int | None, str] | None:
+    """What a URL names, by whatever name of this machine: scheme, port and path; None for one that
+    cannot be read.
+    """
     try:
-        one, other = urlsplit(said.rstrip("/")), urlsplit(url.rstrip("/"))
-        return (one.scheme, one.port, one.path) == (other.scheme, other.port, other.path)
+        parts = urlsplit(url.rstrip("/"))
+        return parts.scheme, parts.port, parts.path
     except ValueError:
-        return False
+        return None
 
 
 _SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5")

@@ -497,7 +497,6 @@ def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
     said = sum(totals.values())
     if said == len(rows) and _fits(accepted, totals):
         return
-    suspects: list[tuple[str, str]] = []
     if said < len(rows):
         unseen = [(code, "lost") for code, row in rows.items() if said == 0 or not row.requests]
         suspects = unseen if len(unseen) == len(rows) - said <= _NAMED else []

@@ -646,6 +646,12 @@ def test_nobody_has_recovered_where_nobody_knows_whose_request_it_was():
     ]
 
 
+def test_however_often_a_code_was_asked_for_it_is_duplicated_once():
+    ledger = judge(["BR"], [refused("BR", n=n) for n in range(4)], report(error=1))
+    saw = "503; then 503; then 503; then 503"
+    assert found_in(ledger) == [f"duplicated BR: saw {saw}; said: asked for once"]
+
+
 def test_to_ask_again_is_not_to_follow_a_redirect():
     ledger = judge(["BR"], [led("BR", "/x"), whole("BR", n=2)], report(1), ("BR",))
     assert found_in(ledger) == [f"duplicated BR: saw 302; then {ALL}; said: asked for once"]
