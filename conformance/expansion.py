@@ -35,7 +35,7 @@ def expansion(
     words = _words(arguments, every, all_codes)
     if not all(map(codes_of, words)):
         return None
-    return _read(Reading("right"), words, limit)
+    return _read(words, limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +61,19 @@ def _drop_small(word: str) -> Sequence[str]:
 
 
 ARRANGED = (
-    Reading("EXP-5", arrange=lambda codes, limit: in_order(codes, None)),
     # The first N as they are named, before they are sorted; or before each is taken once.
     Reading("EXP-5", arrange=lambda codes, n: in_order(list(dict.fromkeys(codes))[:n], None)),
     Reading("EXP-5", arrange=lambda codes, n: in_order(codes[:n], None)),
     Reading("EXP-5", arrange=lambda codes, n: in_order(sorted(codes)[:n], None)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(codes, None)[-(n or 0) :]),
+    Reading("EXP-5", arrange=lambda codes, n: in_order(in_order(codes, None)[::-1][:n], None)),
     Reading("EXP-5", arrange=lambda codes, n: in_order(codes, n and n - 1)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(codes, n and n + 1)),
     Reading("EXP-3", arrange=lambda codes, n: sorted(codes)[:n]),
     Reading("EXP-4", arrange=lambda codes, n: list(dict.fromkeys(codes))[:n]),
     Reading("EXP-4", arrange=lambda codes, n: in_order(codes, n)[::-1]),
     Reading("EXP-4", arrange=lambda codes, n: in_order(codes, None)[::-1][:n]),
     Reading("EXP-1", word=lambda word: [code.lower() for code in codes_of(word)]),
 )
-"""Wrong ways with any codes."""
+"""Wrong ways with any codes. Too many in order, or too few, are told by `_is_cut`, too."""
 
 MISREAD = (
     Reading("EXP-1", word=_only(2, lambda word: [word])),
@@ -89,7 +87,6 @@ MISREAD = (
     Reading("EXP-2", word=_only(1, lambda word: [word.upper() * 2])),
     Reading("EXP-2", word=_only(1, _drop)),
     Reading("EXP-2", word=_only(1, _drop_small)),
-    Reading("EXP-2", word=_only(1, lambda word: [word + second for second in ascii_uppercase])),
     Reading(
         "EXP-2", word=_only(1, lambda word: [first + word.upper() for first in ascii_uppercase])
     ),
@@ -135,7 +132,7 @@ def explanations(
     named = bool(arguments) and not every and not all_codes
 
     def gives(reading: Reading) -> bool:
-        read = _read(reading, words, limit)
+        read = _read(words, limit, reading.word, reading.arrange)
         if whole:
             return read == list(codes)
         return (len(read), *read[:1], *read[-1:]) == (count, *codes[:1], *codes[-1:])
@@ -149,7 +146,7 @@ def explanations(
         return list(dict.fromkeys(found))
     if whole and set(codes) == set(right):
         return ["EXP-3" if len(codes) > len(right) else "EXP-4"]
-    if limit is not None and _is_cut(codes, _read(Reading("right"), words, None), whole):
+    if limit is not None and _is_cut(codes, _read(words, None), whole):
         return ["EXP-5"]
     if not named:
         return ["EXP-6" if every else "EXP-7" if all_codes else "EXP-8"]
@@ -169,5 +166,10 @@ def _words(arguments: Sequence[str], every: bool, all_codes: bool) -> Sequence[s
     return country_codes() if all_codes else (arguments or POP20)
 
 
-def _read(reading: Reading, words: Sequence[str], limit: int | None) -> list[str]:
-    return list(reading.arrange([code for word in words for code in reading.word(word)], limit))
+def _read(
+    words: Sequence[str],
+    limit: int | None,
+    read: Callable[[str], Sequence[str]] = codes_of,
+    arrange: Callable[[Sequence[str], int | None], Sequence[str]] = in_order,
+) -> list[str]:
+    return list(arrange([code for word in words for code in read(word)], limit))

@@ -30,22 +30,19 @@ def shrink(case: Case, fails: Callable[[Case], bool], most: int) -> Shrunk:
     """The smallest case found for which `fails` says yes, as it does for `case`; it is asked at
     most `most` times, and never twice for the same.
     """
-    memo: dict[str, bool] = {_key(case): True}
+    memo: dict[str, bool] = {}
     executions = 0
-    while executions < most:
+    while True:
         for candidate in candidates(case):
             key = _key(candidate)
-            if key not in memo:
-                if executions >= most:
-                    break
+            if key not in memo and executions < most:
                 executions += 1
                 memo[key] = fails(candidate)
-            if memo[key]:
+            if memo.get(key):
                 case = candidate
                 break
         else:
-            break
-    return Shrunk(case, executions)
+            return Shrunk(case, executions)
 
 
 def _key(case: Case) -> str:

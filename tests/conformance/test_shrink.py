@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
@@ -15,10 +16,277 @@ from conformance.record import Profile, Run
 from conformance.shrink import candidates, shrink
 from conformance.summary import Outcome, attributed
 from conformance.verdicts import Finding, Verdict
-from mockservers.faults import Truncate
-from mockservers.plan import Plan
+from mockservers.faults import (
+    BadGzip,
+    Drip,
+    Empty,
+    Hang,
+    Redirect,
+    Reset,
+    Serve,
+    Status,
+    Truncate,
+    Uniform,
+)
+from mockservers.plan import Bucket, Plan, plan_to_json, reply_to_json
 
 MOST = 100
+
+
+# --- what is tried, in its order: the boldest first ---------------------------------------------
+
+CUT = (Truncate(),)
+
+
+def told(case):
+    """A case in a line: arguments, mix, seed, rules, gate, files."""
+    plan = plan_to_json(case.plan)
+    rules = [f"{name}={replies[0]['do']}" for name, replies in plan.get("rules", {}).items()]
+    parts = [
+        " ".join(case.arguments),
+        "mix" if case.plan.mix else "",
+        f"seed {case.plan.seed}" if case.plan.seed else "",
+        " ".join(rules),
+        "gate" if case.gate else "",
+        f"files {' '.join(case.files)}" if case.files else "",
+    ]
+    return " | ".join(filter(None, parts))
+
+
+def tried(arguments, plan=None, **fields):
+    case = Case("a", ("ACC-1",), tuple(arguments.split()), plan or Plan(), **fields)
+    return list(map(told, candidates(case)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "simpler"),
+    [
+        ("BR", []),
+        ("", ["BR"]),
+        ("BR cn", ["BR", "cn", "BR", "cn", "BR", "BR CN"]),
+        (
+            "-v BR CN DE",
+            ["-v BR", "-v CN DE", "-v BR", "-v CN DE", "-v BR DE", "-v BR CN"],
+        ),
+        ("b", ["BA", "BC", "B"]),
+        ("x", ["XA", "XA", "X"]),
+        ("a", ["AD", "AA", "A"]),
+        ("-e", ["BR", "ZZ"]),
+        ("-e BR", ["BR", "BR BR", "BR ZZ"]),
+        ("-a BR", ["BR", "BR BR", "BR ZZ"]),
+        ("-e -l 2", ["-e", "-l 2 BR", "-l 2 ZZ", "-e -l 1"]),
+        ("-a -l 9", ["-a", "-l 9 BR", "-l 9 ZZ", "-a -l 1", "-a -l 2", "-a -l 3"]),
+        (
+            "-l 2 br CN",
+            [*["-l 2 br", "-l 2 CN"] * 2, "-l 2 br", "br CN", "-l 1 br CN", "-l 2 BR CN"],
+        ),
+        ("-m 6 BR", ["BR", "-m 1 BR", "-m 2 BR", "-m 3 BR"]),
+        ("-m 3 BR", ["BR", "-m 1 BR", "-m 2 BR"]),
+        ("-m 2 BR", ["BR", "-m 1 BR"]),
+        ("-m 1 BR", ["BR"]),
+        ("BR -m 2", ["BR", "BR -m 1"]),
+        ("-s delay BR", ["BR"]),
+        ("-s DELAY -m 2 BR", ["-m 2 BR", "-s DELAY BR", "-s DELAY -m 1 BR"]),
+        ("--server delay --limit 3 --max_req 4 BR", []),
+        ("-ev -m 1", []),
+    ],
+)
+def test_a_command_line_gets_shorter_first_and_plainer_then(arguments, simpler):
+    assert tried(arguments) == simpler
+
+
+@pytest.mark.parametrize(
+    ("arguments", "simpler"),
+    [
+        ("BRA BR", ["BRA"] * 3),
+        ("-m x BR", []),
+        ("-l 0 BR", []),
+        ("-l 3 -m 0 BR", ["-m 0 BR", "-l 1 -m 0 BR", "-l 2 -m 0 BR"]),
+    ],
+)
+def test_a_usage_error_stays_one(arguments, simpler):
+    assert tried(arguments) == simpler
+
+
+def test_a_code_that_has_a_rule_is_left_alone_before_the_others_are():
+    plan = Plan(rules={"CN": CUT, "DE": CUT, "FR": CUT, "/x": CUT})
+    cn, de, fr, x = "CN=truncate", "DE=truncate", "FR=truncate", "/x=truncate"
+    assert tried("BR cn DE FR", plan) == [
+        "BR cn DE FR",
+        f"BR cn DE FR | {cn} {de}",
+        f"BR cn DE FR | {fr} {x}",
+        f"BR cn DE FR | {de} {fr} {x}",
+        f"BR cn DE FR | {cn} {fr} {x}",
+        f"BR cn DE FR | {cn} {de} {x}",
+        f"BR cn DE FR | {cn} {de} {fr}",
+        f"cn | {cn} {x}",
+        f"DE | {de} {x}",
+        f"BR | {x}",
+        f"DE FR | {de} {fr} {x}",
+        f"BR cn | {cn} {x}",
+        f"cn DE FR | {cn} {de} {fr} {x}",
+        f"BR DE FR | {de} {fr} {x}",
+        f"BR cn FR | {cn} {fr} {x}",
+        f"BR cn DE | {cn} {de} {x}",
+        f"BR CN DE FR | {cn} {de} {fr} {x}",
+    ]
+
+
+def test_a_rule_stays_as_long_as_its_code_or_its_letter():
+    br, cn = "BR=truncate", "CN=truncate"
+    assert tried("b CN", Plan(rules={"BR": CUT, "CN": CUT})) == [
+        "b CN",
+        f"b CN | {br}",
+        f"b CN | {cn}",
+        *[f"CN | {cn}", f"b | {br}"] * 3,
+        f"BA CN | {br} {cn}",
+        f"BC CN | {br} {cn}",
+        f"B CN | {br} {cn}",
+    ]
+    assert tried("-a", Plan(rules={"BR": CUT})) == ["-a", f"BR | {br}", f"ZZ | {br}"]
+    assert tried("-a -v -l 9", Plan(rules={"BR": CUT}))[1] == f"-a -v | {br}"
+
+
+def test_two_rules_are_told_apart_by_halves_alone():
+    br, cn = "BR=truncate", "CN=truncate"
+    plan = Plan(rules={"BR": CUT, "CN": CUT})
+    assert tried("-ev", plan) == ["-ev", f"-ev | {br}", f"-ev | {cn}"]
+
+
+def test_of_three_rules_each_is_left_out_besides():
+    br, cn, de = "BR=truncate", "CN=truncate", "DE=truncate"
+    plan = Plan(rules={"BR": CUT, "CN": CUT, "DE": CUT})
+    assert tried("-ev", plan) == [
+        "-ev",
+        *[f"-ev | {br}", f"-ev | {cn} {de}"],
+        *[f"-ev | {cn} {de}", f"-ev | {br} {de}", f"-ev | {br} {cn}"],
+    ]
+
+
+def test_gate_and_seed_are_left_out():
+    plan = Plan(rules={"BR": CUT}, seed=3)
+    br = "BR=truncate"
+    assert tried("BR", plan, gate=True) == [
+        "BR | seed 3 | gate",
+        f"BR | seed 3 | {br}",
+        f"BR | {br} | gate",
+    ]
+
+
+def test_a_mix_is_left_out_or_written_as_rules():
+    plan = Plan(mix=(Bucket(50, Hang()),), rules={"CN": CUT}, seed=7)
+    br, cn = "BR=hang", "CN=truncate"  # of seed 7 and LOCAL, BR draws less than 50, and FR more
+    assert tried("BR FR CN", plan)[:4] == [
+        f"BR FR CN | seed 7 | {cn}",
+        f"BR FR CN | {br} {cn}",
+        "BR FR CN | mix | seed 7",
+        f"CN | mix | seed 7 | {cn}",
+    ]
+
+
+def test_a_mix_is_written_out_for_thirty_codes_at_most():
+    plan = Plan(mix=(Bucket(100, Hang()),))
+    thirty = "b AA CC DD EE"
+    written = [case for case in tried(thirty, plan) if "BA=hang" in case]
+    assert len(written) == 1
+    assert written[0].count("=hang") == 30
+    assert not [case for case in tried(f"{thirty} FF", plan) if "BA=hang" in case]
+
+
+def test_a_mix_that_is_drawn_for_each_attempt_is_written_out_as_the_first_one():
+    # Of seed 7 and LOCAL, DE draws 7.5 of 100 for its first attempt, 71 for all, 53 for its second.
+    plan = Plan(mix=(Bucket(50, Hang()),), seed=7, per_attempt=True)
+    assert tried("DE", plan) == ["DE | seed 7", "DE | DE=hang"]
+
+
+def test_no_mix_is_written_out_for_a_usage_error():
+    assert tried("BRA", Plan(mix=(Bucket(100, Hang()),))) == ["BRA"]
+
+
+def test_files_are_left_out_all_and_one_by_one():
+    assert tried("BR", files={"a": "", "b": ""}) == ["BR", "BR | files b", "BR | files a"]
+    assert tried("BR", files={"a": ""}) == ["BR"]
+
+
+def replies_tried(*rule):
+    """The rules that are tried for this one, but for those without it."""
+    case = Case("a", ("ACC-1",), ("BR",), Plan(rules={"BR": rule, "/x": CUT}))
+    shown = [c.plan.rules for c in candidates(case) if len(c.plan.rules) == 2]
+    assert all(list(rules) == ["BR", "/x"] and rules["/x"] == CUT for rules in shown)
+    return [[reply_to_json(reply) for reply in rules["BR"]] for rules in shown]
+
+
+@pytest.mark.parametrize(
+    ("reply", "simpler"),
+    [
+        (Serve(), []),
+        (BadGzip(), []),
+        (Redirect(to="/"), []),
+        (Empty(delay_s=2.0), [{"do": "empty"}]),
+        (Empty(delay_s=Uniform(1, 2)), [{"do": "empty"}]),
+        (Status((501, 502)), [{"do": "status", "status": 501}]),
+        (Status((404, 503)), [{"do": "status", "status": 404}]),
+        (Status((500,)), [{"do": "status", "status": 503}]),
+        (Status((404,)), []),
+        (Status((503,)), []),
+        (
+            Status((500,), delay_s=1.0),
+            [
+                {"do": "status", "status": 500},
+                {"do": "status", "status": 503, "delay_s": 1.0},
+            ],
+        ),
+        (Reset(after_bytes=9), [{"do": "reset"}]),
+        (Truncate(after_bytes=1), [{"do": "truncate"}]),
+        (Reset(), []),
+        (Truncate(), []),
+        (Drip(bytes_per_s=9), [{"do": "serve"}]),
+        (Hang(or_s=1, delay_s=1.0), [{"do": "hang", "or_s": 1}, {"do": "serve"}]),
+    ],
+)
+def test_a_reply_loses_its_delay_and_then_what_makes_it_odd(reply, simpler):
+    assert replies_tried(reply) == [[one] for one in simpler]
+
+
+def test_of_several_replies_the_first_one_is_kept_or_one_of_them_is_simpler():
+    empty, hang, serve = {"do": "empty"}, {"do": "hang"}, {"do": "serve"}
+    assert replies_tried(Hang(), Empty()) == [[hang], [serve, empty]]
+    reset = {"do": "reset", "after_bytes": 1}
+    assert replies_tried(Hang(), Reset(after_bytes=1), Empty()) == [
+        [hang],
+        [serve, reset, empty],
+        [hang, {"do": "reset"}, empty],
+    ]
+
+
+def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
+    # Without its mix the rules stand as they did; the mix written out, by the codes.
+    plan = Plan(mix=(Bucket(100, Hang()),), rules={"CN": CUT, "BR": CUT})
+    asked = []
+
+    def fails(case):
+        asked.append(told(case))
+        return False
+
+    shrunk = shrink(Case("a", ("ACC-1",), ("BR", "CN"), plan), fails, MOST)
+    assert asked == [
+        "BR CN | CN=truncate BR=truncate",
+        "BR CN | mix",
+        "BR CN | mix | CN=truncate",
+        "BR CN | mix | BR=truncate",
+        "BR | mix | BR=truncate",
+        "CN | mix | CN=truncate",
+    ]
+    assert shrunk.executions == 6
+
+
+@pytest.mark.parametrize(("most", "left"), [(0, "-v BR CN"), (1, "-v BR"), (9, "-v BR")])
+def test_no_more_is_asked_than_allowed(most, left):
+    shrunk = shrink(Case("a", ("ACC-1",), ("-v", "BR", "CN")), lambda case: True, most)
+    assert (told(shrunk.case), shrunk.executions) == (left, min(most, 1))
+
+
+# --- what it comes to ----------------------------------------------------------------------------
 
 
 def loses_truncated(case):
