@@ -111,9 +111,9 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
     results: list[Result] = []
     try:
         asyncio.run(downloader_coro(cc_list, base_url, verbose, concur_req, results))
+        return Tally(results)
     except KeyboardInterrupt:
         raise Interrupted(Tally(results)) from None
-    return Tally(results)
 
 
 def main() -> None:

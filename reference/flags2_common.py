@@ -6,14 +6,15 @@ Port of the listing `flags2_common.py`.
 import argparse
 import io
 import os
+import signal
 import socket
 import string
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -314,6 +315,25 @@ def check_accounts(cc_list: list[str], counter: Counter[HTTPStatus]) -> None:
             sys.exit(f"{message}; missing: {names}")
     if counter.total() != len(cc_list):
         sys.exit(message)
+
+
+@contextmanager
+def on_ctrl_c(call: Callable[[], object]) -> Iterator[None]:
+    """Meanwhile Ctrl-C calls `call` and raises nothing.
+
+    A KeyboardInterrupt may come between any two instructions, also those of a lock of `threading`,
+    which is then locked for ever, or raises a RuntimeError. As with `asyncio.run`, all stays as
+    it is beside the main thread, and where Ctrl-C is not handled by Python itself.
+    """
+    python_handles_it = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    ours = python_handles_it and threading.current_thread() is threading.main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, lambda *_: call())
+    try:
+        yield
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def exit_at_once(status: int) -> NoReturn:

@@ -14,8 +14,10 @@ Port of the listing `flags2_threadpool.py`. A sample run:
     ...
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent import futures
+from contextlib import suppress
+from queue import SimpleQueue
 
 import requests
 import tqdm
@@ -72,8 +74,10 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
     On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
     """
     codes = sorted(cc_list)
-    # Made before any work is handed out: Ctrl-C would lose a future that `submit` is returning.
-    to_do: list[futures.Future[Result]] = [futures.Future() for _ in codes]
+    results: list[Result] = []
+    # Each download when it is over, and None for Ctrl-C, which `futures.as_completed` has no ear
+    # for: it would have to be broken off in the middle of its locks.
+    news: SimpleQueue[futures.Future[Result] | None] = SimpleQueue()
     # Who has the last word on a code, its thread or Ctrl-C: whoever is entered here first.
     last_word: dict[str, str] = {}
 
@@ -81,7 +85,6 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
         if last_word.setdefault(cc, "thread") != "thread":
             raise futures.CancelledError
 
-    # In a thread of the pool, where Ctrl-C cannot come between what is said and what is counted.
     def settle(cc: str) -> Result:
         try:
             return download_one(cc, base_url, verbose, conclude)
@@ -95,31 +98,35 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
             say(f"*** Error for {cc}: {error_msg}")
         return Result(HTTPStatus.error, cc)
 
-    def fulfil(future: futures.Future[Result], cc: str) -> None:
-        try:
-            future.set_result(settle(cc))
-        except BaseException as exc:
-            future.set_exception(exc)
+    def hear() -> None:
+        future = news.get()
+        if future is None:
+            raise KeyboardInterrupt
+        with suppress(futures.CancelledError):
+            results.append(future.result())
 
     executor = futures.ThreadPoolExecutor(max_workers=concur_req)
     try:
-        for future, cc in zip(to_do, codes, strict=True):
-            executor.submit(fulfil, future, cc)
-        done_iter: Iterable[futures.Future[Result]] = futures.as_completed(to_do)
-        if not verbose:
-            done_iter = tqdm.tqdm(done_iter, total=len(cc_list))
-        tally = Tally(future.result() for future in done_iter)
-        executor.shutdown()
-        return tally
+        with common.on_ctrl_c(lambda: news.put(None)):
+            try:
+                for cc in codes:
+                    executor.submit(settle, cc).add_done_callback(news.put)
+                for _ in codes if verbose else tqdm.tqdm(codes):
+                    hear()
+                executor.shutdown()
+            except KeyboardInterrupt:
+                executor.shutdown(wait=False, cancel_futures=True)
+                for cc in codes:
+                    last_word.setdefault(cc, "Ctrl-C")
+                while len(results) < list(last_word.values()).count("thread"):
+                    hear()
+                raise
+            except BaseException:  # stdout or stderr has gone: no thread is cut off while it saves
+                executor.shutdown(cancel_futures=True)
+                raise
+        return Tally(results)
     except KeyboardInterrupt:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for cc in codes:
-            last_word.setdefault(cc, "Ctrl-C")
-        finished = [f for f, cc in zip(to_do, codes, strict=True) if last_word[cc] == "thread"]
-        raise Interrupted(Tally(future.result() for future in finished)) from None
-    except BaseException:  # stdout or stderr has gone: let no thread be cut off while it saves
-        executor.shutdown(cancel_futures=True)
-        raise
+        raise Interrupted(Tally(results)) from None
 
 
 def main() -> None:

@@ -2,8 +2,9 @@
 
 import contextlib
 import io
+import signal
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -113,3 +114,15 @@ def keep_books(command, stdout, entries, folder: Path) -> Played:
     files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
     ledger = balance([header, *entries, end])
     return Played(stdout, entries, files, ledger, claims, end["files_after"])
+
+
+def ctrl_c_behind(finished: int) -> contextlib.AbstractContextManager[Any]:
+    """Ctrl-C comes as the one on threads, told to show its progress, has heard of so many codes."""
+
+    def progress(codes: Sequence[str]) -> Iterator[str]:
+        for heard, cc in enumerate(codes):
+            if heard == finished:
+                signal.raise_signal(signal.SIGINT)
+            yield cc
+
+    return mock.patch.object(flags2_threadpool.tqdm, "tqdm", progress)

@@ -14,6 +14,7 @@ import ast
 import contextlib
 import gc
 import queue
+import signal
 import sys
 import threading
 import types
@@ -119,7 +120,7 @@ class Scheduler:
         if strand is self.main and self.armed:
             self.steps += 1
             if self.steps in self.interrupts:
-                raise KeyboardInterrupt
+                signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
 
     def wait(self, strand, condition):
         """Go on when `condition()` holds."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import io
-import itertools
 import re
 import runpy
 import sys
@@ -15,7 +14,7 @@ import aiohttp
 import pytest
 import requests
 import responses
-from play import CARRIERS, DOWNLOADERS, play_in_process, workplace
+from play import CARRIERS, DOWNLOADERS, ctrl_c_behind, play_in_process, workplace
 from rows import BODY, HIT, SIZED_HEAD, Row, serving
 
 from mockservers.faults import Empty, Serve, Status
@@ -229,18 +228,10 @@ def threads_on(network, **replaced):
 
 
 def test_ctrl_c_waits_for_no_request_and_lets_none_begin():
-    network, as_they_complete = Held(at_once=2), flags2_threadpool.futures.as_completed
-
-    def as_completed(futures):
-        yield from itertools.islice(as_they_complete(futures), 2)
-        raise KeyboardInterrupt
-
-    with (
-        threads_on(network, say=lambda line: None),
-        mock.patch.object(flags2_threadpool.futures, "as_completed", as_completed),
-    ):
+    network = Held(at_once=2)
+    with threads_on(network), ctrl_c_behind(2):
         with pytest.raises(flags2_common.Interrupted) as caught:
-            flags2_threadpool.download_many(CODES, BASE, True, 1)
+            flags2_threadpool.download_many(CODES, BASE, False, 1)
         assert not network.gate.is_set()
     assert sorted(caught.value.counter.codes) == ["AD", "BR"]
     assert len(network.asked) <= 3, "two that were finished, and the one in flight"

@@ -1,6 +1,5 @@
 """Ctrl-C: a report of what was finished, prompt, without a traceback, and true."""
 
-import itertools
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import pytest
 from commands import command_line, environment
 from hypothesis import given
 from hypothesis import strategies as st
-from play import workplace
+from play import ctrl_c_behind, workplace
 from rows import CLEAN, serving
 from support import examples
 
@@ -64,22 +63,14 @@ def test_what_is_reported_on_ctrl_c_is_what_is_on_disk(data, m):
         seen.append(cc)
         return cc.encode()
 
-    as_they_complete = flags2_threadpool.futures.as_completed
-
-    def as_completed(futures):
-        # Ctrl-C comes where the main thread waits: behind the results that there are.
-        yield from itertools.islice(as_they_complete(futures), finished)
-        raise KeyboardInterrupt
-
     with (
         workplace({}) as folder,
         mock.patch.object(flags2_threadpool, "get_flag", get_flag),
-        mock.patch.object(flags2_threadpool.futures, "as_completed", as_completed),
-        mock.patch.object(flags2_threadpool, "say"),
+        ctrl_c_behind(finished),
     ):
         before = threading.active_count()
         with pytest.raises(flags2_common.Interrupted) as caught:
-            flags2_threadpool.download_many(codes, "http://x", True, m)
+            flags2_threadpool.download_many(codes, "http://x", False, m)
         reported = {f"{code.lower()}.gif" for code in caught.value.counter.codes}
         gate.set()
         while threading.active_count() > before:
