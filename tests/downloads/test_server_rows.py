@@ -15,12 +15,11 @@ GOLDEN = Path(__file__).parents[1] / "golden/rows.json"
 LISTINGS = json.loads(GOLDEN.read_text(encoding="ascii"))["rows"]
 
 
-def download(downloader, row, monkeypatch, *options):
-    # Short where it has to pass; but the clean codes of a loaded machine come late too.
-    monkeypatch.setattr(flags2_common, "TIMEOUT_S", 1.5 if row.ends == "wait" else 20)
+def download(downloader, row, monkeypatch, codes=CODES, longest_s=20.0):
+    monkeypatch.setattr(flags2_common, "TIMEOUT_S", longest_s)
     with serving(row) as base_url, workplace({"LOCAL": base_url}) as folder:
-        stdout = run_main(downloader, ["program", *options, *CODES])
-        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        stdout = run_main(downloader, ["program", "-v", "-m", "3", *codes])
+        files = {path.name: path.read_bytes() for path in folder.glob("*")}
     claims = Claims.from_lines(stdout.splitlines())
     return claims, files
 
@@ -37,13 +36,26 @@ def by_the_listing(downloader, row):
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 def test_a_reply_of_any_form_ends_as_one_outcome(downloader, row, monkeypatch):
-    claims, files = download(downloader, row, monkeypatch, "-v", "-m", "3")
-    assert sum(claims.totals.values()) == len(CODES)
+    codes, longest_s = CODES, 20.0
+    if row.ends == "wait" and row.outcomes == ("error",):
+        # The clean ones might come too late on a loaded machine; for them there is the next test.
+        codes, longest_s = (HIT,), 0.2
+    claims, files = download(downloader, row, monkeypatch, codes, longest_s)
+    assert sum(claims.totals.values()) == len(codes)
     (outcome,) = claims.fates[HIT]
     assert outcome in row.outcomes
     assert outcome in by_the_listing(downloader, row)
-    assert claims.totals["ok"] == len(CODES) - (outcome != "ok")
-    assert set(files) == {f"{cc.lower()}.gif" for cc in CODES if cc != HIT or outcome == "ok"}
+    assert claims.totals["ok"] == len(codes) - (outcome != "ok")
+    assert set(files) == {f"{cc.lower()}.gif" for cc in codes if cc != HIT or outcome == "ok"}
+
+
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_a_server_that_is_silent_for_one_code_holds_up_no_other(downloader, monkeypatch):
+    row = next(row for row in ROWS if row.name == "never answers")
+    claims, files = download(downloader, row, monkeypatch, longest_s=1.5)
+    assert (claims.totals["ok"], claims.totals["error"]) == (4, 1)
+    assert claims.fates[HIT] == {"error": 1}
+    assert set(files) == {f"{cc.lower()}.gif" for cc in CODES if cc != HIT}
 
 
 def test_each_repair_is_of_something_that_a_listing_did():
