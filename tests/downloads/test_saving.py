@@ -59,8 +59,10 @@ def test_a_disk_without_room_leaves_no_partial_file(downloader):
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX systems can")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_real_limit_of_room_is_accounted_for(command, tmp_path):
+    # `tox -e coverage` measures children too, and needs room for that.
     limited = (
         f"import resource, os; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+        f"[os.unsetenv(name) for name in os.environ if name.startswith('COVERAGE')]; "
         f"os.execvp({command!r}, [{command!r}, '-v', 'A'])"
     )
     done, ledger = mockservers_run("python", "-c", limited, cwd=tmp_path)
