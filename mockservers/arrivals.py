@@ -22,8 +22,6 @@ from mockservers.wire import Ending, RequestForm, Wire, effective, refusal, rend
 
 FLUSH_S = 0.05
 """Seconds that a journal entry may wait to be written."""
-MAX_READY = 4096
-"""Replies per server that are kept ready."""
 MAX_READY_BYTES = 262_144
 """Longest body of a reply that is kept ready."""
 
@@ -76,8 +74,6 @@ class Run:
             self._end()
 
     def _end(self) -> None:
-        if self._flush:
-            self._flush.cancel()
         self._journal.flush()
         self._over()
         self._journal = NoJournal()
@@ -96,6 +92,7 @@ class ServerRun:
         """How often a code, or a path, was asked for."""
         self._catalogue = catalogue
         self._ready: dict[tuple[str, RequestForm], Ready | None] = {}
+        """For a code there are as many as `RequestForm` has values, so that memory is bounded."""
 
     def arrive(self, line: Line) -> "Request":
         """Take in a request line: number it, count it, look up its fate.
@@ -124,8 +121,6 @@ class ServerRun:
         key = (path, asked)
         ready = self._ready.get(key, ...)
         if ready is ...:
-            if len(self._ready) >= MAX_READY:
-                self._ready.clear()
             ready = self._ready[key] = self._make_ready(path, asked)
         return ready
 
@@ -147,7 +142,7 @@ class ServerRun:
             return None
         body = body[: wire.body_stop]
         template = request_template(
-            self.label, "GET", reply.do, wire.status, wire.length, len(body), True, False,
+            self.label, "GET", reply.do, wire.status, wire.length, len(body), True, False, False,
             _digest(body, len(body)) if body else None, wire.location,
         )  # fmt: skip
         wait = wait_s(reply)
@@ -203,6 +198,7 @@ class Request:
     __slots__ = (
         "attempt",
         "bytes_sent",
+        "client_closed",
         "code",
         "expects",
         "first_byte_s",
@@ -247,6 +243,8 @@ class Request:
         """The client waits for leave to send its body."""
         self.wire: Wire | None = None
         """The reply, once it has begun."""
+        self.client_closed = False
+        """Whether the client had closed its side before that."""
         self.first_byte_s: float | None = None
         self.bytes_sent = 0
         self.sha256: hashlib._Hash | None = None
@@ -317,7 +315,7 @@ class Request:
         wire, run, ready = self.wire, self.server_run.run, self.ready
         self.server_run.in_flight -= 1
         end_s = monotonic() - run.began
-        if ready and wire is ready.wire and complete:
+        if ready and wire is ready.wire and complete and not self.client_closed:
             start, first = f"{self.start_s:.6f}", f"{self.first_byte_s:.6f}"
             return ready.entry % (self.n, conn, self.attempt, self.in_flight, start, first, end_s)
         digest = None
@@ -335,6 +333,7 @@ class Request:
             self.bytes_sent,
             complete,
             client_gone,
+            self.client_closed,
             digest,
             wire.location if wire else None,
         )

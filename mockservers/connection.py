@@ -84,12 +84,12 @@ class Connection(asyncio.Protocol):
     # --- what the event loop calls ---------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept the connection, or drop it where there are too many."""
+        """Accept the connection, or drop it where there are too many, or none are wanted now."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)  # to be told when the last byte was taken
         connections = self._house.connections[self._label]
-        if len(connections) >= MAX_CONNECTIONS:
+        if len(connections) >= MAX_CONNECTIONS or self._label in self._house.refusing:
             self.abort()
         connections.add(self)
 
@@ -246,6 +246,7 @@ class Connection(asyncio.Protocol):
         asked = request.whole.asked
         if self._deaf and len(self._waiting) == 1 and not self._refusal:
             asked = asked._replace(keep_alive=False)
+        request.client_closed = self._heard_all
         wire = request.answer(asked)
         if wire.bytes_per_s:
             self._dripping_since = monotonic()

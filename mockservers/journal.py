@@ -122,6 +122,7 @@ def request_template(
     bytes_sent: int,
     complete: bool,
     client_gone: bool,
+    client_closed: bool,
     sha256: str | None,
     location: str | None,
 ) -> str:
@@ -136,7 +137,10 @@ def request_template(
     if location is not None:
         what["location"] = location
     what |= {"length": length, "bytes_sent": bytes_sent, "complete": complete}
-    what |= {"client_gone": client_gone, "sha256": sha256}
+    what["client_gone"] = client_gone
+    if client_closed:
+        what["client_closed"] = True
+    what["sha256"] = sha256
     first, second = (json.dumps(part)[1:-1].replace("%", "%%") for part in (who, what))
     return (
         f'{{"type": "request", "n": %s, "conn": %s, {first}, "path": %s, "code": %s, '

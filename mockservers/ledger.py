@@ -39,7 +39,7 @@ _LED_PER_PATH = 2000
 """Requests that redirects led to one path, and that are kept."""
 _KEPT_FIELDS = (
     "n", "conn", "server", "method", "path", "code", "do", "status", "length", "bytes_sent",
-    "complete", "client_gone", "sha256", "location",
+    "complete", "client_gone", "client_closed", "sha256", "location",
 )  # fmt: skip
 
 Files = Mapping[str, Mapping[str, Any]]
@@ -397,14 +397,16 @@ def _bytes_sent(entry: Entry) -> str:
 
 def _accepts(row: Row, file: str | None, *, files_known: bool, interrupted: bool) -> frozenset[str]:
     """What may be said of a code: ok <=> a whole 200 whose bytes are the file, not_found <=> 404,
-    error <=> anything else; what was not finished on Ctrl-C may be called interrupted. `file` is
-    the SHA-256 of its file.
+    error <=> anything else, or a 404 for a client that may have gone before; what was not finished
+    on Ctrl-C may be called interrupted. `file` is the SHA-256 of its file.
     """
     accepts = set() if row.finals else {"error"}
     for entry in row.finals:
         seen = _seen(entry)
         if seen == "not_found":
             accepts.add("not_found")
+            if entry["client_closed"]:
+                accepts.add("error")
         elif seen == "error":
             accepts.add("error")
         elif not files_known or file == _bytes_sent(entry):

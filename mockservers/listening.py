@@ -141,6 +141,6 @@ def _set_reuse(sock: socket.socket, on: bool) -> None:
 
 def url_host(host: str) -> str:
     """Where a server that listens on `host` is reached from this machine."""
-    if host in ("localhost", "0.0.0.0", "::", ""):  # noqa: S104 - where to reach it, not to bind
-        return "127.0.0.1"
+    everywhere = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    host = everywhere.get(host, host)
     return f"[{host}]" if ":" in host else host

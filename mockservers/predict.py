@@ -44,7 +44,6 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
     A correct client waits as long as it takes, follows redirects, and offers no gzip. `find` tells
     what is there at a path. Pure: as often as it is called, it says the same.
     """
-    codes = tuple(codes)
     if plan.refuse:
         return dict.fromkeys(codes, Forecast("refuse", None, "error"))
     oracle = _Oracle(plan, label, find)

@@ -95,13 +95,12 @@ class MockServers:
         return self._connections_made
 
     async def start(self, host: str = "localhost", ports: Sequence[int] = (0, 0, 0)) -> None:
-        """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`."""
-        try:
-            for label, port in zip(LABELS, ports, strict=True):
-                self._listeners[label] = bind(host, port)
-        except BaseException:
-            self._close_listeners()
-            raise
+        """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`.
+
+        `stop` is due then too.
+        """
+        for label, port in zip(LABELS, ports, strict=True):
+            self._listeners[label] = bind(host, port)
         for label, listeners in self._listeners.items():
             self.urls[label] = f"http://{url_host(host)}:{listeners[0].port}/flags"
         self._listen_as_planned()
@@ -109,12 +108,16 @@ class MockServers:
 
     async def stop(self) -> None:
         """Stop listening, drop every connection, write the last entries; ports are free then."""
-        tasks = [task for tasks in self._accepting.values() for task in tasks]
-        tasks += [*self._adopting, *([self._sweeper] if self._sweeper else [])]
-        for task in tasks:
-            task.cancel()
+        tasks = [task for label in self._listeners for task in self._stop_accepting(label)]
+        if self._sweeper:
+            self._sweeper.cancel()
+            tasks.append(self._sweeper)
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._close_listeners()
+        await asyncio.gather(*self._adopting, return_exceptions=True)
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.close()
+        self._listeners.clear()
         self._begin_run({}, NoJournal())
         self.cancel_pending()
         while any(self.connections.values()):
@@ -143,22 +146,28 @@ class MockServers:
         if label in self.refusing:
             return
         self.refusing.add(label)
-        loop = asyncio.get_running_loop()
-        for task in self._accepting[label]:
-            task.cancel()
-        self._accepting[label].clear()
+        self._stop_accepting(label)
         for listener in self._listeners[label]:
-            with contextlib.suppress(NotImplementedError):
-                loop.remove_reader(listener.socket)
             listener.refuse()
         for connection in self._all_connections(label):
             if connection.idle:
                 connection.abort()
 
+    def _stop_accepting(self, label: str) -> list[asyncio.Task[None]]:
+        """Accept no more; gives the tasks that are about to end."""
+        loop = asyncio.get_running_loop()
+        tasks, self._accepting[label] = self._accepting[label], []
+        for listener, task in zip(self._listeners[label], tasks, strict=False):  # none if refusing
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(listener.socket)
+            # Not at once: a connection that a task has, but has not yet seen, would be lost.
+            loop.call_soon(task.cancel)
+        return tasks
+
     async def _accept(self, listener: socket.socket, label: str) -> None:
         loop = asyncio.get_running_loop()
         at_once = 0
-        while True:
+        while listener.fileno() >= 0:
             try:
                 sock, _ = await loop.sock_accept(listener)
             except OSError as exc:
@@ -185,12 +194,6 @@ class MockServers:
         except BaseException:
             sock.close()
             raise
-
-    def _close_listeners(self) -> None:
-        for listeners in self._listeners.values():
-            for listener in listeners:
-                listener.close()
-        self._listeners.clear()
 
     def _all_connections(self, *labels: str) -> list["Connection"]:
         return [c for label in labels or LABELS for c in self.connections[label]]

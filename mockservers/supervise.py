@@ -99,15 +99,25 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
     CannotRunError.
     """
     loop = asyncio.get_running_loop()
-    process, hearing, ended = _start(command, env, claims)
+    process: _Process | None = None
     received: list[signal.Signals] = []
 
     def on_signal(signum: int, frame: FrameType | None = None) -> None:
         received.append(signal.Signals(signum))
-        loop.call_soon_threadsafe(_pass_on, process, received)
+        loop.call_soon_threadsafe(pass_on)
 
-    for signum in _SIGNALS:
-        signal.signal(signum, on_signal)
+    def pass_on() -> None:
+        if process:
+            _pass_on(process, received)
+
+    # First, so that no signal ends this process and leaves a command running that it has started.
+    previous = {signum: signal.signal(signum, on_signal) for signum in _SIGNALS}
+    try:
+        process, hearing, ended = _start(command, env, claims)
+    except BaseException:
+        for handler in previous.items():
+            signal.signal(*handler)
+        raise
     status = await ended
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)  # the ledger is about to be printed

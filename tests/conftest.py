@@ -1,11 +1,17 @@
 """What all tests share: servers that run for the whole session, and a count of examples."""
 
 import re
+import signal
 
 import pytest
 from support import SCALE
 
 from mockservers import running
+
+pytest.register_assert_rewrite("drawn_books")
+
+# A shell that starts the tests in the background (`&`) has Ctrl-C ignored by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COUNTED = {"examples": 0, "cases": 0}
 """Examples that Hypothesis drew, and cases of small worlds that were tried one and all."""

@@ -152,6 +152,8 @@ class PlainBooks:
                 says.add("error")
         else:
             says.add("not_found" if came == "not_found" else "error")
+            if came == "not_found" and self.downloads[code][-1].get("client_closed"):
+                says.add("error")
         totals = self.told.totals
         if totals and totals["interrupted"] and not self._newly_saved(code):
             says.add("interrupted")

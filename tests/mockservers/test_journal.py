@@ -34,6 +34,7 @@ REQUEST = {
     "bytes_sent": 3,
     "complete": True,
     "client_gone": False,
+    "client_closed": True,
     "sha256": "ab12",
     "in_flight": 12,
     "delay_s": 0.25,
@@ -179,6 +180,12 @@ def test_only_a_redirect_has_a_location():
     assert list(entry) == [name for name in REQUEST if name != "location"]
 
 
+def test_only_where_the_client_had_closed_its_side_is_that_told():
+    template = request_template(**{**TEMPLATE, "client_closed": False})
+    entry = json.loads(template % ((1,) * len(PLACES)))
+    assert list(entry) == [name for name in REQUEST if name != "client_closed"]
+
+
 def test_a_template_is_made_once():
     assert request_template(**TEMPLATE) is request_template(**TEMPLATE)
 
@@ -198,7 +205,8 @@ def test_a_last_line_that_was_cut_short_is_left_out(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name, value in REQUEST.items() if value is not None])
 def test_a_request_entry_that_cannot_be_judged_names_what_it_lacks(tmp_path, name):
-    judged = name not in ("type", "attempt", "location", "delay_s", "start_s", "end_s")
+    free = "type attempt client_closed location delay_s start_s end_s"
+    judged = name not in free.split()
     for entry in (
         {key: value for key, value in REQUEST.items() if key != name},
         {**REQUEST, name: [1]},

@@ -50,6 +50,8 @@ FINAL = [
     reply("wrong_type", 200, ALL, ALL),
     reply("serve", 404),
     reply("status", 404),
+    reply("serve", 404, client_closed=True),
+    reply("serve", 200, ALL, ALL, client_closed=True),
     reply("status", 503),
     reply("status", 204, length=None),
     reply("redirect", 302),

@@ -652,6 +652,14 @@ def test_however_often_a_code_was_asked_for_it_is_duplicated_once():
     assert found_in(ledger) == [f"duplicated BR: saw {saw}; said: asked for once"]
 
 
+@pytest.mark.parametrize(("closed", "accepted"), [(True, True), (False, False)])
+def test_a_404_is_an_error_for_a_client_that_may_have_gone_before(closed, accepted):
+    entry = not_found("BR", **({"client_closed": True} if closed else {}))
+    assert judge(["BR"], [entry], report(not_found=1)).balanced
+    assert judge(["BR"], [entry], report(error=1)).balanced is accepted
+    assert not judge(["BR"], [entry], report(ok=1), ("BR",)).balanced
+
+
 def test_to_ask_again_is_not_to_follow_a_redirect():
     ledger = judge(["BR"], [led("BR", "/x"), whole("BR", n=2)], report(1), ("BR",))
     assert found_in(ledger) == [f"duplicated BR: saw 302; then {ALL}; said: asked for once"]

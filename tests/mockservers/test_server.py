@@ -382,6 +382,15 @@ async def test_a_client_that_leaves_in_a_delay_is_seen(house):
     assert entry["status"] is None
 
 
+async def test_a_client_that_closes_its_side_before_its_reply_is_told_apart(house):
+    house.begin_run(BR=[Serve(delay_s=0.01)], CN=[Serve(delay_s=0.01)])
+    await house.send(get(), eof=True)
+    await house.send(get("/flags/cn/cn.gif", "Connection: close"), eof=False)
+    early, late = house.requests
+    assert (early["client_closed"], early["complete"], early["client_gone"]) == (True, True, False)
+    assert "client_closed" not in late
+
+
 async def test_every_entry_has_every_field_of_the_format(house):
     await house.send(get())
     (entry,) = house.entries

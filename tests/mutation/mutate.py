@@ -173,6 +173,7 @@ PROCESSES.set_forkserver_preload(HEAVY)
 def in_child(folder, tests):
     """Run pytest in that folder, on the packages there, and end with its status."""
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     os.chdir(folder)
     os.environ |= {"PYTHONPATH": folder, "HYPOTHESIS_PROFILE": "mutation"}
     sys.path.insert(0, folder)

@@ -1,0 +1,232 @@
+"""What a page says in single cases: its sentences, charts, table, and the file it is written to."""
+
+import os
+import shlex
+
+import pytest
+from journals import journal, report, request
+
+from mockservers import page
+from mockservers.ledger import balance
+from mockservers.page import MOST_POINTS, compare_page, run_page, view_of, write_whole
+
+posix = pytest.mark.skipif(os.name != "posix", reason="files have POSIX modes")
+
+
+def view(lines):
+    return view_of(balance(lines), lines)
+
+
+def one(told=("BR OK",), entry=None, **more):
+    """A run of one code."""
+    entries = [entry or request(1, "BR", 0.0, 0.5)]
+    return journal(["BR"], entries, report(["BR"], 1, 1, told=told), **more)
+
+
+def facts(lines):
+    return dict(view(lines)["facts"])
+
+
+# --- the sentences ---------------------------------------------------------------------
+
+
+def test_the_seed_is_that_of_the_server_that_was_asked():
+    plans = {"LOCAL": {"plan": 1, "seed": 1}, "ERROR": {"plan": 1, "seed": 2}}
+    assert facts(one(plans=plans))["Seed"] == "2"
+
+
+def test_the_command_is_told_as_a_shell_would_take_it():
+    assert facts(one(command=["sh", "-c", "echo it"]))["Command"] == "sh -c 'echo it'"
+
+
+def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
+    lines = one()
+    lines[0]["asked"] = None
+    seen = view(lines[:-1])
+    assert dict(seen["facts"])["Codes asked for"] == "not known"
+    assert seen["notes"] == balance(lines[:-1]).notes != []
+    assert seen["notes"][0].split(":")[0] in run_page(seen)
+
+
+def test_of_an_unknown_server_the_seed_is_told_where_all_have_the_same():
+    alike = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1, "seed": 3}}
+    apart = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1}}
+    entries = [request(1, "BR", 0.0, 0.5)]
+    assert facts(journal(["BR"], entries, [], plans=alike))["Seed"] == "3"
+    assert "Seed" not in facts(journal(["BR"], entries, [], plans=apart))
+
+
+def test_without_an_announced_limit_the_bound_is_that_of_what_was_seen():
+    entries = [
+        request(1, "BR", 0.0, 0.5, delay_s=0.5),
+        request(2, "CN", 0.0, 0.5, delay_s=0.5, in_flight=2),
+    ]
+    seen = view(journal(["BR", "CN"], entries, []))
+    assert dict(seen["facts"])["In flight at most"] == "2, none announced"
+    assert seen["bound"].startswith("With 2 at a time (seen), the 1.00 s of waiting")
+    assert seen["chart"]["limit"] is None
+
+
+def test_a_drip_is_as_slow_as_the_plan_has_it_at_that_attempt():
+    rule = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}]
+    plans = {"ERROR": {"plan": 1, "rules": {"BR": rule}}}
+    entry = request(1, "BR", 0.0, 30.0, do="drip", bytes_sent=1000, attempt=2, delay_s=1.0)
+    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans=plans))
+    assert "the 11.00 s of waiting that the plan asks for take 11.00 s at least" in seen["bound"]
+
+
+def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
+    entry = request(1, "BR", 0.0, 0.5, do="hang", status=None, delay_s=2.0, first_byte_s=None)
+    assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
+
+
+# --- the charts ------------------------------------------------------------------------
+
+
+def test_the_chart_has_the_limit_that_was_announced():
+    entries = [request(1, "BR", 0.0, 0.5), request(2, "CN", 0.1, 0.6, in_flight=2)]
+    lines = journal(["BR", "CN"], entries, report(["BR", "CN"], 7, 2))
+    assert view(lines)["chart"]["limit"] == 7
+
+
+def test_a_bar_without_a_first_byte_is_waiting_to_its_end():
+    entry = request(1, "BR", 1.0, 3.0, do="hang", status=None, first_byte_s=None)
+    bars = view(journal(["BR"], [entry], []))["chart"]["bars"]
+    assert (bars["start"], bars["first"], bars["end"]) == ([0.0], [2.0], [2.0])
+
+
+def test_a_request_of_which_no_end_is_known_ends_as_it_begins():
+    entries = [request(1, "BR", 1.0, None), request(2, "CN", 1.5, 2.0)]
+    bars = view(journal(["BR", "CN"], entries, []))["chart"]["bars"]
+    assert (bars["start"], bars["end"]) == ([0.0, 0.5], [0.0, 1.0])
+
+
+def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
+    entries = [request(n, "BR", float(n), n + 1.0) for n in range(5)]
+    bars = page.chart_of(entries, set())["bars"]
+    assert (bars["lane"], bars["lanes"]) == ([0] * 5, 1)
+
+
+@pytest.mark.parametrize("peak", [6000, 6001, 6002])
+def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
+    """Somewhere in the middle, for a moment, one more is in flight than at any other time."""
+    spans = [(float(n), n + 0.5) for n in range(3 * MOST_POINTS)]
+    flight = page._in_flight([*spans, (peak + 0.1, peak + 0.2)], 0.0)
+    assert len(flight["s"]) <= MOST_POINTS + 1
+    assert max(flight["n"]) == 2
+    assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
+
+
+def test_of_a_few_thousand_requests_all_are_drawn():
+    count = 3000
+    entries = [request(n, "BR", n / 10, n / 10 + 0.05) for n in range(count)]
+    seen = view(journal(["BR"], entries, []))
+    assert seen["thinned"] is None
+    assert len(seen["chart"]["bars"]["start"]) == count
+    flight = page._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
+    assert len(flight["s"]) == 2 * 1900 + 1
+
+
+def test_a_sentence_of_a_hundred_letters_is_not_shortened():
+    assert page.brief("x" * 100) == "x" * 100
+
+
+# --- the table -------------------------------------------------------------------------
+
+
+def test_the_table_has_two_thousand_codes_and_says_how_many_more_there_are():
+    codes = [f"/{n}" for n in range(2003)]
+    entries = [
+        request(n, code, 0.0, 0.5, do="status", status=503) for n, code in enumerate(codes, 1)
+    ]
+    seen = view(journal(codes, entries, []))
+    assert (len(seen["codes"]), seen["more_codes"]) == (2000, 3)
+    assert view(one())["more_codes"] == 0
+
+
+def asked_again(statuses):
+    return [
+        request(n, "BR", n / 10, n / 10 + 0.1, do="status", status=status, attempt=n)
+        for n, status in enumerate(statuses, 1)
+    ]
+
+
+def test_a_row_has_the_status_of_the_last_request():
+    (row,) = view(journal(["BR"], asked_again([503, 404]), []))["codes"]
+    assert (row["requests"], row["status"]) == (2, 404)
+
+
+def test_a_row_counts_also_the_requests_that_the_ledger_does_not_keep():
+    lines = journal(["BR"], asked_again([503] * 2000), [])
+    assert balance(lines).rows["BR"].more
+    assert view(lines)["codes"][0]["requests"] == 2000
+
+
+def test_a_flag_is_shown_also_where_it_was_there_before_and_is_the_same():
+    lines = one()
+    lines[0]["files_before"] = lines[-1]["files_after"]
+    (row,) = view(lines)["codes"]
+    assert row["file"] == "kept"
+    assert row["picture"].startswith("data:image/gif;base64,R0lGOD")
+
+
+def test_what_was_seen_and_said_is_told_in_words_without_underscores():
+    entry = request(1, "BR", 0.0, 0.5, status=404)
+    lines = journal(["BR"], [entry], report(["BR"], 1, 0, not_found=1, told=["BR not found"]))
+    (row,) = view(lines)["codes"]
+    assert (row["seen"], row["said"]) == ("not found", "not found")
+
+
+def test_runs_differ_where_only_their_files_do():
+    before = one()
+    before[0]["files_before"] = before[-1]["files_after"]
+    first, second = view(one()), view(before)
+    for key in ("seen", "said", "words"):
+        assert first["codes"][0][key] == second["codes"][0][key]
+    ((code, _, differ),) = page._differences([first, second])
+    assert (code, differ) == ("BR", True)
+
+
+# --- to run it again ---------------------------------------------------------------------
+
+
+def test_the_folder_of_the_files_is_one_word_for_the_shell():
+    for folder in ("a b", "it's", "$HOME", "; true"):
+        words = shlex.split(view(one(dest=folder, plans={}))["replay"])
+        assert words == ["mockservers", "run", "--dest", folder, "--", "flags2-threadpool"]
+    assert view(one(plans={}))["replay"] == "mockservers run -- flags2-threadpool"
+
+
+# --- the file ----------------------------------------------------------------------------
+
+
+def test_the_folder_of_a_page_is_made(tmp_path):
+    write_whole(tmp_path / "new" / "a.html", "text")
+    assert (tmp_path / "new" / "a.html").read_text() == "text"
+
+
+@posix
+def test_everybody_may_read_a_page(tmp_path):
+    write_whole(tmp_path / "a.html", "text")
+    assert (tmp_path / "a.html").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+    (tmp_path / "a.html").mkdir()
+    with pytest.raises(OSError, match=r"a\.html"):
+        write_whole(tmp_path / "a.html", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+    assert not list((tmp_path / "a.html").iterdir())
+
+
+def test_letters_that_no_file_can_hold_are_escaped(tmp_path):
+    write_whole(tmp_path / "a.html", "ä \udcff\n")
+    assert (tmp_path / "a.html").read_bytes() == "ä \\udcff\n".encode()
+
+
+def test_control_characters_and_turns_of_direction_are_shown_as_escapes():
+    lines = one(command=["echo", "\x1b[31mred", "\u202eback"])
+    for text in (run_page(view(lines)), compare_page([view(lines), view(lines)], ["\x07a", "b"])):
+        assert not set(text) & {"\x1b", "\u202e", "\x07"}
+        assert r"\x1b[31mred" in text
+        assert r"\u202eback" in text

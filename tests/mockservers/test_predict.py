@@ -1,0 +1,123 @@
+"""Predictions, in the words and numbers in which they are printed."""
+
+from itertools import pairwise
+
+import pytest
+
+from mockservers.catalogue import FlagCatalogue, found_in
+from mockservers.codes import path_of_code
+from mockservers.faults import Empty, Redirect, Serve, Status, Truncate
+from mockservers.plan import Bucket, Plan
+from mockservers.predict import Forecast, predict, totals
+from mockservers.wire import Found
+
+FLAGS = found_in(FlagCatalogue())
+BR, US, ZZ = map(path_of_code, ("BR", "US", "ZZ"))
+
+
+def foreseen(plan, *codes):
+    """What is printed of each code, in the order of the print."""
+    forecasts = predict(plan, "LOCAL", codes, FLAGS)
+    return [(code, *one.to_json().items()) for code, one in forecasts.items()]
+
+
+def outcome(plan, code="BR"):
+    return predict(plan, "LOCAL", [code], FLAGS)[code].outcome
+
+
+def line(code, do, status, outcome):
+    return (code, ("do", do), ("status", status), ("outcome", outcome))
+
+
+def test_a_forecast_tells_kind_status_and_outcome_of_each_code_in_the_order_asked():
+    rules = {
+        "BR": (Redirect(US), Empty()),
+        "ZZ": (Truncate(0),),
+        "FR": (Status((503,)), Serve()),
+        "DE": (Empty(), Serve()),
+    }
+    assert foreseen(Plan(rules=rules), "ZZ", "US", "BR", "FR", "DE") == [
+        line("ZZ", "serve", 404, "not_found"),
+        line("US", "serve", 200, "ok"),
+        line("BR", "redirect", 302, "ok"),
+        line("FR", "status", 503, "error"),
+        line("DE", "empty", None, "depends"),
+    ]
+
+
+def test_where_nobody_listens_each_code_is_told_to_be_refused():
+    plan = Plan(rules={"BR": (Serve(),)}, refuse=True)
+    assert foreseen(plan, "BR", "ZZ") == [
+        line("BR", "refuse", None, "error"),
+        line("ZZ", "refuse", None, "error"),
+    ]
+
+
+def test_the_totals_name_every_outcome_in_its_order_also_those_that_nothing_comes_to():
+    forecasts = {
+        "BR": Forecast("serve", 200, "ok"),
+        "US": Forecast("serve", 200, "ok"),
+        "ZZ": Forecast("serve", 404, "not_found"),
+    }
+    assert list(totals(forecasts).items()) == [
+        ("ok", 2), ("not_found", 1), ("error", 0), ("depends", 0)
+    ]  # fmt: skip
+
+
+# Whoever is redirected may not be the first there: each attempt that counts may be his.
+
+
+def test_a_code_without_a_flag_counts_the_attempts_at_it():
+    rules = {"BR": (Redirect(ZZ),), "ZZ": (Status((503,)), Serve())}
+    assert outcome(Plan(rules=rules)) == "depends"
+
+
+def test_a_path_with_a_rule_counts_the_attempts_at_it():
+    rules = {"BR": (Redirect("/a"),), "/a": (Status((404,)), Status((503,)))}
+    assert outcome(Plan(rules=rules)) == "depends"
+
+
+HALF = (Bucket(50, Status((503,))),)
+
+
+def test_a_path_that_is_there_counts_the_attempts_at_it():
+    plan = Plan(0, HALF, {"BR": (Redirect("/there"),)}, per_attempt=True)
+    found = predict(plan, "LOCAL", ["BR"], lambda path: Found(9, "image/gif"))
+    assert found["BR"].outcome == "depends"
+
+
+def test_a_path_that_is_nowhere_is_always_at_its_first_attempt():
+    # /nowhere draws 41.5 for attempt 0, 53.8 for 1 and 12.7 for 2.
+    plan = Plan(0, HALF, {"BR": (Redirect("/nowhere"),)}, per_attempt=True)
+    assert outcome(plan) == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("seed", "percent", "expected"),
+    [  # US draws, of attempts 0 to 50,
+        (509, 0.492, "depends"),  # below 0.492 for attempt 1 only
+        (64, 3, "ok"),  # below 3 for attempt 0 only, and there is none
+    ],
+)
+def test_where_each_attempt_is_drawn_all_that_may_come_count(seed, percent, expected):
+    mix = (Bucket(percent, Status((503,))),)
+    plan = Plan(seed, mix, {"BR": (Redirect(US),)}, per_attempt=True)
+    assert outcome(plan) == expected
+
+
+@pytest.mark.parametrize(("between", "expected"), [(998, "depends"), (999, "ok")])
+def test_a_thousand_redirects_are_followed_to_find_who_else_asks_for_a_code(between, expected):
+    chain = [BR, *(f"/{n}" for n in range(between)), US]
+    rules = {one: (Redirect(other),) for one, other in pairwise(chain)}
+    plan = Plan(rules={**rules, "US": (Serve(), Status((503,)))})
+    assert predict(plan, "LOCAL", ["BR", "US"], FLAGS)["US"].outcome == expected
+
+
+def test_who_asks_again_after_an_empty_reply_may_fail_or_not_among_those_who_are_served():
+    rules = {"BR": (Redirect(US),), "US": (Serve(), Empty(), Serve())}
+    assert outcome(Plan(rules=rules)) == "depends"
+
+
+def test_a_circle_that_a_redirect_leads_into_is_an_error():
+    rules = {"BR": (Redirect(US),), "US": (Redirect("/a"),), "/a": (Redirect(US),)}
+    assert outcome(Plan(rules=rules)) == "error"

@@ -1,0 +1,42 @@
+"""The built-in profiles: what single codes meet, and how the profiles are printed."""
+
+import pytest
+
+from mockservers.faults import Serve, Status
+from mockservers.plan import fate, plan_to_json
+from mockservers.profiles import PROFILES
+
+AT_ONCE, LATE = Serve(), Serve(delay_s=0.5)
+
+
+@pytest.mark.parametrize(
+    ("label", "code", "expected"),
+    [  # with the percent at which the code falls, hard by an edge
+        ("ERROR", "DS", Status((501,))),  # 24.76
+        ("ERROR", "GT", Status((502,))),  # 24.15
+        ("ERROR", "XX", Status((503,))),  # 24.56
+        ("ERROR", "MA", LATE),  # 25.51
+        ("ERROR", "PU", LATE),  # 74.78
+        ("ERROR", "VM", AT_ONCE),  # 75.10
+        ("DELAY", "WO", LATE),  # 0.05
+        ("DELAY", "DL", LATE),  # 99.97
+        ("LOCAL", "BR", AT_ONCE),
+    ],
+)
+def test_a_code_at_the_edge_meets_what_the_shares_of_its_server_give_it(label, code, expected):
+    assert fate(PROFILES[label], label, code, 1) == expected
+
+
+def test_the_profiles_are_printed_with_the_shares_of_the_listings():
+    assert {label: plan_to_json(plan) for label, plan in PROFILES.items()} == {
+        "LOCAL": {"plan": 1, "seed": 0},
+        "DELAY": {"plan": 1, "seed": 0, "mix": [{"weight": 100, "do": "serve", "delay_s": 0.5}]},
+        "ERROR": {
+            "plan": 1,
+            "seed": 629,
+            "mix": [
+                {"weight": 25, "do": "status", "status": [501, 502, 503]},
+                {"weight": 50, "do": "serve", "delay_s": 0.5},
+            ],
+        },
+    }
