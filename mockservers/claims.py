@@ -20,7 +20,7 @@ _FATE = re.compile(r"([A-Z]{2}) (OK|not found)|\*\*\* Error for ([A-Z]{2}): .*")
 _TOTAL = re.compile(r"(\d+) (?:flags? (downloaded)|(not found)|(errors?)|(interrupted))\.")
 
 _OUTCOMES = {"OK": "ok", "not found": "not_found", None: "error"}
-_TOTALS = {"downloaded": "ok", "not found": "not_found", "error": "error", "errors": "error"}
+_TOTALS = {"downloaded": "ok", "not found": "not_found", "errors": "error"}
 
 
 @dataclass(slots=True)

@@ -146,7 +146,9 @@ def _target(path: str, wire: Wire) -> str | None:
     if wire.location is None:
         return None
     try:
-        to = urlsplit(urljoin(f"http://here.invalid{path}", wire.location))
+        to = urlsplit(wire.location)
     except ValueError:
         return None
-    return to.path or "/" if (to.scheme, to.netloc) == ("http", "here.invalid") else None
+    if to.scheme or to.netloc:
+        return None
+    return urlsplit(urljoin(f"http://x{path}", wire.location)).path
