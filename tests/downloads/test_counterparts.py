@@ -3,6 +3,7 @@
 from collections import Counter
 from string import ascii_uppercase
 
+import psutil
 import pytest
 from play import DOWNLOADERS, play_in_process, run_main, workplace
 from rows import HIT, ROWS, serving
@@ -28,6 +29,14 @@ def test_each_code_is_asked_for_once_whatever_came_and_nothing_else_is(downloade
     assert asked == {("GET", f"/flags/{cc.lower()}/{cc.lower()}.gif"): 1 for cc in REPLIES}
     assert played.claims.totals == {"ok": 2, "not_found": 1, "error": 2, "interrupted": 0}
     assert set(played.files) == {"ad.gif", "fr.gif"}
+
+
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_a_download_leaves_no_process_behind(downloader):
+    here = psutil.Process()
+    before = here.children(recursive=True)
+    play_in_process(downloader, Plan(), ["BR"])
+    assert here.children(recursive=True) == before
 
 
 @pytest.mark.parametrize("status", [201, 204, 206, 301, 304, 403, 410, 418, 500, 503])

@@ -39,7 +39,7 @@ KILLERS = TOP / ".mutation"
 """Here is kept which test killed which mutant the last time: it is tried first."""
 TEST_LIMIT_S = 15
 """A test that takes longer fails: it waits for ever. In all of them the longest takes 3 s."""
-LIMIT_S = 900
+LIMIT_S = 240
 """The same for all tests of a room."""
 NO_SUCH_TEST = 4
 """What pytest says where a test has got another name."""

@@ -2,14 +2,23 @@
 
 import io
 import pickle
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from golden.observe import AtOnce, as_recorded, end_at_once, run_main
 
 from reference import flags2_common as common
-from reference.flags2_common import HTTPStatus, Result, Tally, exit_at_once, make_streams_safe
+from reference.flags2_common import (
+    HTTPStatus,
+    Result,
+    Tally,
+    exit_at_once,
+    make_streams_safe,
+    on_ctrl_c,
+)
 
 
 def failing(exc):
@@ -96,6 +105,45 @@ def test_an_end_at_once_shows_what_was_printed_and_lets_a_save_come_to_its_end(m
     with pytest.raises(AtOnce):
         exit_at_once(status)
     assert seen == [(status, b"last words\n", True)]
+
+
+def ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_for_as_long_as_somebody_listens_ctrl_c_raises_nothing():
+    heard = []
+    with on_ctrl_c(lambda: heard.append("Ctrl-C")):
+        ctrl_c()
+        ctrl_c()
+    assert heard == ["Ctrl-C"] * 2
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c()
+    with pytest.raises(ZeroDivisionError), on_ctrl_c(heard.clear):
+        raise ZeroDivisionError
+    with pytest.raises(KeyboardInterrupt):
+        ctrl_c()
+
+
+@pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])
+def test_a_ctrl_c_that_is_ignored_or_handled_by_others_stays_so(handler):
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        with on_ctrl_c(lambda: pytest.fail("heard")):
+            assert signal.getsignal(signal.SIGINT) is handler
+            ctrl_c()
+        assert signal.getsignal(signal.SIGINT) is handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_beside_the_main_thread_ctrl_c_stays_as_it_is():
+    def listen():
+        with on_ctrl_c(lambda: None):
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as executor:
+        assert executor.submit(listen).result(10) is signal.default_int_handler
 
 
 def test_a_stream_that_is_closed_takes_what_is_printed(monkeypatch, capsys):

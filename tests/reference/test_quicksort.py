@@ -227,7 +227,7 @@ def test_the_recorded_adversaries_are_sorted(case):
     assert items == sorted(case["input"])
 
 
-@pytest.mark.parametrize("n", [2_000, 5_000])
+@pytest.mark.parametrize("n", [2_000, 8_000])
 def test_thousands_of_items_are_sorted_without_recursion(n):
     chance = random.Random(n)
     for items in (
