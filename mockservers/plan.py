@@ -133,13 +133,11 @@ def _from_mix(mix: tuple[Bucket, ...], u: Callable[[str], float]) -> Reply:
 
 
 def _drawn_delay(delay: Uniform | Lognormal, u: float) -> float:
-    match delay:
-        case Uniform(low_s, high_s):
-            return low_s + (high_s - low_s) * u
-        case Lognormal(median_s, sigma, max_s):
-            if u == 0:  # its normal quantile is minus infinity
-                return 0.0
-            return min(max_s, median_s * math.exp(sigma * NormalDist().inv_cdf(u)))
+    if isinstance(delay, Uniform):
+        return delay.low_s + (delay.high_s - delay.low_s) * u
+    if u == 0:  # its normal quantile is minus infinity
+        return 0.0
+    return min(delay.max_s, delay.median_s * math.exp(delay.sigma * NormalDist().inv_cdf(u)))
 
 
 # --- JSON ---------------------------------------------------------------------------------
@@ -233,11 +231,9 @@ def _reply_from_json(data: dict[str, Any]) -> Reply:
 
 
 def _delay_to_json(delay: Uniform | Lognormal) -> dict[str, Any]:
-    match delay:
-        case Uniform(low_s, high_s):
-            return {"uniform": [low_s, high_s]}
-        case Lognormal(median_s, sigma, max_s):
-            return {"lognormal": {"median": median_s, "sigma": sigma, "max": max_s}}
+    if isinstance(delay, Uniform):
+        return {"uniform": [delay.low_s, delay.high_s]}
+    return {"lognormal": {"median": delay.median_s, "sigma": delay.sigma, "max": delay.max_s}}
 
 
 def _delay_from_json(data: float | dict[str, Any]) -> Delay:
