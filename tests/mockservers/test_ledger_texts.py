@@ -657,6 +657,8 @@ def test_a_404_is_an_error_for_a_client_that_may_have_gone_before(closed, accept
     entry = not_found("BR", **({"client_closed": True} if closed else {}))
     assert judge(["BR"], [entry], report(not_found=1)).balanced
     assert judge(["BR"], [entry], report(error=1)).balanced is accepted
+    lines = ["*** Error for BR: timed out", *report(error=1)]
+    assert judge(["BR"], [entry], lines).balanced is accepted
     assert not judge(["BR"], [entry], report(ok=1), ("BR",)).balanced
 
 
