@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from commands import command_line, environment, mockservers_run, run
+from commands import LITTLE_ROOM, command_line, environment, mockservers_run, run
 from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
@@ -343,10 +343,9 @@ def test_a_port_in_use_is_named(tmp_path):
 
 @posix
 def test_a_journal_that_cannot_be_written_is_no_success(tmp_path):
-    # `tox -e coverage` measures children too, and needs room for that.
-    limited = 'unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START; ulimit -f 1; exec "$@"'
-    done = run("sh", "-c", limited, "sh", *command_line("mockservers", "run"), "--ports", "auto",
-               "--journal", "j", "--", "flags2-threadpool", "A", cwd=tmp_path)  # fmt: skip
+    command = command_line("mockservers", "run", "--ports", "auto", "--journal", "j")
+    words = [*command, "--", "flags2-threadpool", "A"]
+    done = run("sh", "-c", LITTLE_ROOM, "sh", *words, cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "is incomplete: File too large; the books cannot be balanced" in done.stderr
