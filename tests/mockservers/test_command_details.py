@@ -313,7 +313,20 @@ def to_this_process(signum):
 
 def ran(script, claims):
     """The status of a shell script, run to its end."""
-    return asyncio.run(supervise.run_command(["sh", "-c", script], os.environ, claims))
+
+    async def sweep():
+        while True:
+            await asyncio.sleep(0.1)
+
+    async def beside_servers():
+        # A signal that comes just as the loop goes to sleep is heard when it wakes: beside servers
+        # it does so every second, to sweep their connections.
+        sweeping = asyncio.create_task(sweep())
+        status = await supervise.run_command(["sh", "-c", script], os.environ, claims)
+        sweeping.cancel()
+        return status
+
+    return asyncio.run(beside_servers())
 
 
 @pytest.fixture

@@ -714,6 +714,36 @@ def test_what_came_before_nonsense_is_answered_first_though_it_takes_time():
         assert flag("BR") + b"HTTP/1.1 400 " in talk(conversation)
 
 
+@pytest.mark.parametrize(
+    "last", [b"nonsense\r\n\r\n", get("ZZ", "Connection: close"), get("CN")]
+)
+@pytest.mark.parametrize("pause_s", [0, 0.1])
+def test_what_comes_after_the_last_reply_is_no_request(last, pause_s, caplog):
+    async def conversation(reader, writer, gone):
+        writer.write(last)
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(pause_s)
+        writer.write(get("BR"))
+        with contextlib.suppress(ConnectionError):
+            assert b"HTTP/1.1" not in await reader.read()
+
+    with timed(CN=Truncate(9)) as (talk, servers, _):
+        talk(conversation)
+        assert len(servers.entries) == 1
+    assert caplog.records == []
+
+
+def test_what_goes_on_with_a_line_is_not_taken_for_a_request_of_its_own():
+    async def conversation(reader, writer, gone):
+        writer.write(b"X")
+        await asyncio.sleep(1.0)
+        writer.write(get("BR"))
+        return await reader.readline()
+
+    with timed() as (talk, *_):
+        assert talk(conversation).startswith(b"HTTP/1.1 405 ")
+
+
 def test_who_has_said_all_is_told_that_the_reply_is_the_last_one():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
