@@ -714,9 +714,7 @@ def test_what_came_before_nonsense_is_answered_first_though_it_takes_time():
         assert flag("BR") + b"HTTP/1.1 400 " in talk(conversation)
 
 
-@pytest.mark.parametrize(
-    "last", [b"nonsense\r\n\r\n", get("ZZ", "Connection: close"), get("CN")]
-)
+@pytest.mark.parametrize("last", [b"nonsense\r\n\r\n", get("ZZ", "Connection: close"), get("CN")])
 @pytest.mark.parametrize("pause_s", [0, 0.1])
 def test_what_comes_after_the_last_reply_is_no_request(last, pause_s, caplog):
     async def conversation(reader, writer, gone):
