@@ -1,6 +1,9 @@
 """What a page says in single cases: its sentences, charts, table, and the file it is written to."""
 
+import base64
+import hashlib
 import os
+import re
 import shlex
 
 import pytest
@@ -8,7 +11,16 @@ from journals import journal, report, request
 
 from mockservers import page
 from mockservers.ledger import balance
-from mockservers.page import MOST_POINTS, compare_page, run_page, view_of, write_whole
+from mockservers.page import (
+    LOOKS,
+    MOST_POINTS,
+    compare_page,
+    page_file,
+    run_page,
+    script_hash,
+    view_of,
+    write_whole,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="files have POSIX modes")
 
@@ -80,7 +92,34 @@ def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
     assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
 
 
+def test_a_drip_that_the_plan_does_not_know_waits_for_its_delay_only():
+    entry = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000, delay_s=1.0)
+    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans={}))
+    assert "the 1.00 s of waiting that the plan asks for take 1.00 s" in seen["bound"]
+
+
+def test_a_code_that_was_never_asked_for_is_told_so():
+    told = [*report(["BR", "CN"], 1, 1), "1 interrupted."]
+    lines = journal(["BR", "CN"], [request(1, "BR", 0.0, 0.5)], told)
+    assert view(lines)["verdict"].endswith(": 1 downloaded, 1 never asked.")
+
+
 # --- the charts ------------------------------------------------------------------------
+
+
+def test_each_fate_is_counted_with_its_look():
+    entries = [request(1, "BR", 0.0, 0.5), *asked_again([503, 503])]
+    assert view(journal(["BR"], entries, []))["chart"]["fates"] == [
+        {"name": "status", "count": 2, "colour": "refused", "pattern": "rising"},
+        {"name": "serve", "count": 1, "colour": "good", "pattern": "plain"},
+    ]
+
+
+def test_the_page_has_every_colour_in_light_and_dark_and_every_pattern():
+    colours = re.findall(r"--c-(\w+):", page_file("page.css"))
+    strokes = page_file("page.js").partition("const STROKES = {")[2].partition("};")[0]
+    assert sorted(colours) == sorted(2 * [*{look.colour for look in LOOKS.values()}])
+    assert set(re.findall(r"(\w+): \[", strokes)) == {look.pattern for look in LOOKS.values()}
 
 
 def test_the_chart_has_the_limit_that_was_announced():
@@ -115,6 +154,11 @@ def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
     assert len(flight["s"]) <= MOST_POINTS + 1
     assert max(flight["n"]) == 2
     assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
+
+
+def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
+    spans = [(float(n), n + 0.5) for n in range(MOST_POINTS // 2)]
+    assert len(page._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
 
 
 def test_of_a_few_thousand_requests_all_are_drawn():
@@ -198,6 +242,13 @@ def test_the_folder_of_the_files_is_one_word_for_the_shell():
 
 
 # --- the file ----------------------------------------------------------------------------
+
+
+def test_a_script_is_allowed_by_the_hash_of_its_bytes():
+    sums = [
+        base64.b64encode(hashlib.sha256(text).digest()).decode() for text in (b"a", b"\xc3\xa4")
+    ]
+    assert script_hash("a", "ä") == f"'sha256-{sums[0]}' 'sha256-{sums[1]}'"
 
 
 def test_the_folder_of_a_page_is_made(tmp_path):
