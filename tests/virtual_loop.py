@@ -34,6 +34,8 @@ from mockservers import running
 
 TICK_S = 1e-9
 """What a round of the loop takes: a clock that stood still could make a timer fire for ever."""
+BEGIN_S = 1_000.0
+"""What the clock says at first: not 0, which is the same whether it is added or taken away."""
 END_S = 10_000.0
 """A run that goes on for so long goes on for ever."""
 
@@ -65,8 +67,8 @@ class VirtualSelector(selectors.DefaultSelector):
 
     def __init__(self, choose, on_round):
         super().__init__()
-        self.now = 0.0
-        self._end = END_S
+        self.now = BEGIN_S
+        self._end = BEGIN_S + END_S
         self._choose = choose
         self._on_round = on_round
 

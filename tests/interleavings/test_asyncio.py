@@ -21,7 +21,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from play import workplace
 from support import SCALE, examples
-from virtual_loop import Stuck, choices, in_turn, joined, orders, virtual_time
+from virtual_loop import BEGIN_S, Stuck, choices, in_turn, joined, orders, virtual_time
 
 from mockservers.claims import Claims
 from mockservers.codes import ALL_CODES
@@ -295,7 +295,7 @@ def test_the_loop_waits_for_nothing_but_says_when_there_is_nothing_to_wait_for()
     with virtual_time() as runner:
         with pytest.raises(Stuck):
             runner.run(main())
-        assert runner.get_loop().time() == pytest.approx(9000)
+        assert runner.get_loop().time() == pytest.approx(BEGIN_S + 9000)
 
 
 # --- accounting, and the limit ------------------------------------------------------------

@@ -13,12 +13,14 @@ import struct
 import threading
 import warnings
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from small_worlds import FATES
 from virtual_loop import joined, virtual_time
 
 import mockservers.runs
@@ -26,7 +28,7 @@ from mockservers import connection, control, listening, running
 from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
 from mockservers.codes import LABELS
 from mockservers.control import Control, end_of_told
-from mockservers.faults import Drip, Hang, Serve, Status, Truncate
+from mockservers.faults import Drip, Hang, Reply, Serve, Status, Truncate
 from mockservers.flags import flag
 from mockservers.journal import JournalFile, Recorder
 from mockservers.listening import Listener, PortInUseError, bind
@@ -742,6 +744,47 @@ def test_what_goes_on_with_a_line_is_not_taken_for_a_request_of_its_own():
         assert talk(conversation).startswith(b"HTTP/1.1 405 ")
 
 
+def test_each_of_many_requests_sent_together_waits_for_its_own_delay():
+    async def conversation(reader, writer, gone):
+        loop = asyncio.get_running_loop()
+        began_s, took_s = loop.time(), []
+        writer.write(get("BR") + get("CN") + get("DE"))
+        for _ in range(3):
+            assert (await reply(reader))[0] == 200
+            took_s.append(loop.time() - began_s)
+        return took_s
+
+    with timed(CN=Serve(delay_s=5.0)) as (talk, servers, _):
+        assert talk(conversation) == pytest.approx([0.0, 5.0, 5.0], abs=0.001)
+        assert [entry["delay_s"] for entry in servers.entries] == [0, 5, 0]
+
+
+SINGLE = {name: fate.reply for name, fate in FATES.items() if isinstance(fate.reply, Reply)}
+ENDS = "start_s", "first_byte_s", "end_s", "delay_s", "conn", "n"
+
+
+@pytest.mark.parametrize("name", [name for name in SINGLE if name not in ("hang", "drip")])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_reply_that_waits_is_the_same_to_the_byte(name, times):
+    def played(delay_s):
+        async def conversation(reader, writer, gone):
+            for _ in range(times):
+                writer.write(get("BR"))
+                await asyncio.sleep(10.0)
+            writer.write_eof()
+            with contextlib.suppress(ConnectionError):
+                return await reader.read()
+
+        reply = replace(SINGLE[name], delay_s=delay_s)
+        with timed(BR=reply) as (talk, servers, _):
+            said = talk(conversation)
+            entries = servers.entries
+        assert all(entry["delay_s"] == delay_s for entry in entries if entry["do"])
+        return said, [{key: entry[key] for key in entry.keys() - set(ENDS)} for entry in entries]
+
+    assert played(0.0) == played(1.0)
+
+
 def test_who_has_said_all_is_told_that_the_reply_is_the_last_one():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
@@ -805,17 +848,20 @@ def test_the_entry_of_a_connection_tells_from_when_to_when_it_was_there():
         assert entry["end_s"] - entry["start_s"] == pytest.approx(connection.IDLE_S, abs=1.5)
 
 
-def test_a_dripping_body_comes_in_pieces_20_ms_apart():
+@pytest.mark.parametrize("behind", [b"", get("CN")])
+def test_a_dripping_body_comes_in_pieces_20_ms_apart(behind):
     async def conversation(reader, writer, gone):
-        writer.write(get("BR", "Connection: close"))
-        pieces = 0
-        while await reader.read(65_536):
+        writer.write(get("BR") + behind)
+        await reader.readuntil(b"\r\n\r\n")
+        pieces, left = 0, len(flag("BR"))
+        while left > 0:
+            left -= len(await reader.read(left))
             pieces += 1
         return pieces
 
-    with timed(BR=Drip(5000)) as (talk, *_):
+    with timed(BR=Drip(5000, delay_s=5.0)) as (talk, *_):
         drops = len(flag("BR")) / (5000 * 0.02)
-        assert drops - 1 <= talk(conversation) <= drops + 2
+        assert drops - 1 <= talk(conversation) <= drops + 1
 
 
 def test_each_server_closes_its_idle_connections():
