@@ -23,7 +23,7 @@ from commands import LITTLE_ROOM, command_line, environment, pytest_in, run, sec
 from hypothesis import Phase, find, given, settings
 from journals import as_file, journal, report, request
 from support import examples, has_ended
-from virtual_loop import virtual_time
+from virtual_loop import BEGIN_S, virtual_time
 
 import mockservers
 from mockservers import cli, live, strategies, supervise
@@ -413,7 +413,7 @@ def test_signals_to_a_command_grow_stronger_every_five_seconds(monkeypatch):
         loop = asyncio.get_running_loop()
 
         def send(_, name):
-            sent.append((name, round(loop.time())))
+            sent.append((name, round(loop.time() - BEGIN_S)))
 
         monkeypatch.setattr(supervise, "signal_group", send)
         supervise._pass_on(None, [signal.SIGINT])
@@ -607,7 +607,7 @@ def test_the_line_is_renewed_five_times_a_second_and_no_longer_than_it_is_wanted
     monkeypatch.setattr(os, "get_terminal_size", lambda _: os.terminal_size((80, 24)))
 
     def text():
-        looks["while", asyncio.get_running_loop().time() < 1.9] += 1
+        looks["while", asyncio.get_running_loop().time() < BEGIN_S + 1.9] += 1
         return "told"
 
     async def shown():

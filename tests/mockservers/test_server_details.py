@@ -28,14 +28,14 @@ from mockservers import connection, control, listening, running
 from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
 from mockservers.codes import LABELS
 from mockservers.control import Control, end_of_told
-from mockservers.faults import Drip, Hang, Reply, Serve, Status, Truncate
+from mockservers.faults import Drip, Hang, Reply, Serve, Status, TooLong, Truncate
 from mockservers.flags import flag
 from mockservers.journal import JournalFile, Recorder
 from mockservers.listening import Listener, PortInUseError, bind
 from mockservers.plan import Bucket, Gate, Plan, fate
 from mockservers.runs import Runs
 from mockservers.server import MockServers
-from mockservers.wire import Found
+from mockservers.wire import SURPLUS, Found
 
 asynchronous = pytest.mark.asyncio
 WAIT_S = 30
@@ -754,9 +754,30 @@ def test_each_of_many_requests_sent_together_waits_for_its_own_delay():
             took_s.append(loop.time() - began_s)
         return took_s
 
-    with timed(CN=Serve(delay_s=5.0)) as (talk, servers, _):
-        assert talk(conversation) == pytest.approx([0.0, 5.0, 5.0], abs=0.001)
-        assert [entry["delay_s"] for entry in servers.entries] == [0, 5, 0]
+    with timed(BR=Serve(delay_s=1.0), CN=Serve(delay_s=5.0)) as (talk, servers, _):
+        assert talk(conversation) == pytest.approx([1.0, 6.0, 6.0], abs=0.001)
+        assert [entry["delay_s"] for entry in servers.entries] == [1, 5, 0]
+
+
+def test_who_did_not_ask_whether_to_go_on_is_not_told_to():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR") + get("CN").removesuffix(b"\r\n"))
+        assert (await reply(reader))[0] == 200
+        await asyncio.sleep(1.0)
+        writer.write(b"\r\n")
+        return await reader.readline()
+
+    with timed(BR=Serve(delay_s=1.0)) as (talk, *_):
+        assert talk(conversation).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_to_come_behind_a_body_does():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR"))
+        return await reader.read()
+
+    with timed(BR=TooLong()) as (talk, *_):
+        assert talk(conversation).endswith(flag("BR") + SURPLUS)
 
 
 SINGLE = {name: fate.reply for name, fate in FATES.items() if isinstance(fate.reply, Reply)}
