@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import struct
+import sys
 import threading
 import warnings
 import weakref
@@ -338,6 +339,25 @@ def test_who_listens_on_ipv6_leaves_ipv4_to_others():
     (listener,) = bind("::", 0)
     with contextlib.closing(listener):
         assert listener.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no two sockets share a port")
+def test_a_port_is_nobody_elses_as_it_begins_to_refuse():
+    class Watched(socket.socket):
+        def close(self):
+            super().close()
+            with socket.socket() as other, pytest.raises(OSError, match="Address already in use"):
+                other.bind(("127.0.0.1", port))
+            closed.append(port)
+
+    closed = []
+    (listener,) = bind("127.0.0.1", 0)
+    with contextlib.closing(listener):
+        listener.socket = Watched(fileno=listener.socket.detach())
+        port = listener.port
+        listener.refuse()
+        assert closed == [port]
+        listener.listen()  # on a socket that is not watched
 
 
 @pytest.fixture
