@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 import aiohttp
 import pytest
@@ -83,6 +84,31 @@ def test_a_complaint_is_400_letters_long_at_most(in_folder, capsys):
         "",
         "mockservers: cannot read the plan " + "x" * (400 - len("cannot read the plan ")) + "...\n",
     )
+
+
+@pytest.mark.parametrize("seed", [-1, 2**53])
+def test_a_seed_is_of_53_bits(seed, in_folder, capsys):
+    told = f"mockservers: --seed must be from 0 to {2**53 - 1}, not {seed}\n"
+    assert ended(capsys, "predict", f"--seed={seed}") == (2, "", told)
+    assert ended(capsys, "predict", f"--seed={2**53 - 1}", "BR")[0] == 0
+
+
+def test_a_plan_that_is_no_text_is_told_as_that(in_folder, capsys):
+    Path("plan.json").write_bytes(b"\xff")
+    told = "mockservers: plan.json: not a JSON plan: it is not UTF-8 (invalid start byte)\n"
+    assert ended(capsys, "predict", "--plan", "plan.json") == (2, "", told)
+
+
+def test_bad_usage_names_the_help_to_look_at(in_folder, capsys):
+    status, _, stderr = ended(capsys, "predict", "--seed", "x")
+    assert status == 2
+    assert stderr.endswith(" (see mockservers predict --help)\n")
+    assert ended(capsys, "no-such-command")[2].endswith(" (see mockservers --help)\n")
+
+
+def test_ctrl_c_in_a_command_has_the_status_of_ctrl_c(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_read_plan", mock.Mock(side_effect=KeyboardInterrupt))
+    assert ended(capsys, "predict", "--plan", "plan.json") == (130, "", "")
 
 
 @pytest.mark.skipif(sys.getrecursionlimit() > 50_000, reason="nothing is too deep")

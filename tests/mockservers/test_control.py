@@ -465,6 +465,18 @@ async def test_the_journal_of_each_run_is_judged_as_its_ledger_was(tmp_path):
     }  # fmt: skip
 
 
+FILE = {"size": 1, "sha256": "0" * 64}
+
+
+def file_told(**fields):
+    return json.dumps({"files": {"br.gif": FILE | fields}})
+
+
+def test_as_much_as_may_be_told_is_taken():
+    told = {"asked": ["BR"] * 676, "files": dict.fromkeys(map(str, range(10_000)), FILE)}
+    assert len(end_of_told(json.dumps(told))["files_after"]) == 10_000
+
+
 @pytest.mark.parametrize(
     ("told", "says"),
     [
@@ -483,6 +495,20 @@ async def test_the_journal_of_each_run_is_judged_as_its_ledger_was(tmp_path):
         ('{"stdout": 1}', "stdout: 1 is not of type 'string'"),
         ('{"files": {"br.gif": {"size": 1}}}', "'sha256' is a required property"),
         ('{"files": {"br.gif": {"size": NaN, "sha256": "' + "0" * 64 + '"}}}', "size"),
+        ('{"asked": "BR"}', "asked: 'BR' is not of type 'array'"),
+        ('{"asked": [1]}', "asked[0]: 1 is not of type 'string'"),
+        (json.dumps({"asked": ["BR"] * 677}), "asked"),
+        ('{"said": []}', "said: [] is not of type 'object'"),
+        ('{"said": {"br": "ok"}}', "'br' does not match"),
+        ('{"files": []}', "files: [] is not of type 'object'"),
+        (json.dumps({"files": dict.fromkeys(map(str, range(10_001)), FILE)}), "files"),
+        ('{"files": {"br.gif": 1}}', "1 is not of type 'object'"),
+        (file_told(size=-1), "less than the minimum of 0"),
+        (file_told(size=1.5), "1.5 is not of type 'integer'"),
+        (file_told(sha256=1), "1 is not of type 'string'"),
+        (file_told(sha256="0" * 63), "does not match"),
+        (file_told(sha256="0" * 64 + "\n"), "does not match"),
+        (file_told(mtime_ns=1), "'mtime_ns' was unexpected"),
     ],
 )
 def test_what_cannot_be_told_is_refused_by_place_and_value(told, says):
