@@ -165,6 +165,26 @@ def test_a_file_has_no_second_name_by_dots_slashes_or_backslashes(root, path):
         assert FolderCatalogue(root).find(spelled) is None
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere no file has such a name")
+def test_a_name_that_is_a_path_elsewhere_is_not_found(tmp_path):
+    (tmp_path / "flags\\br.gif").write_bytes(b"GIF")
+    assert FolderCatalogue(tmp_path).find("/flags%5Cbr.gif") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("br.gif", "image/gif"),
+        ("page.html", "text/html"),
+        ("flags.tar.gz", "application/x-tar"),
+        ("no-suffix", "application/octet-stream"),
+    ],
+)
+def test_the_type_of_a_file_is_that_of_its_name(tmp_path, name, content_type):
+    (tmp_path / name).write_bytes(b"")
+    assert FolderCatalogue(tmp_path).find(f"/{name}").found.content_type == content_type
+
+
 class Careless(FolderCatalogue):
     """A twin that forgets one of its guards."""
 
