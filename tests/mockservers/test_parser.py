@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from hypothesis import example, find, given
 from hypothesis import strategies as st
-from support import examples
+from support import FOUND_IS_ENOUGH, examples
 
 from mockservers import parser
 from mockservers.parser import (
@@ -401,7 +401,11 @@ def test_a_request_is_under_way_from_its_first_byte_to_its_last(request_, data):
 
 @pytest.mark.parametrize("wanted", [Line, Expect, Whole])
 def test_every_event_of_a_request_in_order_can_be_drawn(wanted):
-    find(sent(), lambda request: any(isinstance(event, wanted) for event in request.events))
+    find(
+        sent(),
+        lambda request: any(isinstance(event, wanted) for event in request.events),
+        settings=FOUND_IS_ENOUGH,
+    )
 
 
 # --- bytes that may be anything --------------------------------------------------------
@@ -469,7 +473,7 @@ def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
         whole, _ = read(stream, parser_class=ReadsOn)
         return whole != read(*in_bytes(stream), parser_class=ReadsOn)[0]
 
-    assert find(mangled(), differs, settings=examples(2000))
+    assert find(mangled(), differs, settings=FOUND_IS_ENOUGH)
 
 
 @examples(250)

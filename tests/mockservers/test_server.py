@@ -10,6 +10,7 @@ import struct
 import pytest
 import pytest_asyncio
 from hypothesis import find
+from support import FOUND_IS_ENOUGH
 
 from mockservers import arrivals, connection, parser
 from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
@@ -301,7 +302,7 @@ async def test_what_came_before_nonsense_is_answered_first(house):
 
 @pytest.mark.parametrize("kind", STRATEGIES)
 async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, kind, monkeypatch):
-    reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0)
+    reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0, settings=FOUND_IS_ENOUGH)
     plan = Plan(3, (Bucket(60, reply),), {"US": (reply,), "FR": (reply, Status((503,)))})
     seen = []
     for quickly in (True, False):
