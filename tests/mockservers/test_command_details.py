@@ -20,7 +20,16 @@ from unittest import mock
 import aiohttp
 import pytest
 import requests
-from commands import LITTLE_ROOM, command_line, environment, pytest_in, run, sections, write
+from commands import (
+    LITTLE_ROOM,
+    command_line,
+    environment,
+    mockservers_run,
+    pytest_in,
+    run,
+    sections,
+    write,
+)
 from hypothesis import find, given
 from journals import as_file, journal, report, request
 from support import FOUND_IS_ENOUGH, examples, has_ended
@@ -294,6 +303,18 @@ def test_without_options_the_ports_and_the_folder_are_those_that_help_names(caps
     assert args_of("serve").ports == (8001, 8002, 8003)
     _, help_text, _ = ended(capsys, "run", "--help")
     assert "(default: 8001,8002,8003)" in " ".join(help_text.split())
+
+
+def test_a_folder_where_nothing_was_saved_is_named(tmp_path):
+    script = """if True:
+        import os, urllib.request
+        urllib.request.urlopen(os.environ["FLAGS2_LOCAL_URL"] + "/br/br.gif").close()
+    """
+    done, ledger = mockservers_run(
+        "python", "-c", script, cwd=tmp_path, options=["--dest", "elsewhere"]
+    )
+    assert done.returncode == 0, done.stderr
+    assert "none of 1 whole downloads is in elsewhere (--dest names the folder)" in ledger["notes"]
 
 
 def test_what_is_installed_beside_this_python_is_found_first():

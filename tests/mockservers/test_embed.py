@@ -265,6 +265,22 @@ def test_to_settle_is_to_wait_for_every_entry():
     in_loop(claim)
 
 
+def test_books_are_judged_when_every_request_has_its_entry():
+    slow = Plan(rules={"BR": (Hang(0.05),)})
+    told = {"BR": "error", "CN": "ok"}
+    with mockservers.running(slow) as servers, unanswered(servers.urls["LOCAL"]):
+        assert servers.ledger(told).balanced
+
+    async def claim():
+        async with mockservers.running(slow) as servers:
+            waiting = unanswered(servers.urls["LOCAL"])
+            await asyncio.to_thread(waiting.__enter__)
+            assert (await servers.ledger(told)).balanced
+            waiting.__exit__(None, None, None)
+
+    in_loop(claim)
+
+
 def test_any_thread_may_begin_a_run():
     with mockservers.running() as servers:
         began = []

@@ -1,15 +1,25 @@
 """The carriers without sockets do what the sockets do, and refuse what they cannot."""
 
+import asyncio
 import re
 
+import aiohttp
 import pytest
+import requests
 from hypothesis import find, given
 from hypothesis import strategies as st
 from play import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
 from support import FOUND_IS_ENOUGH, examples
 
-from mockservers.faults import Reset, Truncate
-from mockservers.inprocess import CARRIED, CannotCarryError
+from mockservers.faults import Reset, Status, Truncate
+from mockservers.flags import flag
+from mockservers.inprocess import (
+    BASE_URL,
+    CARRIED,
+    CannotCarryError,
+    aioresponses_carrier,
+    responses_carrier,
+)
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.strategies import STRATEGIES, code_lists, replies, sticky_plans
 
@@ -47,3 +57,40 @@ def test_a_plan_that_needs_sockets_is_refused_by_name(downloader, plan):
         CARRIERS[downloader](plan, "ERROR", print),
     ):
         pass
+
+
+SAYS_WHY = Status((503,), reason="No: not now", headers=(("X-Why", "a: b"),))
+
+
+def test_aiohttp_reads_the_reason_and_the_fields_of_the_plan():
+    entries = []
+
+    async def ask():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"{BASE_URL}/br/br.gif") as reply,
+        ):
+            return reply.status, reply.reason, reply.headers["X-Why"], await reply.read()
+
+    with aioresponses_carrier(Plan(rules={"BR": (SAYS_WHY,)}), "ERROR", entries.append):
+        status, reason, why, body = asyncio.run(ask())
+    assert (status, reason, why) == (503, "No: not now", "a: b")
+    (entry,) = entries
+    assert (entry["path"], entry["method"], entry["status"]) == ("/flags/br/br.gif", "GET", 503)
+    assert entry["bytes_sent"] == len(body)
+
+
+def test_requests_reads_the_fields_of_the_plan_and_no_body_of_a_head():
+    entries = []
+    plan = Plan(rules={"BR": (SAYS_WHY, Status((503,)))})
+    with responses_carrier(plan, "ERROR", entries.append):
+        why = requests.get(f"{BASE_URL}/br/br.gif?a=b", timeout=9).headers["X-Why"]
+        head = requests.head(f"{BASE_URL}/us/us.gif", timeout=9)
+    assert why == "a: b"
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(flag("US")))
+    assert [(entry["method"], entry["path"]) for entry in entries] == [
+        ("GET", "/flags/br/br.gif"),
+        ("HEAD", "/flags/us/us.gif"),
+    ]
+    assert entries[1]["bytes_sent"] == 0
