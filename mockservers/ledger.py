@@ -35,8 +35,9 @@ _NAMED = 26
 _KEPT_PER_CODE = 64
 """Requests for one code that are kept, per server, besides those that redirects led there;
 further ones are only counted."""
-_LED_PER_PATH = 2000
-"""Requests that redirects led to one path, and that are kept."""
+_LEADING = 10_000
+"""Redirects that make room for two more requests where they lead, for each may be asked for again,
+once: enough for 50 hops of each of 194 codes."""
 _KEPT_FIELDS = (
     "n", "conn", "server", "method", "path", "code", "do", "status", "length", "bytes_sent",
     "complete", "client_gone", "client_closed", "sha256", "location",
@@ -176,7 +177,7 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
     timed_out: list[str] = []
     end: Entry = {}
     most_in_flight: Counter[str] = Counter()
-    count = 0
+    count = leading = 0
     for entry in lines:
         if entry.get("end"):
             end = entry
@@ -192,17 +193,15 @@ def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledge
                 continue
             slim = {name: entry.get(name) for name in _KEPT_FIELDS}
             path = unquote(entry["path"])
-            if slim["location"] and (target := _led_to(slim)[1]) != path:
-                led_to[target] += 2  # each may be asked for again, once
-            if entry["code"]:
-                kept[server, entry["code"]] += 1
-                most = _KEPT_PER_CODE + min(led_to[path], _LED_PER_PATH)
-                if kept[server, entry["code"]] <= most:
-                    requests.append(slim)
-                else:
-                    more[server, entry["code"]] += 1
-            elif path in led_to:
+            if slim["location"] and leading < _LEADING:
+                leading += 1
+                led_to[_led_to(slim)[1]] += 2
+            what = server, entry["code"] or path
+            if kept[what] < led_to[path] + (_KEPT_PER_CODE if entry["code"] else 0):
+                kept[what] += 1
                 requests.append(slim)
+            elif entry["code"]:
+                more[what] += 1
             elif len(strays) < _STRAYS:
                 strays.append(slim)
     claims = Claims.from_json(end.get("claims") or {})

@@ -10,8 +10,8 @@ from play import DOWNLOADERS, play_in_process, play_sockets
 from support import examples
 
 from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import ALL_CODES
-from mockservers.faults import Empty, Reset, Serve, Status
+from mockservers.codes import ALL_CODES, path_of_code
+from mockservers.faults import Empty, Redirect, Reset, Serve, Status
 from mockservers.flags import flag
 from mockservers.inprocess import CARRIED
 from mockservers.plan import Bucket, Gate, Plan
@@ -65,6 +65,16 @@ def test_every_code_gets_exactly_one_fate_in_process(downloader, plan, codes, m,
     plan=Plan(rules={"BR": (Empty(), Serve())}), codes=["BR"], m=1, verbose=True
 )
 @example(plan=Plan(rules={"BR": (Reset(1), Reset(2), Serve())}), codes=["BR"], m=1, verbose=True)
+@example(  # two go round at FI until they give up; the third is served there in the end
+    plan=Plan(
+        seed=11719001,
+        mix=(Bucket(85, Redirect(path_of_code("FI"))), Bucket(6, Redirect(path_of_code("AD")))),
+        per_attempt=True,
+    ),
+    codes=["AD", "AE", "AF"],
+    m=1,
+    verbose=False,
+)
 def test_every_code_gets_exactly_one_fate_on_sockets(servers, downloader, plan, codes, m, verbose):
     arguments = ["-m", str(m), *codes, *["-v"] * verbose]
     played = play_sockets(servers, downloader, plan, arguments)
