@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_books import (
+    BODY,
     bad_gzip,
     closed,
     cut,
@@ -315,6 +316,15 @@ def test_what_was_said_is_held_against_the_books_word_for_word(name):
     assert found_in(judge(*told)) == expected
 
 
+def test_who_can_be_nothing_but_an_error_is_given_no_other_outcome():
+    # Every outcome that was said fits as many codes as may be called so; but US is an error.
+    entries = [cut("US", n=1), whole("BR", n=2), not_found("CN", n=3)]
+    files = {"us.gif": file(BODY[:5]), "br.gif": file()}
+    ledger = judge(["BR", "CN", "US"], entries, report(1, 1, 0, 1), files, {"br.gif": file()})
+    assert ledger.rows["US"].accepts == {"error"}
+    assert [one.word for one in ledger.imbalances if one.code is None] == ["miscounted"]
+
+
 @pytest.mark.parametrize(("count", "named"), [(26, True), (27, False)])
 def test_up_to_26_lost_codes_are_named_one_by_one(count, named):
     codes = [f"{first}{second}" for first in "AB" for second in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
@@ -613,6 +623,12 @@ def test_at_the_end_of_a_redirect_a_second_try_is_the_last():
         "unexpected --: saw GET /x on ERROR; said: not asked for",
         "note BR recovered: asked again after a close before a reply",
     ]
+
+
+def test_at_each_end_of_a_redirect_one_may_try_again():
+    entries = [closed("BR"), led("BR", "/x", n=2), at("/x", n=3, **NONE), at("/x", n=4)]
+    ledger = judge(["BR"], entries, report(1), ("BR",))
+    assert found_in(ledger) == ["note BR recovered: asked again after a close before a reply"] * 2
 
 
 def test_where_a_code_was_asked_for_already_another_was_led_there():
