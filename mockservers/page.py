@@ -257,7 +257,7 @@ def _chart(
 def _span(entry: Entry) -> tuple[float, float]:
     """From when to when a request was under way."""
     start = entry.get("start_s") or 0.0
-    return start, max(entry.get("end_s") or 0.0, start)
+    return start, max(entry.get("end_s") or start, start)
 
 
 def _bars(
@@ -309,7 +309,7 @@ def _in_flight(spans: Iterable[tuple[float, float]], begin: float) -> dict[str, 
     for moment, group in itertools.groupby(changes, key=lambda change: change[0]):
         changed = [change for _, change in group]
         # Who starts at the moment at which another ends was in flight with it.
-        for step in (sum(c for c in changed if c > 0), sum(c for c in changed if c < 0)):
+        for step in (changed.count(1), -changed.count(-1)):
             if step:
                 number += step
                 seconds.append(round(moment - begin, 6))
@@ -429,7 +429,7 @@ def write_whole(path: Path, text: str) -> None:
         Path(name).chmod(0o644)
         os.replace(name, path)  # noqa: PTH105 - the error then names both paths
     except OSError as exc:
-        Path(name).unlink(missing_ok=True)
+        Path(name).unlink()
         raise OSError(exc.errno, exc.strerror, str(path)) from exc
 
 

@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from journals import journal, report, request
@@ -51,6 +52,55 @@ def test_the_command_is_told_as_a_shell_would_take_it():
     assert facts(one(command=["sh", "-c", "echo it"]))["Command"] == "sh -c 'echo it'"
 
 
+def test_what_is_up_to_the_client_is_counted_behind_the_rest():
+    entries = [request(1, "BR", 0.0, 0.5, do="too_long"), request(2, "CN", 0.0, 0.5)]
+    told = report(["BR", "CN"], 1, 2, told=["BR OK", "CN OK"])
+    files = journal(["CN"], entries[1:], [])[-1]["files_after"]
+    files["br.gif"] = {"size": 1, "sha256": entries[0]["sha256"], "mtime_ns": 1}
+    lines = journal(["BR", "CN"], entries, told, files=files)
+    assert view(lines)["verdict"] == "The books balance: 1 downloaded, 1 indeterminate."
+
+
+def test_what_does_not_balance_is_listed_with_what_was_seen_and_said():
+    lines = one(told=["BR not found"], entry=request(1, "BR", 0.0, 0.5, do="status", status=503))
+    seen = view(lines)
+    assert seen["verdict"] == "Not balanced: 2 miscounted (totals, BR)."
+    assert seen["imbalances"] == [found.to_json() for found in balance(lines).imbalances] != []
+    body = run_page(seen)
+    assert '<strong class="bad">miscounted</strong> BR: the servers saw 503' in body
+
+
+def test_words_of_what_does_not_balance_are_told_one_after_the_other():
+    lines = journal(["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 2))
+    lines[-1]["files_after"]["x.tmp"] = {"size": 1, "sha256": "0" * 64, "mtime_ns": 1}
+    assert view(lines)["verdict"] == "Not balanced: 1 miscounted (totals), 1 leftover (totals)."
+
+
+@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, ", ...")])
+def test_five_of_a_kind_are_named(count, more):
+    codes = ["AD", "AE", "AF", "AG", "AI", "AL"][:count]
+    lines = journal(codes, [], [*report(codes, 1, 0), f"{count} interrupted."])
+    lines[-1]["files_after"] = {f"{code.lower()}.gif": {"size": 1, "sha256": ""} for code in codes}
+    named = f"{count} leftover (AD, AE, AF, AG, AI{more})"
+    assert view(lines)["verdict"] == f"Not balanced: {named}."
+
+
+def test_what_was_not_announced_is_said_not_to_be():
+    plans = {"LOCAL": {"plan": 1}, "ERROR": {"plan": 1, "seed": 0}}
+    known = facts(journal(["BR"], [request(1, "BR", 0.0, 0.5)], [], plans=plans))
+    assert (known["Server"], known["Seed"]) == ("not announced", "0")
+    told = journal(["BR"], [], report(["BR"], 1, 0), plans={"ERROR": {"plan": 1}})
+    assert facts(told)["Seed"] == "0"
+
+
+def test_the_plans_are_shown_as_json_with_an_indent_of_two():
+    seen = view(one())
+    assert seen["plans"] == {"ERROR": '{\n  "plan": 1,\n  "seed": 629\n}'}
+    lines = one()
+    lines[0]["plans"] = None
+    assert view(lines)["plans"] == {}
+
+
 def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
     lines = one()
     lines[0]["asked"] = None
@@ -88,8 +138,25 @@ def test_a_drip_is_as_slow_as_the_plan_has_it_at_that_attempt():
 
 
 def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
-    entry = request(1, "BR", 0.0, 0.5, do="hang", status=None, delay_s=2.0, first_byte_s=None)
+    entry = request(1, "BR", 3.0, 3.5, do="hang", status=None, delay_s=2.0, first_byte_s=None)
     assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
+
+
+def test_a_drip_of_a_path_and_one_whose_attempt_is_not_told_are_found_in_the_plan():
+    slow, slower = {"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 10}
+    plans = {"ERROR": {"plan": 1, "rules": {"/x": [slow], "BR": [slow, slower]}}}
+    path = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000) | {"code": None, "path": "/x"}
+    code = request(2, "BR", 0.0, 9.0, do="drip", bytes_sent=2000)
+    del code["attempt"]
+    seen = view(journal(["BR"], [path, code], [], plans=plans, files={}))
+    assert "the 3.00 s of waiting that the plan asks for" in seen["bound"]
+
+
+def test_without_any_wait_the_sentence_tells_the_time_it_took():
+    told = "The plan makes nobody wait; from first request to last it took 0.50 s."
+    assert view(one())["bound"] == told
+    seen = view(journal(["BR"], [], report(["BR"], 1, 0)))
+    assert dict(seen["facts"])["First request to last"] == "0.00 s"
 
 
 def test_a_drip_that_the_plan_does_not_know_waits_for_its_delay_only():
@@ -140,6 +207,24 @@ def test_a_request_of_which_no_end_is_known_ends_as_it_begins():
     assert (bars["start"], bars["end"]) == ([0.0, 0.5], [0.0, 1.0])
 
 
+def test_times_are_told_to_the_microsecond():
+    entries = [
+        request(1, "BR", 0.0, 0.5),
+        request(2, "CN", 0.1234567, 1.2345678, first_byte_s=0.2345678),
+    ]
+    chart = view(journal(["BR", "CN"], entries, []))["chart"]
+    bars, flight = chart["bars"], chart["in_flight"]
+    assert (bars["start"][1], bars["first"][1], bars["end"][1]) == (0.123457, 0.234568, 1.234568)
+    assert chart["took_s"] == 1.234568
+    assert flight == {"s": [0.0, 0.0, 0.123457, 0.5, 1.234568], "n": [0, 1, 2, 1, 0]}
+
+
+def test_a_chart_of_nothing_has_one_lane_and_one_point():
+    chart = page.chart_of([], set())
+    assert chart["bars"]["lanes"] == 1
+    assert chart["in_flight"] == {"s": [0.0], "n": [0]}
+
+
 def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
     entries = [request(n, "BR", float(n), n + 1.0) for n in range(5)]
     bars = page.chart_of(entries, set())["bars"]
@@ -156,9 +241,52 @@ def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
     assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
 
 
+def test_of_each_few_points_the_highest_is_kept_and_the_last_of_all(monkeypatch):
+    monkeypatch.setattr(page, "MOST_POINTS", 3)
+    spans = [(1.0, 2.0), (1.5, 9.0), (4.0, 5.0), (4.5, 6.0)]
+    # 0, 1, 2 | 1, 2, 3 | 2, 1, 0 in flight, by threes
+    assert page._in_flight(spans, 1.0) == {"s": [0.5, 3.5, 4.0, 8.0], "n": [2, 3, 2, 0]}
+
+
 def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
     spans = [(float(n), n + 0.5) for n in range(MOST_POINTS // 2)]
     assert len(page._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
+
+
+def test_the_limits_are_those_that_were_decided():
+    limits = (page.MOST_BARS, page.MOST_OFF, MOST_POINTS, page.MOST_ROWS, page.MOST_LETTERS)
+    assert limits == (20_000, 100, 4_000, 2_000, 160)
+
+
+def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(monkeypatch):
+    monkeypatch.setattr(page, "MOST_BARS", 1)  # of all others, the last
+    entries = [request(n, "BR", n, n + 0.5) for n in range(150)]
+    entries.append(request(150, "CN", 150.0, 150.5))
+    seen = view(journal(["BR", "CN"], entries, report(["BR", "CN"], 1, 2)))
+    assert seen["chart"]["bars"]["entries"]["n"] == [*range(100), 150]
+    assert seen["thinned"] == {"drawn": 101, "of": 151}
+
+
+def test_of_a_hundred_codes_that_do_not_balance_all_requests_are_drawn(monkeypatch):
+    monkeypatch.setattr(page, "MOST_BARS", 1)
+    codes = [a + b for a in "ABCDE" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    entries = [request(n, code, n, n + 0.5) for n, code in enumerate(codes)]
+    seen = view(journal(codes, entries, report(codes, 1, 0, told=[f"{codes[-1]} OK"])))
+    assert seen["chart"]["bars"]["entries"]["code"] == [*codes[:100], codes[-1]]
+
+
+def test_what_is_no_request_is_passed_over():
+    gate = {"type": "gate", "server": "ERROR", "held": 1, "filled": True, "at_s": 0.1}
+    entries = [request(1, "BR", 0.0, 0.5), gate, request(2, "CN", 0.5, 1.0)]
+    lines = journal(["BR", "CN"], [], report(["BR", "CN"], 1, 2))
+    lines[1:1] = entries
+    chart = view(lines)["chart"]
+    assert [fate["count"] for fate in chart["fates"]] == [2]
+    assert chart["bars"]["fate"] == ["serve", "serve"]
+
+
+def test_of_no_request_nothing_is_thinned():
+    assert view(journal(["BR"], [], report(["BR"], 1, 0)))["thinned"] is None
 
 
 def test_of_a_few_thousand_requests_all_are_drawn():
@@ -198,6 +326,50 @@ def asked_again(statuses):
 def test_a_row_has_the_status_of_the_last_request():
     (row,) = view(journal(["BR"], asked_again([503, 404]), []))["codes"]
     assert (row["requests"], row["status"]) == (2, 404)
+
+
+def test_a_row_tells_what_it_met_and_what_was_seen_and_said():
+    lines = journal(
+        ["BR"], asked_again([503, 404]), report(["BR"], 1, 1, told=["BR OK", "BR not found"])
+    )
+    (row,) = view(lines)["codes"]
+    saw = "503 with 2 of 2 bytes; then 404 with 2 of 2 bytes"
+    assert row["fates"] == ["status"]
+    assert row["said"] == "ok, not found"
+    assert row["words"] == ["duplicated", "duplicated"]
+    assert row["evidence"] == [
+        f"saw {saw}; said: asked for once",
+        f"saw {saw}; said: 1 ok, 1 not found",
+    ]
+
+
+def test_a_code_that_one_run_of_two_was_not_asked_for_differs():
+    other = journal(
+        ["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 1, told=["BR OK"])
+    )
+    both = [view(one()), view(other)]
+    assert [(code, differ) for code, _, differ in page._differences(both)] == [
+        ("CN", True),
+        ("BR", False),
+    ]
+    assert '<td colspan="4">not asked for</td>' in compare_page(both, ["one", "two"])
+
+
+def test_runs_do_not_differ_where_one_only_asked_again():
+    again = [
+        request(1, "BR", 0.0, 0.1, do="empty", status=None, sha256=None, bytes_sent=0),
+        request(2, "BR", 0.1, 0.5, attempt=2),
+    ]
+    recovered = journal(["BR"], again, report(["BR"], 1, 1, told=["BR OK"]))
+    ((_, rows, differ),) = page._differences([view(one()), view(recovered)])
+    assert [row["requests"] for row in rows] == [1, 2]
+    assert not differ
+
+
+def test_every_run_has_its_name():
+    with pytest.raises(ValueError, match="longer"):
+        compare_page([view(one())] * 2, ["one"])
+    assert 'aria-label="run"' in run_page(view(one()))
 
 
 def test_a_row_counts_also_the_requests_that_the_ledger_does_not_keep():
@@ -241,6 +413,16 @@ def test_the_folder_of_the_files_is_one_word_for_the_shell():
     assert view(one(plans={}))["replay"] == "mockservers run -- flags2-threadpool"
 
 
+def test_the_plans_of_the_servers_are_files_of_the_line():
+    plan = {"plan": 1, "seed": 5}
+    line = view(one(plans={"OTHER": plan, "LOCAL": plan, "ERROR": plan}))["replay"]
+    text = '\'{"plan": 1, "seed": 5}\''
+    assert line == (
+        f"printf %s {text} > plan-local.json && printf %s {text} > plan-error.json && mockservers "
+        "run --plan LOCAL=plan-local.json --plan ERROR=plan-error.json -- flags2-threadpool"
+    )
+
+
 # --- the file ----------------------------------------------------------------------------
 
 
@@ -252,8 +434,15 @@ def test_a_script_is_allowed_by_the_hash_of_its_bytes():
 
 
 def test_the_folder_of_a_page_is_made(tmp_path):
-    write_whole(tmp_path / "new" / "a.html", "text")
-    assert (tmp_path / "new" / "a.html").read_text() == "text"
+    write_whole(tmp_path / "new" / "newer" / "a.html", "text")
+    assert (tmp_path / "new" / "newer" / "a.html").read_text() == "text"
+
+
+def test_a_page_that_is_being_written_is_hidden(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "replace", lambda source, to: seen.append(Path(source).name))
+    write_whole(tmp_path / "a.html", "text")
+    assert [name.startswith(".page-") for name in seen] == [True]
 
 
 @posix
@@ -281,3 +470,10 @@ def test_control_characters_and_turns_of_direction_are_shown_as_escapes():
         assert not set(text) & {"\x1b", "\u202e", "\x07"}
         assert r"\x1b[31mred" in text
         assert r"\u202eback" in text
+
+
+def test_an_escape_has_no_quotes_and_a_page_has_its_styles():
+    assert page.safe("a\x1bb\u202ec") == r"a\x1bb\u202ec"
+    shown = run_page(view(one()))
+    assert page_file("page.css") in shown
+    assert page_file("uplot.min.css") in shown
