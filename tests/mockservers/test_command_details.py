@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import importlib
 import io
+import itertools
 import json
 import os
 import signal
@@ -399,6 +400,7 @@ def test_a_second_signal_ends_the_command_at_once_and_the_first_is_its_status(
     claims = Hears(ready=to_this_process(signal.SIGTERM), told=to_this_process(signal.SIGINT))
     script = f"trap 'echo told' TERM; trap '' INT; echo ready; {WAITS}"
     assert ran(script, claims) == 128 + signal.SIGTERM
+    assert claims.lines == ["ready", "told"]  # the second signal was one that nobody can trap
 
 
 @posix
@@ -506,6 +508,29 @@ def test_what_a_slow_reader_has_not_taken_yet_is_waited_for(monkeypatch):
     hearing.join()
     assert waited
     assert slow.taken == b"the end\n"
+
+
+def test_a_pipe_that_is_open_and_silent_is_given_up_after_a_second(monkeypatch):
+    heard = threading.Event()
+    hear, speak = os.pipe()
+    hearing = supervise._Hearing(hear, Hears(end=heard.set))
+    hearing.start()
+    os.write(speak, b"end\n")
+    assert heard.wait(60)
+    now_s = itertools.count(0.0, 0.3)
+    looks = []
+
+    async def look(_):
+        looks.append(next(now_s))
+
+    monkeypatch.setattr(supervise, "monotonic", lambda: looks[-1] if looks else 0.0)
+    with monkeypatch.context() as patched, virtual_time() as runner:
+        patched.setattr(supervise.asyncio, "sleep", look)
+        hearing._pieces, hearing._waits = 0, True
+        runner.run(hearing.drain())
+    os.close(speak)
+    hearing.join()
+    assert looks == pytest.approx([0.0, 0.3, 0.6, 0.9, 1.2])
 
 
 # --- servers inside a program ------------------------------------------------------------

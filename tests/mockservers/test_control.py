@@ -394,6 +394,13 @@ def test_a_page_starts_where_a_line_starts_and_nowhere_else(tmp_path):
                 read_page(path, start, 9)
 
 
+def test_a_page_has_a_thousand_entries_of_the_usual_length(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    lines = [{"journal": 1}, *({"path": "x" * 500, "n": n} for n in range(1001))]
+    path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert [entry["n"] for entry in read_page(path, 0, 1000).entries] == list(range(1000))
+
+
 def test_a_page_is_bounded_in_bytes_too(tmp_path, monkeypatch):
     monkeypatch.setattr("mockservers.runs.PAGE_BYTES", 100)
     path = tmp_path / "journal.jsonl"
@@ -651,6 +658,12 @@ async def test_bad_calls_get_a_status_and_one_line(
     assert "\n" not in answer["error"]
     assert len(answer["error"]) < 450
     assert (await driven.get("/health"))["run"] == 1
+
+
+@asynchronous
+async def test_a_body_may_begin_with_a_byte_order_mark(driven):
+    assert (await driven.ask("PUT", "/plan", '\ufeff{"plan": 1, "seed": 7}'))[0] == 200
+    assert (await driven.get("/plan"))["plans"]["LOCAL"]["seed"] == 7
 
 
 @asynchronous

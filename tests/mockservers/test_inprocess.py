@@ -1,7 +1,10 @@
 """The carriers without sockets do what the sockets do, and refuse what they cannot."""
 
 import asyncio
+import contextlib
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import aiohttp
 import pytest
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from play import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
 from support import FOUND_IS_ENOUGH, examples
 
+from mockservers.arrivals import ServerRun
 from mockservers.faults import Reset, Status, Truncate
 from mockservers.flags import flag
 from mockservers.inprocess import (
@@ -78,6 +82,23 @@ def test_aiohttp_reads_the_reason_and_the_fields_of_the_plan():
     (entry,) = entries
     assert (entry["path"], entry["method"], entry["status"]) == ("/flags/br/br.gif", "GET", 503)
     assert entry["bytes_sent"] == len(body)
+
+
+def test_one_request_after_the_other_is_counted_whatever_the_threads(monkeypatch):
+    both = threading.Barrier(2)
+    met = []
+    arrive = ServerRun.arrive
+
+    def arrive_slowly(server_run, line):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(0.2)
+            met.append(line)
+        return arrive(server_run, line)
+
+    monkeypatch.setattr(ServerRun, "arrive", arrive_slowly)
+    with responses_carrier(Plan(), "ERROR", lambda entry: None), ThreadPoolExecutor(2) as pool:
+        list(pool.map(requests.get, [f"{BASE_URL}/br/br.gif"] * 2))
+    assert met == []
 
 
 def test_requests_reads_the_fields_of_the_plan_and_no_body_of_a_head():

@@ -191,6 +191,16 @@ async def test_connections_have_numbers_that_no_other_has_also_in_a_later_run(ho
     assert [entry["conn"] for entry in house.entries] == [2, 1]
 
 
+@asynchronous
+async def test_who_has_closed_its_side_is_not_waited_for_behind_its_last_reply(house, monkeypatch):
+    monkeypatch.setattr(connection, "LINGER_S", 3600.0)
+    reader, writer = await house.connect()
+    writer.write(get("ZZ"))
+    writer.write_eof()
+    assert (await reader.read()).startswith(b"HTTP/1.1 404 ")
+    await house.until(lambda: not house.servers.connections["LOCAL"])
+
+
 # --- to accept -------------------------------------------------------------------------------
 
 
@@ -1167,6 +1177,21 @@ def test_a_journal_that_fails_at_its_first_line_is_closed(monkeypatch, tmp_path)
     with pytest.raises(OSError, match=r"cannot write the journal .*: No space left"):
         Runs(MockServers(FlagCatalogue()), None, tmp_path).begin({})
     assert [journal._file.closed for journal in made] == [True]
+
+
+@asynchronous
+async def test_of_two_journals_that_are_incomplete_the_first_is_told(tmp_path):
+    servers = MockServers(FlagCatalogue())
+    runs = Runs(servers, tmp_path / "journal.jsonl", tmp_path)
+    journals = []
+    for full in (False, True, True):
+        runs.begin({})
+        journals.append(runs.current.journal)
+        if full:
+            journals[-1].error = OSError(errno.ENOSPC, "No space left on device")
+    runs.begin({})
+    assert runs.incomplete is journals[1]
+    await servers.stop()
 
 
 @asynchronous
