@@ -1,5 +1,8 @@
 """The line at the foot of a terminal, on a terminal of our own."""
 
+import asyncio
+import io
+import itertools
 import json
 import os
 import re
@@ -9,7 +12,9 @@ from collections import Counter
 import pytest
 from commands import command_line, environment, run
 from journals import request
+from virtual_loop import virtual_time
 
+from mockservers import live
 from mockservers.journal import Recorder
 from mockservers.live import Counted, told
 
@@ -82,6 +87,28 @@ def test_a_terminal_that_has_no_room_is_left_alone(more, tmp_path):
                                     cwd=tmp_path, **more)  # fmt: skip
     assert status == 0
     assert "\x1b" not in written
+
+
+def test_a_window_that_changes_its_height_has_the_line_at_its_new_foot(monkeypatch):
+    class Terminal(io.StringIO):
+        def fileno(self):
+            return 99
+
+    sizes = itertools.chain([(80, 24), (80, 30)], itertools.repeat((80, 30)))
+    monkeypatch.setattr(live.os, "get_terminal_size", lambda file: next(sizes))
+
+    async def shown():
+        terminal = Terminal()
+        with live.live_line(terminal, lambda: "the line"):
+            await asyncio.sleep(3.5 * live.AGAIN_S)
+        return terminal.getvalue()
+
+    with virtual_time() as runner:
+        written = runner.run(shown())
+    assert re.findall(r"\x1b\[(1;\d+r|\d+;1H)", written) == [
+        *("1;23r", "24;1H", "1;29r", "30;1H", "30;1H", "30;1H"),
+        "30;1H",  # and wiped out
+    ]
 
 
 def test_who_is_no_terminal_is_told_nothing(tmp_path):

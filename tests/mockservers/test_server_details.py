@@ -194,10 +194,11 @@ async def test_connections_have_numbers_that_no_other_has_also_in_a_later_run(ho
 @asynchronous
 async def test_who_has_closed_its_side_is_not_waited_for_behind_its_last_reply(house, monkeypatch):
     monkeypatch.setattr(connection, "LINGER_S", 3600.0)
+    house.begin_run(BR=Status((503,), delay_s=0.05))
     reader, writer = await house.connect()
-    writer.write(get("ZZ"))
+    writer.write(get("BR"))
     writer.write_eof()
-    assert (await reader.read()).startswith(b"HTTP/1.1 404 ")
+    assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
     await house.until(lambda: not house.servers.connections["LOCAL"])
 
 
@@ -368,6 +369,19 @@ def test_a_port_is_nobody_elses_as_it_begins_to_refuse():
         listener.refuse()
         assert closed == [port]
         listener.listen()  # on a socket that is not watched
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere to reuse an address means something else")
+def test_a_port_that_refuses_is_nobody_elses_until_it_listens_again():
+    (listener,) = bind("127.0.0.1", 0)
+    address = ("127.0.0.1", listener.port)
+    with contextlib.closing(listener), socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        listener.refuse()
+        with pytest.raises(OSError, match="Address already in use"):
+            other.bind(address)
+        listener.listen()
+        socket.create_connection(address, WAIT_S).close()
 
 
 @pytest.fixture
