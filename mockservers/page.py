@@ -429,7 +429,7 @@ def write_whole(path: Path, text: str) -> None:
         Path(name).chmod(0o644)
         os.replace(name, path)  # noqa: PTH105 - the error then names both paths
     except OSError as exc:
-        Path(name).unlink()
+        Path(name).unlink(missing_ok=True)
         raise OSError(exc.errno, exc.strerror, str(path)) from exc
 
 

@@ -17,13 +17,13 @@ if PROFILE == "mutation":
     settings.load_profile(PROFILE)
 
 
-# For `find`, where that there is an example is enough: without one there is an error.
-FOUND_IS_ENOUGH = settings(max_examples=2000, deadline=None, phases=[Phase.generate], database=None)
-
-
 def examples(n: int) -> settings:
     """`n` examples in the daily suite, ten times as many in the thorough one; no deadline."""
     return settings(max_examples=n * SCALE, deadline=None)
+
+
+# For `find`, where that there is an example is enough: without one there is an error.
+FOUND_IS_ENOUGH = settings(examples(2000), phases=[Phase.generate], database=None)
 
 
 def has_ended(pid: int, within_s: float = 20) -> bool:

@@ -51,6 +51,13 @@ def unanswered(base_url):
         yield client
 
 
+@contextlib.asynccontextmanager
+async def unanswered_on_loop(base_url):
+    """The same, of servers that run on this loop, which has to go on meanwhile."""
+    with contextlib.ExitStack() as stack:
+        yield await asyncio.to_thread(stack.enter_context, unanswered(base_url))
+
+
 def open_sockets():
     """The sockets of this process, where the system can tell."""
     places = Path("/proc/self/fd")
@@ -255,12 +262,9 @@ def test_to_settle_is_to_wait_for_every_entry():
         assert sorted(entry["code"] for entry in servers.entries) == ["BR", "CN"]
 
     async def claim():
-        async with mockservers.running(slow) as servers:
-            waiting = unanswered(servers.urls["LOCAL"])
-            await asyncio.to_thread(waiting.__enter__)
+        async with mockservers.running(slow) as servers, unanswered_on_loop(servers.urls["LOCAL"]):
             await servers.settle()
             assert sorted(entry["code"] for entry in servers.entries) == ["BR", "CN"]
-            waiting.__exit__(None, None, None)
 
     in_loop(claim)
 
@@ -272,11 +276,8 @@ def test_books_are_judged_when_every_request_has_its_entry():
         assert servers.ledger(told).balanced
 
     async def claim():
-        async with mockservers.running(slow) as servers:
-            waiting = unanswered(servers.urls["LOCAL"])
-            await asyncio.to_thread(waiting.__enter__)
+        async with mockservers.running(slow) as servers, unanswered_on_loop(servers.urls["LOCAL"]):
             assert (await servers.ledger(told)).balanced
-            waiting.__exit__(None, None, None)
 
     in_loop(claim)
 

@@ -459,6 +459,16 @@ def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path):
     assert not list((tmp_path / "a.html").iterdir())
 
 
+def test_a_page_that_somebody_takes_away_meanwhile_is_named_in_the_error(tmp_path, monkeypatch):
+    def taken_away(source, to):
+        Path(source).unlink()
+        raise FileNotFoundError(2, "No such file or directory", source, None, to)
+
+    monkeypatch.setattr(os, "replace", taken_away)
+    with pytest.raises(FileNotFoundError, match=r"'[^']*a\.html'$"):
+        write_whole(tmp_path / "a.html", "text")
+
+
 def test_letters_that_no_file_can_hold_are_escaped(tmp_path):
     write_whole(tmp_path / "a.html", "ä \udcff\n")
     assert (tmp_path / "a.html").read_bytes() == "ä \\udcff\n".encode()
