@@ -189,8 +189,11 @@ def _command_lines() -> list[Case]:
         Case(
             "fixed/interrupt",
             ("CLI-10",),
-            ("-m", "2", "BR", "CN", "US", "VN"),
-            plan=_rules(CN=Hang(or_s=20), US=Hang(or_s=20), VN=Hang(or_s=20)),
+            ("-m", "2", "BR", "CN", "EG", "FR", "US", "VN"),
+            plan=Plan(
+                mix=(Bucket(100, Serve(delay_s=1)),),
+                rules={"BR": (Serve(),), "CN": (Hang(or_s=2),)},
+            ),
             why="Ctrl-C while requests are in flight",
             expects="interrupt",
             waits_s=5,

@@ -19,7 +19,11 @@ from mockservers.claims import Claims, LineReader
 from mockservers.codes import LABELS
 
 GRACE_S = 5.0
-"""Seconds that a command has to end after each signal: the one that came, SIGTERM, SIGKILL."""
+"""Seconds that a command has to end after SIGTERM or SIGHUP, before the next signal."""
+FINISH_S = 40.0
+"""The same after SIGINT: requests in flight may finish, or run into a time limit (REQ-7)."""
+NOTICE_S = 1.0
+"""Seconds after SIGINT until the user is told what is being waited for."""
 SILENT_S = 1.0
 """Seconds of silence after which a pipe that a command left open is heard no longer."""
 LOOK_S = 0.001
@@ -211,14 +215,30 @@ class _Hearing(threading.Thread):
 
 
 def _pass_on(process: _Process, received: list[signal.Signals]) -> None:
-    """Send the first signal on, then ever stronger ones; a second signal means at once."""
+    """Pass the first signal on, then send SIGTERM and SIGKILL; a second signal kills at once."""
     if len(received) > 1:
         signal_group(process, "SIGKILL")
         return
     loop = asyncio.get_running_loop()
     signal_group(process, received[0].name)
-    loop.call_later(GRACE_S, signal_group, process, "SIGTERM")
-    loop.call_later(2 * GRACE_S, signal_group, process, "SIGKILL")
+    grace_s = GRACE_S
+    if received[0] == signal.SIGINT:
+        grace_s = FINISH_S
+        loop.call_later(NOTICE_S, _notice, process)
+    loop.call_later(grace_s, signal_group, process, "SIGTERM")
+    loop.call_later(grace_s + GRACE_S, signal_group, process, "SIGKILL")
+
+
+def _notice(process: _Process) -> None:
+    """Say on stderr what is being waited for, if the command is still running."""
+    if process.returncode is None:
+        with contextlib.suppress(OSError):
+            print(
+                f"mockservers: waiting up to {FINISH_S:.0f} s for the command to finish; "
+                "Ctrl-C again kills it",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 def signal_group(process: _Process, name: str) -> None:

@@ -1,6 +1,5 @@
-"""Faithful ports of six small concurrent programs.
+"""Minimal, faithful ports of six small concurrent programs; README.md has the details.
 
 Read them in this order: `primes_threadpool`, `quicksort`, `quicksort_threads`,
 `quicksort_processes`, `flags2_common`, `flags2_threadpool`, `flags2_asyncio`.
-Where a port differs from its listing, the table in SPEC.md says so.
 """

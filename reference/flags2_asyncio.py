@@ -4,6 +4,7 @@ Port of the listing `flags2_asyncio.py`.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Iterable
 
 import aiohttp
@@ -11,7 +12,7 @@ import tqdm
 from aiohttp import web
 
 from reference import flags2_common as common
-from reference.flags2_common import HTTPStatus, Interrupted, Result, Tally, save_flag, say
+from reference.flags2_common import Counts, HTTPStatus, NotStarted, Result, save_flag
 
 # Low, to spare a remote site that would answer 503 Service Unavailable.
 DEFAULT_CONCUR_REQ = 5
@@ -25,21 +26,27 @@ class FetchError(Exception):
         self.country_code = country_code
 
 
+class HTTPError(Exception):
+    """A status other than 200 and 404; aiohttp's own class for it is gone (R-6)."""
+
+
 async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> bytes:
     """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case.
 
-    Raises web.HTTPNotFound for a 404, other exceptions for any other status but 200 and for
-    all that can happen to a connection or a reply.
+    Raises web.HTTPNotFound for a 404, HTTPError for any other status but 200, and exceptions
+    of aiohttp if the connection or the response fails.
     """
+    if common.interrupted:
+        raise NotStarted
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
-    # sock_read knows no silence behind an interim reply (1xx), so the head has a limit of its own.
+    # sock_read does not limit the silence after an interim response (1xx): this does (R-3).
     async with asyncio.timeout(2 * common.TIMEOUT_S):
         resp = await session.get(url, headers=common.HEADERS)
     async with resp:
         if resp.status == 404:
             raise web.HTTPNotFound
         if resp.status != 200:
-            raise aiohttp.ClientError(f"HTTP {resp.status} - {resp.reason}")
+            raise HTTPError(common.one_line(f"HTTP {resp.status} - {resp.reason}"))
         common.refuse_coding(",".join(resp.headers.getall("Content-Encoding", [])))
         return await resp.read()
 
@@ -51,7 +58,7 @@ async def download_one(
     semaphore: asyncio.Semaphore,
     verbose: bool,
 ) -> Result:
-    """Fetch and save one flag; raises FetchError for whatever goes wrong, but for a 404."""
+    """Fetch and save one flag; raises FetchError for whatever goes wrong, except for a 404."""
     try:
         async with semaphore:
             image = await get_flag(session, base_url, cc)
@@ -63,57 +70,45 @@ async def download_one(
     else:
         status, msg = HTTPStatus.ok, "OK"
     if verbose:
-        say(f"{cc} {msg}")
+        print(cc, msg)
     return Result(status, cc)
 
 
 async def downloader_coro(
-    cc_list: list[str], base_url: str, verbose: bool, concur_req: int, results: list[Result]
-) -> None:
-    """Download with at most `concur_req` requests at once; what is settled is put in `results`.
-
-    It is not returned, for Ctrl-C may come at any moment, up to the last.
-    """
-
-    async def settle(cc: str) -> None:
-        try:
-            results.append(await download_one(session, cc, base_url, semaphore, verbose))
-        except FetchError as exc:
-            results.append(Result(HTTPStatus.error, exc.country_code))
-            if verbose:
-                say(f"*** Error for {cc}: {common.error_text(exc.__cause__ or exc)}")
-
+    cc_list: list[str], base_url: str, verbose: bool, concur_req: int
+) -> Counts:
+    """Download with at most `concur_req` requests at once, and count the outcomes."""
+    counter: Counts = Counter()
     semaphore = asyncio.Semaphore(concur_req)
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=concur_req),
-        timeout=aiohttp.ClientTimeout(
-            total=None, sock_connect=common.TIMEOUT_S, sock_read=common.TIMEOUT_S
-        ),
-    ) as session:
-        to_do = [asyncio.create_task(settle(cc)) for cc in sorted(cc_list)]
-        to_do_iter: Iterable[Awaitable[None]] = asyncio.as_completed(to_do)
+    connector = aiohttp.TCPConnector(limit=concur_req)  # R-8
+    silence = common.TIMEOUT_S
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)  # R-3
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        to_do = [download_one(session, cc, base_url, semaphore, verbose) for cc in sorted(cc_list)]
+        tasks = map(asyncio.create_task, to_do)  # else as_completed starts them in any order
+        to_do_iter: Iterable[Awaitable[Result]] = asyncio.as_completed(tasks)
         if not verbose:
             to_do_iter = tqdm.tqdm(to_do_iter, total=len(cc_list))
-        try:
-            for future in to_do_iter:
-                await future
-        except asyncio.CancelledError:  # how asyncio.run passes Ctrl-C on
-            for task in to_do:
-                task.cancel()
-            raise
+        for future in to_do_iter:
+            try:
+                res = await future
+            except NotStarted:
+                continue
+            except FetchError as exc:
+                cause = exc.__cause__ or exc
+                error_msg = str(cause) if isinstance(cause, HTTPError) else common.error_text(cause)
+                if verbose:
+                    print(f"*** Error for {exc.country_code}: {error_msg}")
+                status = HTTPStatus.error
+            else:
+                status = res.status
+            counter[status] += 1
+    return counter
 
 
-def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: int) -> Tally:
-    """Download the flags of `cc_list`; every code is counted.
-
-    On Ctrl-C nothing new starts, requests in flight are given up, and Interrupted is raised.
-    """
-    results: list[Result] = []
-    try:
-        asyncio.run(downloader_coro(cc_list, base_url, verbose, concur_req, results))
-        return Tally(results)
-    except KeyboardInterrupt:
-        raise Interrupted(Tally(results)) from None
+def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: int) -> Counts:
+    """Download the flags of `cc_list` on an event loop, and count the outcomes."""
+    return asyncio.run(downloader_coro(cc_list, base_url, verbose, concur_req))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`ThreadPoolExecutor.map` over fourteen numbers: the results come in input order.
+"""`ThreadPoolExecutor.map` over fourteen numbers: the results are in the order of the input.
 
 Port of the listing `primes_threadpool.py`.
 """
@@ -18,22 +18,28 @@ PRIMES = [
 def is_prime(n: int) -> bool:
     """Trial division by the odd numbers up to the square root of `n`.
 
-    Right from 3 to 2**53, where the root is exact. Kept from the listing: 1 is prime (L-2)
-    and 2 is not (L-1); an odd negative raises ValueError (L-3).
+    Correct from 3 to 2**53, where the root is exact. Kept from the listing: 2 is not prime (L-1),
+    1 is prime (L-2), an odd negative number raises ValueError (L-3).
     """
+
+    def done(prime: bool) -> bool:
+        display(f"is_prime({n}): done.")
+        return prime
+
     display(f"is_prime({n}): doing calculating...")
-    prime = n % 2 != 0 and all(n % i for i in range(3, math.floor(math.sqrt(n)) + 1, 2))
-    display(f"is_prime({n}): done.")
-    return prime
+    if n % 2 == 0:
+        return done(False)
+    root = math.floor(math.sqrt(n))
+    return done(all(n % i != 0 for i in range(3, root + 1, 2)))
 
 
 def display(message: str) -> None:
-    """Print `message` behind the time of day, as one write: three threads share stdout."""
+    """Print the time of day and `message` in one write, for three threads share stdout (R-18)."""
     print(f"{strftime('[%H:%M:%S]')} {message}\n", end="")
 
 
 def main() -> None:
-    """Start three threads on the fourteen numbers and show each result in input order."""
+    """Test the fourteen numbers on three threads, and print each result in input order."""
     display("Script starting.")
     executor = futures.ThreadPoolExecutor(max_workers=3)
     try:
@@ -42,7 +48,7 @@ def main() -> None:
         display("Waiting for individual results:")
         for i, result in enumerate(results):
             display(f"result {i}: {result}")
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # R-18
         executor.shutdown(cancel_futures=True)
         sys.exit(130)
 

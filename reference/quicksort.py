@@ -1,19 +1,16 @@
-"""The iterative quicksort that the two quicksort programs show.
+"""The iterative quicksort of the two quicksort programs.
 
-Port of what the listings `quicksort_processes.py` and `quicksort_threads.py` have in
-common: the same comparisons and the same swaps, in the same order.
+Port of what the listings `quicksort_processes.py` and `quicksort_threads.py` have in common:
+the same comparisons and the same swaps, in the same order.
 """
 
 from collections import deque
 from collections.abc import MutableSequence
 from typing import Any
 
-SMALL = 5
-"""Ranges of fewer items than this are sorted by insertion."""
-
 
 def compare(arr: MutableSequence[Any], i: int, j: int) -> int:
-    """-1, 0 or 1 as `arr[i]` is less than, neither, or greater than `arr[j]`."""
+    """-1 if `arr[i]` is less than `arr[j]`, 1 if it is greater, else 0."""
     if arr[i] < arr[j]:
         return -1
     if arr[i] > arr[j]:
@@ -22,25 +19,27 @@ def compare(arr: MutableSequence[Any], i: int, j: int) -> int:
 
 
 def swap(arr: MutableSequence[Any], i: int, j: int) -> None:
-    """Exchange the items at two places."""
+    """Exchange the items at the indices `i` and `j`."""
     arr[i], arr[j] = arr[j], arr[i]
 
 
 def quicksort(array: MutableSequence[Any]) -> None:
-    """Sort `array` in place, ascending; not stable, no recursion.
+    """Sort `array` in place, ascending. Not stable, no recursion, quadratic in the worst case.
 
     Items need `<` and `>`. Without a total order (NaN) the result is still a permutation.
-    About n log n comparisons on shuffled input; against an adversary up to three eighths of n
-    squared (measured in tests/reference/test_quicksort.py).
     """
     queue = deque([(0, len(array))])
     while queue:
         start, end = queue.popleft()
-        if end - start < SMALL:
-            _insertion_sort(array, start, end)
+        if end - start < 5:  # a short range is sorted by insertion
+            for i in range(start + 1, end):
+                j = i - 1
+                while j >= start and compare(array, j, j + 1) > 0:
+                    swap(array, j, j + 1)
+                    j -= 1
             continue
 
-        # The pivot is the median of the first, the middle and the last item, put first.
+        # The pivot is the median of the first, the middle and the last item: swap it to `start`.
         middle, last = (start + end) // 2, end - 1
         if compare(array, last, middle) < 0:
             swap(array, last, middle)
@@ -65,11 +64,3 @@ def quicksort(array: MutableSequence[Any]) -> None:
             queue.append((start, right))
         if end - left > 1:
             queue.append((left, end))
-
-
-def _insertion_sort(array: MutableSequence[Any], start: int, end: int) -> None:
-    for i in range(start + 1, end):
-        j = i - 1
-        while j >= start and compare(array, j, j + 1) > 0:
-            swap(array, j, j + 1)
-            j -= 1

@@ -26,8 +26,8 @@ def make_process() -> None:
 
 
 def main() -> None:
-    """Announce, then start the tasks; the interpreter ends when the last one has."""
-    print("__name__ :  __main__")  # R-15
+    """Announce and start the tasks; the interpreter exits after the last one."""
+    print("__name__ :  __main__")  # here, for a spawned process would print it again (R-15)
     print(f"[Main {getpid()}] process...")
     make_process()
 

@@ -11,7 +11,7 @@ from reference.quicksort import quicksort
 
 
 def task(task_id: int) -> None:
-    """Sort ten numbers and report in one write, so that threads do not tear the lines."""
+    """Sort ten numbers, and print them before and after in one write, for threads share stdout."""
     numbers = [n + randint(-50, 50) for n in range(10)]
     message = f"[Task {task_id}] process...\nbefore {numbers}\n"
     quicksort(numbers)
@@ -25,7 +25,7 @@ def make_thread() -> None:
 
 
 def main() -> None:
-    """Announce, then start the tasks; the interpreter ends when the last one has."""
+    """Announce and start the tasks; the interpreter exits after the last one."""
     print("[Main] process...")
     make_thread()
 
