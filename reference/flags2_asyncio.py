@@ -11,7 +11,7 @@ import aiohttp
 import tqdm
 from aiohttp import web
 
-from reference import flags2_common as common
+from reference import flags2_common as common  # for values that change
 from reference.flags2_common import Counts, HTTPStatus, NotStarted, Result, save_flag
 
 # Low, to spare a remote site that would answer 503 Service Unavailable.
@@ -26,27 +26,27 @@ class FetchError(Exception):
         self.country_code = country_code
 
 
-class HTTPError(Exception):
-    """A status other than 200 and 404; aiohttp's own class for it is gone (R-6)."""
+class BadStatus(Exception):
+    """A status other than 200 and 404; the listing's class for it has left aiohttp (R-6)."""
 
 
 async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> bytes:
     """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case.
 
-    Raises web.HTTPNotFound for a 404, HTTPError for any other status but 200, and exceptions
-    of aiohttp if the connection or the response fails.
+    Raises web.HTTPNotFound for a 404, BadStatus for any other status but 200, and exceptions of
+    aiohttp if the connection or the response fails.
     """
     if common.interrupted:
         raise NotStarted
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
-    # sock_read does not limit the silence after an interim response (1xx): this does (R-3).
+    # sock_read is off after an interim response (1xx). This limit includes connecting (R-3).
     async with asyncio.timeout(2 * common.TIMEOUT_S):
         resp = await session.get(url, headers=common.HEADERS)
     async with resp:
         if resp.status == 404:
             raise web.HTTPNotFound
         if resp.status != 200:
-            raise HTTPError(common.one_line(f"HTTP {resp.status} - {resp.reason}"))
+            raise BadStatus(common.one_line(f"HTTP {resp.status} - {resp.reason}"))
         common.refuse_coding(",".join(resp.headers.getall("Content-Encoding", [])))
         return await resp.read()
 
@@ -62,7 +62,7 @@ async def download_one(
     try:
         async with semaphore:
             image = await get_flag(session, base_url, cc)
-        save_flag(image, f"{cc.lower()}.gif")
+        save_flag(image, f"{cc.lower()}.gif")  # its errors count, too (R-5)
     except web.HTTPNotFound:
         status, msg = HTTPStatus.not_found, "not found"
     except Exception as exc:
@@ -80,12 +80,11 @@ async def downloader_coro(
     """Download with at most `concur_req` requests at once, and count the outcomes."""
     counter: Counts = Counter()
     semaphore = asyncio.Semaphore(concur_req)
-    connector = aiohttp.TCPConnector(limit=concur_req)  # R-8
-    silence = common.TIMEOUT_S
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=silence, sock_read=silence)  # R-3
+    connector = aiohttp.TCPConnector(limit=concur_req)  # by default it allows 100 (R-8)
+    timeout = aiohttp.ClientTimeout(sock_connect=common.TIMEOUT_S, sock_read=common.TIMEOUT_S)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         to_do = [download_one(session, cc, base_url, semaphore, verbose) for cc in sorted(cc_list)]
-        tasks = map(asyncio.create_task, to_do)  # else as_completed starts them in any order
+        tasks = [asyncio.create_task(coro) for coro in to_do]  # as_completed takes them unordered
         to_do_iter: Iterable[Awaitable[Result]] = asyncio.as_completed(tasks)
         if not verbose:
             to_do_iter = tqdm.tqdm(to_do_iter, total=len(cc_list))
@@ -96,7 +95,7 @@ async def downloader_coro(
                 continue
             except FetchError as exc:
                 cause = exc.__cause__ or exc
-                error_msg = str(cause) if isinstance(cause, HTTPError) else common.error_text(cause)
+                error_msg = str(cause) if isinstance(cause, BadStatus) else common.error_text(cause)
                 if verbose:
                     print(f"*** Error for {exc.country_code}: {error_msg}")
                 status = HTTPStatus.error

@@ -1,6 +1,6 @@
 """What the two downloaders share: country codes, command line, reports, saving.
 
-Port of the listing `flags2_common.py`, in its order. What no listing has comes last.
+Port of the listing `flags2_common.py`, in its order. What only repairs need comes last.
 """
 
 import argparse
@@ -35,24 +35,16 @@ SERVERS = {
     "DELAY": "http://localhost:8002/flags",
     "ERROR": "http://localhost:8003/flags",
 }
-for _label, _url in SERVERS.items():  # R-13
+for _label, _url in list(SERVERS.items()):  # the environment may name other URLs (R-13)
     SERVERS[_label] = (os.environ.get(f"FLAGS2_{_label}_URL") or _url).rstrip("/")
 DEFAULT_SERVER = "LOCAL"
 
 DEST_DIR = "downloads/"
 COUNTRY_CODES_FILE = "country_codes.txt"
 
-TIMEOUT_S = 30.0
-with suppress(ValueError):
-    TIMEOUT_S = float(os.environ.get("FLAGS2_TIMEOUT_S", TIMEOUT_S))  # R-19
-"""How long a server may be silent, in seconds: while connecting, and between bytes (R-3)."""
-
-HEADERS = {"Accept-Encoding": "identity"}
-"""Sent with every request: the flags are wanted as they are (R-4)."""
-
 Counts = Counter[HTTPStatus]
+# download_many(cc_list, base_url, verbose, concur_req): only here do the two programs differ.
 DownloadMany = Callable[[list[str], str, bool, int], Counts]
-"""`download_many(cc_list, base_url, verbose, concur_req)`: the part that differs."""
 
 
 def save_flag(img: bytes, filename: str) -> None:
@@ -83,7 +75,7 @@ def initial_report(cc_list: list[str], actual_req: int, server_label: str) -> No
 def final_report(cc_list: list[str], counter: Counts, start_time: float) -> None:
     """Print the totals, and the seconds since `start_time` (a value of `time.time()`)."""
     elapsed = time.time() - start_time
-    ok, not_found, error = (counter[status] for status in HTTPStatus)
+    ok, not_found, error = (counter[status] for status in HTTPStatus)  # in the order of the Enum
     print("-" * 20)
     print(f"{ok} flag{plural(ok)} downloaded.")
     if not_found:
@@ -101,8 +93,8 @@ def plural(count: int) -> str:
 def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: Iterable[str], limit: int) -> list[str]:
     """The requested codes: sorted, without duplicates, the first `limit` of them.
 
-    `every_cc` (AA to ZZ) beats `all_cc` (the codes file), which beats `cc_args` (each a code, or a
-    letter for the 26 codes that start with it). Raises ValueError, its text is the usage error.
+    `every_cc` (AA to ZZ) overrides `all_cc` (the codes file), which overrides `cc_args`: codes, or
+    letters for the 26 codes that start with them. Raises ValueError with the usage error.
     """
     letters = string.ascii_uppercase
     codes: set[str] = set()
@@ -167,8 +159,8 @@ def process_args(default_concur_req: int) -> tuple[argparse.Namespace, list[str]
 def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: int) -> None:
     """Run a downloader from the command line to the final report.
 
-    Exits with status 130 after Ctrl-C (R-12), with 1 if a download is unaccounted for (R-9) or if
-    the output cannot be written (R-17).
+    Exits with status 130 after Ctrl-C (R-12), with 1 if a download is unaccounted for (R-9) or the
+    output cannot be written (R-17).
     """
     signal.signal(signal.SIGINT, on_ctrl_c)
     try:
@@ -177,24 +169,32 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
         initial_report(cc_list, actual_req, args.server)
         t0 = time.time()
         counter = download_many(cc_list, SERVERS[args.server], args.verbose, actual_req)
-        missing = len(cc_list) - counter.total()
-        if missing and not interrupted:
-            sys.exit(f"*** some downloads are unaccounted for: {missing} of {len(cc_list)}")
+        counted, asked = counter.total(), len(cc_list)
+        if counted != asked and not interrupted:
+            sys.exit(f"*** some downloads are unaccounted for: {counted} counted of {asked}")
         final_report(cc_list, counter, t0)
         if interrupted:
-            print(f"{missing} interrupted.", flush=True)
+            print(f"{asked - counted} interrupted.", flush=True)
             sys.exit(130)
-        sys.stdout.flush()
-    except OSError as exc:  # of stdout or stderr; those of a download are counted
+        print(end="", flush=True)
+    except OSError as exc:  # stdout or stderr has failed (R-17)
         if not isinstance(exc, BrokenPipeError):
             print(f"*** stopped: {exc}", file=sys.stderr, flush=True)
         os._exit(1)  # without another attempt to flush stdout
 
 
-# --- what no listing has: see the table of repairs in README.md ---
+# --- for repairs: README.md has their table ---
 
+# Seconds that a server may be silent: while connecting, and between two bytes (R-3, R-19).
+TIMEOUT_S = 30.0
+with suppress(ValueError):
+    TIMEOUT_S = float(os.environ.get("FLAGS2_TIMEOUT_S", TIMEOUT_S))
+
+# Sent with every request: no coding is wanted (R-4).
+HEADERS = {"Accept-Encoding": "identity"}
+
+# True once Ctrl-C was pressed: no further download starts (R-12).
 interrupted = False
-"""Whether Ctrl-C was pressed: no further download starts."""
 
 
 class NotStarted(BaseException):
@@ -202,10 +202,10 @@ class NotStarted(BaseException):
 
 
 def on_ctrl_c(signum: int, frame: FrameType | None) -> None:
-    """Let no further download start, and let a second Ctrl-C end the process (R-12).
+    """Let no further download start, and let a second Ctrl-C end the process.
 
-    It takes no lock (no `Future.cancel`, no `Event.set`, no `print`): it may interrupt the main
-    thread while that holds a lock of the standard library, and would wait for ever.
+    The main thread may hold any lock of the standard library when this interrupts it. So this
+    takes none (no `Future.cancel`, no `Event.set`, no `print`): it could wait for ever.
     """
     global interrupted
     interrupted = True
@@ -213,7 +213,7 @@ def on_ctrl_c(signum: int, frame: FrameType | None) -> None:
 
 
 def one_line(text: str) -> str:
-    """The first line of `text` in printable ASCII; other characters are escaped (R-10)."""
+    """The first line of `text` in printable ASCII, the rest escaped as in Python source (R-10)."""
     return text.partition("\n")[0].encode("unicode_escape").decode()
 
 
@@ -223,7 +223,7 @@ def error_text(exc: BaseException) -> str:
 
 
 def refuse_coding(codings: str) -> None:
-    """Raise ValueError for a coded body: neither library notices that one is cut short (R-4)."""
+    """Raise ValueError for a coded body: if it is cut short, neither library notices (R-4)."""
     for coding in codings.lower().split(","):
         if coding.strip() not in ("", "identity"):
             raise ValueError(f"Content-Encoding {codings} was not asked for")

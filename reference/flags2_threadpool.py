@@ -2,8 +2,8 @@
 
 Port of the listing `flags2_threadpool.py`. A sample run:
 
-    $ mockservers run -- flags2-threadpool -s ERROR -e
-    ERROR site: http://127.0.0.1:8003/flags
+    $ flags2-threadpool -s ERROR -e
+    ERROR site: http://localhost:8003/flags
     Searching for 676 flags: from AA to ZZ
     30 concurrent connections will be used.
     --------------------
@@ -20,7 +20,7 @@ from concurrent import futures
 import requests
 import tqdm
 
-from reference import flags2_common as common
+from reference import flags2_common as common  # for values that change
 from reference.flags2_common import Counts, HTTPStatus, NotStarted, Result, save_flag
 
 DEFAULT_CONCUR_REQ = 30
@@ -28,10 +28,7 @@ MAX_CONCUR_REQ = 1000
 
 
 def get_flag(base_url: str, cc: str) -> bytes:
-    """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case (R-1).
-
-    Raises requests.HTTPError for any status but 200, and others of requests for other failures.
-    """
+    """The body of `{base_url}/{cc}/{cc}.gif`. Raises HTTPError for any status but 200 (R-1)."""
     if common.interrupted:
         raise NotStarted
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
@@ -54,7 +51,7 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> Result:
         save_flag(image, f"{cc.lower()}.gif")
         status, msg = HTTPStatus.ok, "OK"
     if verbose:
-        print(f"{cc} {msg}\n", end="")  # one write, for threads share stdout (R-11)
+        print(f"{cc} {msg}\n", end="")  # in one write: threads share stdout (R-11)
     return Result(status, cc)
 
 
@@ -70,7 +67,7 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
         if not verbose:
             done_iter = tqdm.tqdm(done_iter, total=len(cc_list))
         for future in done_iter:
-            cc = to_do_map.pop(future)  # also lets go of an exception and its socket (R-16)
+            cc = to_do_map.pop(future)  # pop: a kept exception would keep its socket (R-16)
             try:
                 res = future.result()
             except NotStarted:
@@ -84,7 +81,9 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
                 error_msg = common.error_text(exc)
             else:
                 error_msg = ""
-            status = HTTPStatus.error if error_msg else res.status
+                status = res.status
+            if error_msg:
+                status = HTTPStatus.error
             counter[status] += 1
             if verbose and error_msg:
                 print(f"*** Error for {cc}: {error_msg}\n", end="")

@@ -18,7 +18,7 @@ PRIMES = [
 def is_prime(n: int) -> bool:
     """Trial division by the odd numbers up to the square root of `n`.
 
-    Correct from 3 to 2**53, where the root is exact. Kept from the listing: 2 is not prime (L-1),
+    Correct from 3 to 2**53: there the root is exact. Kept from the listing: 2 is not prime (L-1),
     1 is prime (L-2), an odd negative number raises ValueError (L-3).
     """
 
@@ -29,12 +29,14 @@ def is_prime(n: int) -> bool:
     display(f"is_prime({n}): doing calculating...")
     if n % 2 == 0:
         return done(False)
-    root = math.floor(math.sqrt(n))
-    return done(all(n % i != 0 for i in range(3, root + 1, 2)))
+    for i in range(3, math.floor(math.sqrt(n)) + 1, 2):
+        if n % i == 0:
+            return done(False)
+    return done(True)
 
 
 def display(message: str) -> None:
-    """Print the time of day and `message` in one write, for three threads share stdout (R-18)."""
+    """Print the time of day and `message` in one write: three threads share stdout (R-18)."""
     print(f"{strftime('[%H:%M:%S]')} {message}\n", end="")
 
 

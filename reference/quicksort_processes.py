@@ -27,7 +27,7 @@ def make_process() -> None:
 
 def main() -> None:
     """Announce and start the tasks; the interpreter exits after the last one."""
-    print("__name__ :  __main__")  # here, for a spawned process would print it again (R-15)
+    print("__name__ :  __main__")  # R-15: once, not in each spawned process
     print(f"[Main {getpid()}] process...")
     make_process()
 

@@ -11,7 +11,7 @@ from reference.quicksort import quicksort
 
 
 def task(task_id: int) -> None:
-    """Sort ten numbers, and print them before and after in one write, for threads share stdout."""
+    """Sort ten numbers, and print them before and after in one write: threads share stdout."""
     numbers = [n + randint(-50, 50) for n in range(10)]
     message = f"[Task {task_id}] process...\nbefore {numbers}\n"
     quicksort(numbers)

@@ -2,14 +2,15 @@
 
 import contextlib
 import io
-import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 from unittest import mock
+
+from support import own_ctrl_c
 
 from mockservers.claims import Claims
 from mockservers.embed import RunningServers
@@ -76,8 +77,9 @@ def play_in_process(
 
 @contextlib.contextmanager
 def workplace(urls):
-    """A folder to save in, and the servers to ask."""
+    """A folder to save in, the servers to ask, and a Ctrl-C that nobody pressed yet."""
     with (
+        own_ctrl_c(),
         tempfile.TemporaryDirectory() as folder,
         mock.patch.object(flags2_common, "DEST_DIR", str(Path(folder, "downloads"))),
         mock.patch.dict(flags2_common.SERVERS, urls),
@@ -114,15 +116,3 @@ def keep_books(command, stdout, entries, folder: Path) -> Played:
     files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
     ledger = balance([header, *entries, end])
     return Played(stdout, entries, files, ledger, claims, end["files_after"])
-
-
-def ctrl_c_behind(finished: int) -> contextlib.AbstractContextManager[Any]:
-    """Ctrl-C comes as the one on threads, told to show its progress, has heard of so many codes."""
-
-    def progress(codes: Sequence[str]) -> Iterator[str]:
-        for heard, cc in enumerate(codes):
-            if heard == finished:
-                signal.raise_signal(signal.SIGINT)
-            yield cc
-
-    return mock.patch.object(flags2_threadpool.tqdm, "tqdm", progress)

@@ -1,10 +1,15 @@
 """What many tests need: how many examples a property gets, and whether a process has ended."""
 
+import contextlib
 import os
+import signal
 import time
+from unittest import mock
 
 import psutil
 from hypothesis import Phase, settings
+
+from reference import flags2_common
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
 SCALE = 10 if PROFILE == "thorough" else 1
@@ -24,6 +29,17 @@ def examples(n: int) -> settings:
 
 # For `find`, where that there is an example is enough: without one there is an error.
 FOUND_IS_ENOUGH = settings(examples(2000), phases=[Phase.generate], database=None)
+
+
+@contextlib.contextmanager
+def own_ctrl_c():
+    """SIGINT as at the start of a program; afterwards handler and flag are as before."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with mock.patch.object(flags2_common, "interrupted", False):
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def has_ended(pid: int, within_s: float = 20) -> bool:

@@ -6,21 +6,20 @@ import io
 import re
 import runpy
 import sys
-import threading
+from collections import Counter
 from pathlib import Path
-from unittest import mock
 
 import aiohttp
 import pytest
 import requests
 import responses
-from play import CARRIERS, DOWNLOADERS, ctrl_c_behind, play_in_process, workplace
+from play import CARRIERS, DOWNLOADERS, play_in_process, workplace
 from rows import BODY, HIT, SIZED_HEAD, Row, serving
 
 from mockservers.faults import Empty, Serve, Status
 from mockservers.inprocess import BASE_URL
 from mockservers.plan import Plan
-from reference import flags2_asyncio, flags2_common, flags2_threadpool
+from reference import flags2_asyncio, flags2_threadpool
 from reference.flags2_common import HTTPStatus, Result
 
 URL = "http://double.invalid/flags/br/br.gif"
@@ -34,21 +33,21 @@ def without_time(stdout):
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-def test_each_code_has_its_line_in_the_order_of_codes_and_the_report_follows(downloader):
+def test_each_code_has_its_line_and_the_report_follows(downloader):
     played = play_in_process(downloader, PLAN, ["-v", "-m", "1", "ZZ", "CN", "BR"])
-    assert without_time(played.stdout) == (
-        f"ERROR site: {BASE_URL}\n"
-        "Searching for 3 flags: BR, CN, ZZ\n"
-        "1 concurrent connection will be used.\n"
-        "BR OK\n"
-        "*** Error for CN: HTTP 503 - Service Unavailable\n"
-        "ZZ not found\n"
-        "--------------------\n"
-        "1 flag downloaded.\n"
-        "1 not found.\n"
-        "1 error.\n"
-        "Elapsed time: #s\n"
-    )
+    lines = without_time(played.stdout).splitlines()
+    assert lines[:3] == [
+        f"ERROR site: {BASE_URL}",
+        "Searching for 3 flags: BR, CN, ZZ",
+        "1 concurrent connection will be used.",
+    ]
+    assert sorted(lines[3:6]) == [
+        "*** Error for CN: HTTP 503 - Service Unavailable", "BR OK", "ZZ not found",
+    ]  # fmt: skip
+    assert lines[6:] == [
+        "--------------------", "1 flag downloaded.", "1 not found.", "1 error.",
+        "Elapsed time: #s",
+    ]  # fmt: skip
     assert list(played.files) == ["br.gif"]
 
 
@@ -126,30 +125,27 @@ def test_the_one_on_asyncio_asks_in_lower_case_for_the_flag_as_it_is():
 def test_any_status_but_200_and_404_comes_out_of_a_download_on_threads(status):
     with responses.RequestsMock() as carrier:
         carrier.get(URL, body=b"GIF", status=status)
-        with pytest.raises(requests.HTTPError, match=f"^HTTP {status} - ") as caught:
+        with pytest.raises(requests.HTTPError) as caught:
             flags2_threadpool.download_one("BR", BASE)
     assert caught.value.response.status_code == status
 
 
 @pytest.mark.parametrize(
-    ("fields", "line"),
+    ("fields", "outcome"),
     [
-        ("", "BR OK"),
-        ("Content-Encoding: identity\r\n", "BR OK"),
-        ("Content-Encoding: identity\r\nContent-Encoding: identity\r\n", "BR OK"),
-        ("Content-Encoding: x\r\n", "*** Error for BR: Content-Encoding x was not asked for"),
-        (
-            "Content-Encoding: identity\r\nContent-Encoding: x, y\r\n",
-            "*** Error for BR: Content-Encoding x was not asked for",
-        ),
+        ("", "ok"),
+        ("Content-Encoding: identity\r\n", "ok"),
+        ("Content-Encoding: identity\r\nContent-Encoding: identity\r\n", "ok"),
+        ("Content-Encoding: x\r\n", "error"),
+        ("Content-Encoding: identity\r\nContent-Encoding: x, y\r\n", "error"),
     ],
 )
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-def test_a_coding_that_was_not_asked_for_is_told_alike_by_both(downloader, fields, line):
+def test_a_coding_that_was_not_asked_for_is_an_error_of_both(downloader, fields, outcome):
     row = Row("coded", SIZED_HEAD + fields.encode() + b"\r\n" + BODY)
-    with serving(row) as url, workplace({}), contextlib.redirect_stdout(io.StringIO()) as out:
-        downloader.download_many([HIT], url, True, 1)
-    assert out.getvalue() == f"{line}\n"
+    with serving(row) as url, workplace({}):
+        counter = downloader.download_many([HIT], url, False, 1)
+    assert counter == {HTTPStatus[outcome]: 1}
 
 
 def test_one_download_on_threads_is_silent_unless_it_is_told_to(capsys):
@@ -176,7 +172,7 @@ def test_requests_at_once_by_default_and_at_most(
 
     def download_many(cc_list, base_url, verbose, concur_req):
         asked.append(concur_req)
-        return flags2_common.Tally(Result(HTTPStatus.ok, cc) for cc in cc_list)
+        return Counter({HTTPStatus.ok: len(cc_list)})
 
     monkeypatch.setattr(downloader, "download_many", download_many)
     downloader.main()
@@ -190,66 +186,3 @@ def test_run_as_a_script_it_is_the_command(downloader, monkeypatch, capsys):
         runpy.run_path(downloader.__file__, run_name="__main__")
     assert caught.value.code == 1
     assert capsys.readouterr().out.startswith("*** Usage error: --max_req CONCURRENT")
-
-
-# --- threads at an end: nothing new starts, nobody is waited for in vain ----------------------
-
-CODES = ["AD", "BR", "CN", "DE", "FR", "US"]
-
-
-class Held:
-    """A `get_flag` whose requests, but for the first ones, are in flight until `gate` is set."""
-
-    def __init__(self, at_once=0):
-        self.at_once, self.asked, self.gate = at_once, [], threading.Event()
-
-    def get_flag(self, base_url, cc):
-        self.asked.append(cc)
-        if len(self.asked) > self.at_once and not self.gate.wait(8):
-            raise AssertionError("somebody waits for a request in flight")
-        return b"GIF"
-
-
-@contextlib.contextmanager
-def threads_on(network, **replaced):
-    """The downloader on that network; behind it its threads have ended."""
-    before = set(threading.enumerate())
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(workplace({}))
-        stack.enter_context(mock.patch.object(flags2_threadpool, "get_flag", network.get_flag))
-        for name, value in replaced.items():
-            stack.enter_context(mock.patch.object(flags2_threadpool, name, value))
-        try:
-            yield
-        finally:
-            network.gate.set()
-            for thread in set(threading.enumerate()) - before:
-                thread.join(10)
-
-
-def test_ctrl_c_waits_for_no_request_and_lets_none_begin():
-    network = Held(at_once=2)
-    with threads_on(network), ctrl_c_behind(2):
-        with pytest.raises(flags2_common.Interrupted) as caught:
-            flags2_threadpool.download_many(CODES, BASE, False, 1)
-        assert not network.gate.is_set()
-    assert sorted(caught.value.counter.codes) == ["AD", "BR"]
-    assert len(network.asked) <= 3, "two that were finished, and the one in flight"
-
-
-def test_a_stdout_that_has_gone_lets_no_request_begin_and_waits_for_those_in_flight():
-    network, codes = Held(), CODES * 2
-
-    def get_flag(base_url, cc):
-        network.asked.append(cc)
-        if len(network.asked) > 1:
-            network.gate.wait(0.1)  # time enough for the main thread to hear of the first one
-        return b"GIF"
-
-    network.get_flag = get_flag
-    before = threading.active_count()
-    with threads_on(network, say=mock.Mock(side_effect=BrokenPipeError)):
-        with pytest.raises(BrokenPipeError):
-            flags2_threadpool.download_many(codes, BASE, True, 1)
-        assert threading.active_count() == before
-    assert len(network.asked) < len(codes)

@@ -14,6 +14,7 @@ from typing import NoReturn
 from unittest import mock
 
 from golden.normalise import command_text
+from support import own_ctrl_c
 
 from reference import flags2_common as common
 
@@ -91,6 +92,7 @@ def run_main(
 
     with (
         as_recorded(),
+        own_ctrl_c(),
         mock.patch.object(sys, "argv", ["flags2", *argv]),
         mock.patch.object(os, "_exit", end_at_once),
         contextlib.redirect_stdout(io.StringIO()) as out,

@@ -27,7 +27,7 @@ from mockservers.flags import flag
 from mockservers.journal import JournalFile, read_journal
 from mockservers.ledger import balance, resolve_asked
 from mockservers.plan import Gate, Plan
-from mockservers.supervise import book_of_files, refusing_port
+from mockservers.supervise import book_of_files
 
 termios = pytest.importorskip("termios", reason="uses POSIX shells, limits and terminals")
 
@@ -65,8 +65,7 @@ ANY = {}
 ENDED = None
 """No report, but status 1 and one line."""
 
-NO_THREAD = r"\*\*\* ended by can't start new thread\n"
-NO_DESCRIPTOR = r"\*\*\* ended by \[Errno 24\] Too many open files\n"
+NO_DESCRIPTOR = r"\*\*\* stopped: \[Errno 24\] Too many open files\n"
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,6 @@ class Fault:
     python: tuple[str, ...] = ()
     reason: str = ""
     """What some line of stdout has to say."""
-    mutes: bool = False
-    """Nothing can be heard of it."""
     marks: tuple = ()
     plan: Plan = PLAN
 
@@ -109,34 +106,16 @@ FAULTS = [
           marks=(thorough,)),
     Fault("a folder where a file is to be begun", BR_FAILS,
           prepare="mkdir -p downloads/br.gif.part"),
-    Fault("no thread to be had", ENDED, WELL, NO_THREAD, "threads:0"),
-    # Held up, or the first threads might be done before a third one is needed.
-    Fault("no more than two threads", ENDED, WELL, NO_THREAD, "threads:2",
-          plan=Plan(rules=PLAN.rules, gate=Gate(9, or_s=0.5))),
-    Fault("no thread to look up a name", ENDED, line=NO_THREAD, machine="threads:0",
-          host="localhost", marks=(thorough,)),
-    Fault("one thread, to look up a name", ENDED, line=NO_THREAD, machine="threads:1",
-          host="localhost"),
-    Fault("no thread for the progress bar", ENDED, WELL, NO_THREAD, "threads:0", quiet=True,
-          marks=(thorough,)),
     Fault("names that cannot be looked up", NOTHING_CAME, machine="no_dns", host="localhost",
-          reason="BR: (Connection error|Temporary failure in name resolution)\n"),
+          reason="BR: (Connection error|ClientConnector.*)\n"),
     Fault("no IPv6", machine="no_ipv6:0", host="localhost"),
     Fault("IPv6 without an address", machine="no_ipv6:1", host="localhost", marks=(thorough,)),
-    Fault("a clock that is put back", machine="clock:-3600"),
-    Fault("a clock that is put back, and a progress bar", machine="clock:-3600", quiet=True,
-          marks=(thorough,)),
-    Fault("a clock that is put forward", machine="clock:3600", marks=(thorough,)),
     Fault("python -O", python=("-O",), marks=(thorough,)),
     Fault("python -OO", python=("-OO",)),
-    Fault("no stderr", shell='exec "$@" 2>&-', quiet=True),
     Fault("a stderr that is full", ENDED, shell='exec "$@" 2>/dev/full', quiet=True,
           marks=(needs_full,)),
-    Fault("a stdout that is full", ENDED, line=r"\*\*\* ended by \[Errno 28\] .*\n",
+    Fault("a stdout that is full", ENDED, line=r"\*\*\* stopped: \[Errno 28\] .*\n",
           shell='exec "$@" >/dev/full', marks=(needs_full, thorough)),
-    Fault("no stdout and no stderr", shell='exec "$@" >&- 2>&-', quiet=True, mutes=True),
-    Fault("no stdin, no stdout, no stderr", shell='exec "$@" <&- >&- 2>&-', mutes=True,
-          marks=(thorough,)),
     Fault("no stdin, no terminal", shell='unset TERM COLUMNS; exec "$@" <&-', quiet=True),
     *[
         Fault(f"room for {n} descriptors", ANY, ENDED if n == 5 else ANY, NO_DESCRIPTOR,
@@ -179,10 +158,6 @@ def test_a_download_accounts_for_every_code_or_says_why_it_ended(servers, fault,
     assert done.returncode == 0
     if not fault.quiet:
         assert done.stderr == ""
-    if fault.mutes:
-        assert done.stdout + done.stderr == ""
-        assert sorted(path.name for path in tmp_path.glob("downloads/*")) == ["br.gif", "cn.gif"]
-        return
     assert expected.items() <= claims.totals.items()
     assert re.search(fault.reason, done.stdout)
     assert re.fullmatch(r"Elapsed time: \d+\.\d\ds", done.stdout.splitlines()[-1])
@@ -221,25 +196,6 @@ def test_a_reader_that_takes_some_lines_and_goes_ends_a_download(servers, progra
         assert download.stderr.read() == ""
     assert download.returncode == 1
     assert not halves(tmp_path)
-
-
-@pytest.mark.parametrize("program", DOWNLOADERS)
-def test_letters_that_the_locale_lacks_are_escaped(program, tmp_path):
-    """In the base URL, in a folder's name, and among the codes of `-a`, which may be any words."""
-    folder = tmp_path / "fläge"
-    folder.mkdir()
-    (folder / "country_codes.txt").write_text("ß BR", encoding="utf-8")
-    with refusing_port() as port:
-        url = f"http://127.0.0.1:{port}/fläge"
-        done = run(program, "-v", "-a", cwd=folder, env=environment(**ASCII, FLAGS2_LOCAL_URL=url))
-    assert (done.returncode, done.stderr) == (0, "")
-    site, searching, _, *codes, _, _, errors, _ = done.stdout.splitlines()
-    assert re.fullmatch(r"LOCAL site: \S+/fl(\\x\w\w|\\udc\w\w)+ge", site)
-    assert searching == r"Searching for 2 flags: BR, \xdf"
-    assert sorted(line.partition(": ")[0] for line in codes) == [
-        "*** Error for BR", r"*** Error for \xdf",
-    ]  # fmt: skip
-    assert errors == "2 errors."
 
 
 @pytest.mark.parametrize("program", DOWNLOADERS)

@@ -455,8 +455,17 @@ def test_a_command_that_cannot_be_started_leaves_the_signals_as_they_were(own_si
     assert {signum: signal.getsignal(signum) for signum in own_signals} == own_signals
 
 
-def test_signals_to_a_command_grow_stronger_every_five_seconds(monkeypatch):
-    sent = []
+@pytest.mark.parametrize(
+    ("first", "sent_at", "says_at"),
+    [
+        (signal.SIGINT, [("SIGINT", 0), ("SIGTERM", 40), ("SIGKILL", 45)], [1]),
+        (signal.SIGTERM, [("SIGTERM", 0), ("SIGTERM", 5), ("SIGKILL", 10)], []),
+    ],
+)
+def test_a_command_has_40_seconds_after_ctrl_c_and_5_after_other_signals(
+    first, sent_at, says_at, monkeypatch
+):
+    sent, said = [], []
 
     async def interrupted():
         loop = asyncio.get_running_loop()
@@ -465,12 +474,22 @@ def test_signals_to_a_command_grow_stronger_every_five_seconds(monkeypatch):
             sent.append((name, round(loop.time() - BEGIN_S)))
 
         monkeypatch.setattr(supervise, "signal_group", send)
-        supervise._pass_on(None, [signal.SIGINT])
+        monkeypatch.setattr(supervise, "_notice", lambda _: said.append(loop.time() - BEGIN_S))
+        supervise._pass_on(None, [first])
         await asyncio.sleep(60)
 
     with virtual_time() as runner:
         runner.run(interrupted())
-    assert sent == [("SIGINT", 0), ("SIGTERM", 5), ("SIGKILL", 10)]
+    assert sent == sent_at
+    assert [round(at) for at in said] == says_at
+
+
+@pytest.mark.parametrize("status", [None, 0])
+def test_a_command_that_is_waited_for_is_said_to_be(status, capsys):
+    supervise._notice(mock.Mock(returncode=status))
+    said = capsys.readouterr().err
+    assert ("40 s" in said) == (status is None)
+    assert said.startswith("mockservers: " if status is None else "")
 
 
 class Reader(io.RawIOBase):

@@ -103,12 +103,6 @@ def test_comparisons_and_swaps_are_those_of_the_listings_in_their_order():
     assert differing_from_recorded() == []
 
 
-@pytest.mark.parametrize("small", [4, 6])
-def test_another_threshold_for_insertion_would_be_noticed(small):
-    with mock.patch.object(port, "SMALL", small):
-        assert differing_from_recorded()
-
-
 def test_what_was_recorded_covers_each_shape_and_long_lists():
     names = {case["name"] for case in CASES}
     assert {"random", "equal", "two values", "sorted", "reversed", "organ pipe"} <= names
