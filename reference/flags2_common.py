@@ -114,10 +114,7 @@ def expand_cc_args(every_cc: bool, all_cc: bool, cc_args: Iterable[str], limit: 
 
 
 def process_args(default_concur_req: int) -> tuple[argparse.Namespace, list[str]]:
-    """Parse the command line; the default is the twenty most populous countries.
-
-    Exits with status 1 after a usage error, with 2 after one that argparse finds (L-6).
-    """
+    """Parse the command line. A usage error exits with status 1, one of argparse with 2 (L-6)."""
     server_options = ", ".join(sorted(SERVERS))
     parser = argparse.ArgumentParser(
         description="Download flags for country codes. Default: top 20 countries by population."
@@ -179,7 +176,8 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
         print(end="", flush=True)
     except OSError as exc:  # stdout or stderr has failed (R-17)
         if not isinstance(exc, BrokenPipeError):
-            print(f"*** stopped: {exc}", file=sys.stderr, flush=True)
+            with suppress(OSError):
+                print(f"*** stopped: {exc}", file=sys.stderr, flush=True)
         os._exit(1)  # without another attempt to flush stdout
 
 
@@ -214,7 +212,7 @@ def on_ctrl_c(signum: int, frame: FrameType | None) -> None:
 
 def one_line(text: str) -> str:
     """The first line of `text` in printable ASCII, the rest escaped as in Python source (R-10)."""
-    return text.partition("\n")[0].encode("unicode_escape").decode()
+    return ascii(text.partition("\n")[0])[1:-1]
 
 
 def error_text(exc: BaseException) -> str:

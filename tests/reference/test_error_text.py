@@ -29,7 +29,6 @@ def test_any_text_becomes_one_line_of_printable_ascii(text):
     line = one_line(text)
     assert line.isascii()
     assert line.isprintable()
-    assert one_line(line.replace("\\", "/")) == line.replace("\\", "/")
 
 
 @pytest.mark.parametrize(
