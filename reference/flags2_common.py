@@ -177,7 +177,7 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
     except OSError as exc:  # stdout or stderr has failed
         if not isinstance(exc, BrokenPipeError):
             with suppress(OSError):
-                print(f"*** stopped: {exc}", file=sys.stderr, flush=True)
+                print(f"*** stopped: {exc}", file=sys.stderr)
         os._exit(1)  # without another attempt to flush stdout
 
 

@@ -87,9 +87,9 @@ def report(ok=0, not_found=0, error=0, interrupted=0):
 
 
 def found_in(ledger):
-    """What does not balance, then the notes: each as a line."""
-    lines = [
-        f"{one.word} {one.code or '--'}: saw {one.saw}; said: {one.said}"
-        for one in ledger.imbalances
+    """What does not balance, by word and code; then `note` for each note."""
+    assert all(one.saw for one in ledger.imbalances)
+    return [
+        *(f"{one.word} {one.code or '--'}" for one in ledger.imbalances),
+        *["note"] * len(ledger.notes),
     ]
-    return [*lines, *(f"note {note}" for note in ledger.notes)]

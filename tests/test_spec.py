@@ -307,11 +307,3 @@ def test_the_snippet_of_the_readme_runs():
         raise AssertionError("BR is to be reset")
 
     exec(textwrap.dedent(snippet).replace("...  #", f"{asks}  #"), {"ask": ask})
-
-
-def test_the_plan_of_the_readme_is_a_plan():
-    readme = TESTS.with_name("README.md").read_text(encoding="utf-8")
-    (text,) = re.findall(r'^    \{"plan".*?(?=^\S)', readme, re.MULTILINE | re.DOTALL)
-    plan = plan_from_json(text.split("\n\n")[0])
-    assert len(plan.mix) == 2
-    assert plan.gate.hold_until_in_flight == 3

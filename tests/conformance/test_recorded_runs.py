@@ -1,7 +1,7 @@
 """Runs of broken twins and of correct programs, judged again from what was recorded of them.
 
 `record_runs.py` plays the programs and writes `recorded_runs.json`; here nothing is started. What
-the judge finds is compared to the word, and so are the books that it shows.
+the judge finds is compared (verdict, clause, word and code), and so are the books that it shows.
 """
 
 import json
@@ -83,16 +83,18 @@ def run_of(data):
 
 
 def told(one):
-    """A finding in a line, with nothing left out."""
-    text = f"{one.verdict} {one.clause} {one.word} {one.code or '-'}: {one.saw} | {one.said}"
+    """A finding in a line, without its sentences."""
+    assert one.saw
+    text = f"{one.verdict} {one.clause} {one.word} {one.code or '-'}"
     text += "" if one.certain else " (not certain)"
     text += f" (because of {one.because})" if one.because else ""
     return text + (" (stops)" if one.stops else "")
 
 
 def book_lines(case, run, found):
-    """The books that people are shown, a text for each row."""
-    return [" | ".join(str(row[name]) for name in row) for row in books(case, run, found)]
+    """Of each row of the books: the code, what was planned, and the word of what is wrong."""
+    columns = ("code", "planned", "word")
+    return [" | ".join(str(row[name]) for name in columns) for row in books(case, run, found)]
 
 
 def recorded():

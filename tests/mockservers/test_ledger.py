@@ -119,176 +119,175 @@ IMBALANCED = {
     # what the program did: asked, entries, printed, files -> what does not balance, and the notes
     "loses a code": (
         ["BR", "US"], [whole("BR")], report(1), ("BR",), [
-            "lost US: saw no request; said: 1 ok",
-            "note 1 never requested: US",
+            "lost US",
+            "note",
         ],
     ),
     "loses a code, with lines": (
         ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"), [
-            "lost US: saw 200 with 20 of 20 bytes; said: nothing",
+            "lost US",
         ],
     ),
     "counts nothing at all": (
         ["BR", "US"], [whole("BR"), refused("US")], report(), (), [
-            "lost BR: saw 200 with 20 of 20 bytes; said: nothing",
-            "lost US: saw 503; said: nothing",
+            "lost BR",
+            "lost US",
         ],
     ),
     "counts one too few": (
         ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), [
-            "lost --: saw 2 codes asked for: 1 error, 1 ok; said: 1 ok",
+            "lost --",
         ],
     ),
     "counts one too many": (
         ["BR"], [refused("BR")], report(0, 0, 2), (), [
-            "miscounted --: saw 1 error; said: 2 error",
+            "miscounted --",
         ],
     ),
     "calls an error ok": (
         ["BR"], [refused("BR")], report(1), (), [
-            "miscounted --: saw 1 error; said: 1 ok",
+            "miscounted --",
         ],
     ),
     "calls an error ok, with lines": (
         ["BR"], [refused("BR")], ["BR OK", *report(1)], (), [
-            "miscounted BR: saw 503; said: 1 ok",
+            "miscounted BR",
         ],
     ),
     "calls a 404 an error": (
         ["ZZ"], [not_found("ZZ")], report(error=1), (), [
-            "miscounted --: saw 1 not found; said: 1 error",
+            "miscounted --",
         ],
     ),
     "calls an error not found": (
         ["BR"], [refused("BR")], report(0, 1), (), [
-            "miscounted --: saw 1 error; said: 1 not found",
+            "miscounted --",
         ],
     ),
     "says one thing in lines and another in totals": (
         ["BR"], [whole("BR")], ["BR OK", *report(error=1)], ("BR",), [
-            "miscounted --: saw 1 ok by its own lines; said: 1 error",
+            "miscounted --",
         ],
     ),
     "calls ok what it did not save": (
         ["BR"], [whole("BR")], report(1), (), [
-            "lost BR: saw 200 with 20 of 20 bytes; said: 1 ok",
+            "lost BR",
         ],
     ),
     "calls ok what it did not save, with lines": (
         ["BR"], [whole("BR")], ["BR OK", *report(1)], (), [
-            "lost BR: saw 200 with 20 of 20 bytes; said: 1 ok",
+            "lost BR",
         ],
     ),
     "saves other bytes": (
         ["BR"], [whole("BR")], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR: saw 200 with 20 of 20 bytes; the file is different; said: 1 ok",
+            "corrupt BR",
         ],
     ),
     "keeps a truncated file and calls it ok": (
         ["BR"], [cut("BR")], report(1), {"br.gif": file(BODY[:5])}, [
-            "corrupt BR: saw 200 with 5 of 20 bytes; said: 1 ok",
+            "corrupt BR",
         ],
     ),
     "keeps a truncated file and calls it an error": (
         ["BR"], [cut("BR")], report(error=1), {"br.gif": file(BODY[:5])}, [
-            "leftover BR: saw 200 with 5 of 20 bytes; said: br.gif has 5 bytes",
+            "leftover BR",
         ],
     ),
     "saves the page of a 404": (
         ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, [
-            "leftover ZZ: saw 404; said: zz.gif has 0 bytes",
+            "leftover ZZ",
         ],
     ),
     "leaves a temporary file": (
         ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")}, [
-            "leftover BR: saw no download of it; said: br.gif.part has 1 bytes",
+            "leftover BR",
         ],
     ),
     "asks twice": (
         ["BR"], [whole("BR"), whole("BR", n=2)], report(1), ("BR",), [
-            f"duplicated BR: saw {ALL}; then {ALL}; said: asked for once",
+            "duplicated BR",
         ],
     ),
     "tries again after a 503": (
         ["BR"], [refused("BR"), whole("BR", n=2)], report(1), ("BR",), [
-            "duplicated BR: saw 503; then 200 with 20 of 20 bytes; said: asked for once",
+            "duplicated BR",
         ],
     ),
     "tries again a second time after a close": (
         ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",), [
-            f"duplicated BR: saw a close before a reply; then a close before a reply; then "
-            f"{ALL}; said: asked for once",
-            "note BR recovered: asked again after a close before a reply",
+            "duplicated BR",
+            "note",
         ],
     ),
     "saves the page of a redirect": (
         ["BR"], [redirected("BR", "CN")], report(error=1), {"br.gif": file(b"")}, [
-            "leftover BR: saw 302; said: br.gif has 0 bytes",
+            "leftover BR",
         ],
     ),
     "saves other bytes than those at the end of a redirect": (
         ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR: saw 302; then 200 with 20 of 20 bytes; the file is different; said: 1 ok",
+            "corrupt BR",
         ],
     ),
     "asks again behind a redirect": (
         ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("BR", n=3)], report(1), ("BR",), [
-            f"duplicated BR: saw 302; then {ALL}; then {ALL}; said: asked for once",
+            "duplicated BR",
         ],
     ),
     "asks twice for the end of a redirect": (
         ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("CN", n=3)], report(1), ("BR",), [
-            "unexpected CN: saw GET /flags/cn/cn.gif on ERROR; said: not asked for",
+            "unexpected CN",
         ],
     ),
     "saves something else than the bytes of unknown length": (
         ["BR"], [no_length("BR")], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR: saw 200 with 5 bytes; the file is different; said: 1 ok",
-            "note ok or error is up to the client: BR",
+            "corrupt BR",
+            "note",
         ],
     ),
     "keeps what it calls an error, of unknown length": (
         ["BR"], [no_length("BR")], report(error=1), {"br.gif": file(b"x")}, [
-            "leftover BR: saw 200 with 5 bytes; the file is different; said: br.gif has 1 bytes",
-            "note ok or error is up to the client: BR",
+            "leftover BR",
+            "note",
         ],
     ),
     "keeps a coded body as it came": (
         ["BR"], [bad_gzip("BR")], report(1), ("BR",), [
-            "corrupt BR: saw 200 with 20 of 20 bytes; said: 1 ok",
+            "corrupt BR",
         ],
     ),
     "prints a line twice": (
         ["BR"], [whole("BR")], ["BR OK", "BR OK", *report(1)], ("BR",), [
-            "duplicated BR: saw 200 with 20 of 20 bytes; said: 2 ok",
+            "duplicated BR",
         ],
     ),
     "asks for what nobody wanted": (
         ["BR"], [whole("BR"), whole("US", n=2)], report(1), ("BR",), [
-            "unexpected US: saw GET /flags/us/us.gif on ERROR; said: not asked for",
+            "unexpected US",
         ],
     ),
     "asks another server": (
         ["BR"], [whole("BR", server="LOCAL")], report(1), ("BR",), [
-            "lost BR: saw no request; the file is different; said: 1 ok",
-            "unexpected BR: saw GET /flags/br/br.gif on LOCAL; said: asked of ERROR",
-            "note 1 never requested: BR",
+            "lost BR",
+            "unexpected BR",
+            "note",
         ],
     ),
     "speaks of what nobody wanted": (
         ["BR"], [whole("BR")], ["BR OK", "US OK", *report(1)], ("BR",), [
-            "unexpected US: saw not asked for; said: 1 ok",
+            "unexpected US",
         ],
     ),
     "asks for another path": (
         ["BR"], [whole("BR"), {**whole("BR", n=2), "code": None, "path": "/robots.txt"}],
         report(1), ("BR",), [
-            "unexpected --: saw GET /robots.txt on ERROR; said: not asked for",
+            "unexpected --",
         ],
     ),
     "dies before its report": (
         ["BR"], [whole("BR")], [], ("BR",), [
-            "lost --: saw 1 requests for 1 codes; said: no final report",
+            "lost --",
         ],
     ),
 }  # fmt: skip

@@ -70,37 +70,6 @@ def test_what_does_not_balance_is_listed_with_what_was_seen_and_said():
     assert '<strong class="bad">miscounted</strong> BR: the servers saw 503' in body
 
 
-def test_words_of_what_does_not_balance_are_told_one_after_the_other():
-    lines = journal(["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 2))
-    lines[-1]["files_after"]["x.tmp"] = {"size": 1, "sha256": "0" * 64, "mtime_ns": 1}
-    assert view(lines)["verdict"] == "Not balanced: 1 miscounted (totals), 1 leftover (totals)."
-
-
-@pytest.mark.parametrize(("count", "more"), [(5, ""), (6, ", ...")])
-def test_five_of_a_kind_are_named(count, more):
-    codes = ["AD", "AE", "AF", "AG", "AI", "AL"][:count]
-    lines = journal(codes, [], [*report(codes, 1, 0), f"{count} interrupted."])
-    lines[-1]["files_after"] = {f"{code.lower()}.gif": {"size": 1, "sha256": ""} for code in codes}
-    named = f"{count} leftover (AD, AE, AF, AG, AI{more})"
-    assert view(lines)["verdict"] == f"Not balanced: {named}."
-
-
-def test_what_was_not_announced_is_said_not_to_be():
-    plans = {"LOCAL": {"plan": 1}, "ERROR": {"plan": 1, "seed": 0}}
-    known = facts(journal(["BR"], [request(1, "BR", 0.0, 0.5)], [], plans=plans))
-    assert (known["Server"], known["Seed"]) == ("not announced", "0")
-    told = journal(["BR"], [], report(["BR"], 1, 0), plans={"ERROR": {"plan": 1}})
-    assert facts(told)["Seed"] == "0"
-
-
-def test_the_plans_are_shown_as_json_with_an_indent_of_two():
-    seen = view(one())
-    assert seen["plans"] == {"ERROR": '{\n  "plan": 1,\n  "seed": 629\n}'}
-    lines = one()
-    lines[0]["plans"] = None
-    assert view(lines)["plans"] == {}
-
-
 def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
     lines = one()
     lines[0]["asked"] = None
@@ -152,23 +121,10 @@ def test_a_drip_of_a_path_and_one_whose_attempt_is_not_told_are_found_in_the_pla
     assert "the 3.00 s of waiting that the plan asks for" in seen["bound"]
 
 
-def test_without_any_wait_the_sentence_tells_the_time_it_took():
-    told = "The plan makes nobody wait; from first request to last it took 0.50 s."
-    assert view(one())["bound"] == told
-    seen = view(journal(["BR"], [], report(["BR"], 1, 0)))
-    assert dict(seen["facts"])["First request to last"] == "0.00 s"
-
-
 def test_a_drip_that_the_plan_does_not_know_waits_for_its_delay_only():
     entry = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000, delay_s=1.0)
     seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans={}))
     assert "the 1.00 s of waiting that the plan asks for take 1.00 s" in seen["bound"]
-
-
-def test_a_code_that_was_never_asked_for_is_told_so():
-    told = [*report(["BR", "CN"], 1, 1), "1 interrupted."]
-    lines = journal(["BR", "CN"], [request(1, "BR", 0.0, 0.5)], told)
-    assert view(lines)["verdict"].endswith(": 1 downloaded, 1 never asked.")
 
 
 # --- the charts ------------------------------------------------------------------------
@@ -253,11 +209,6 @@ def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
     assert len(page._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
 
 
-def test_the_limits_are_those_that_were_decided():
-    limits = (page.MOST_BARS, page.MOST_OFF, MOST_POINTS, page.MOST_ROWS, page.MOST_LETTERS)
-    assert limits == (20_000, 100, 4_000, 2_000, 160)
-
-
 def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(monkeypatch):
     monkeypatch.setattr(page, "MOST_BARS", 1)  # of all others, the last
     entries = [request(n, "BR", n, n + 0.5) for n in range(150)]
@@ -297,10 +248,6 @@ def test_of_a_few_thousand_requests_all_are_drawn():
     assert len(seen["chart"]["bars"]["start"]) == count
     flight = page._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
     assert len(flight["s"]) == 2 * 1900 + 1
-
-
-def test_a_sentence_of_a_hundred_letters_is_not_shortened():
-    assert page.brief("x" * 100) == "x" * 100
 
 
 # --- the table -------------------------------------------------------------------------
@@ -384,13 +331,6 @@ def test_a_flag_is_shown_also_where_it_was_there_before_and_is_the_same():
     (row,) = view(lines)["codes"]
     assert row["file"] == "kept"
     assert row["picture"].startswith("data:image/gif;base64,R0lGOD")
-
-
-def test_what_was_seen_and_said_is_told_in_words_without_underscores():
-    entry = request(1, "BR", 0.0, 0.5, status=404)
-    lines = journal(["BR"], [entry], report(["BR"], 1, 0, not_found=1, told=["BR not found"]))
-    (row,) = view(lines)["codes"]
-    assert (row["seen"], row["said"]) == ("not found", "not found")
 
 
 def test_runs_differ_where_only_their_files_do():
@@ -480,10 +420,3 @@ def test_control_characters_and_turns_of_direction_are_shown_as_escapes():
         assert not set(text) & {"\x1b", "\u202e", "\x07"}
         assert r"\x1b[31mred" in text
         assert r"\u202eback" in text
-
-
-def test_an_escape_has_no_quotes_and_a_page_has_its_styles():
-    assert page.safe("a\x1bb\u202ec") == r"a\x1bb\u202ec"
-    shown = run_page(view(one()))
-    assert page_file("page.css") in shown
-    assert page_file("uplot.min.css") in shown

@@ -1,11 +1,11 @@
-"""What the tests would notice: every mutant of the pure rooms, killed or explained.
+"""Every mutant of the ports is killed by a test, or explained.
 
-    python tests/mutation/mutate.py [--workers N] [--record] [ROOM ...]
+    python tests/mutation/mutate.py [--workers N] [--record] [MODULE ...]
 
-A mutant is the tree with one small change, made by Cosmic Ray's operators and three of our own
-(operators.py). It is killed when a test of its room (rooms.toml) fails. What survives has to be in
-equivalents.toml with the reason why nobody can tell it from the original. Fails when a room has a
-survivor more than `scores.json` has on record, or when an entry of equivalents.toml is of no use.
+A mutant is the tree with one small change, made by Cosmic Ray's operators and two of our own
+(operators.py). It is killed if a test of its module (modules.toml) fails. A survivor must be in
+equivalents.toml with the reason why its behaviour is the same. This fails if a module has more
+survivors than `scores.json` records, or if an entry of equivalents.toml is unused.
 """
 
 import argparse
@@ -40,7 +40,7 @@ KILLERS = TOP / ".mutation"
 TEST_LIMIT_S = 15
 """A test that takes longer fails: it waits for ever. In all of them the longest takes 3 s."""
 LIMIT_S = 240
-"""The same for all tests of a room."""
+"""The same for all tests of a module."""
 NO_SUCH_TEST = 4
 """What pytest says where a test has got another name."""
 UNCHANGED = "unchanged"
@@ -66,9 +66,9 @@ CHOSEN = re.compile(
 
 @dataclass(frozen=True)
 class Mutant:
-    """One changed room."""
+    """One changed module."""
 
-    room: str
+    module: str
     operator: str
     line: int
     was: str
@@ -76,13 +76,13 @@ class Mutant:
     code: str = field(repr=False, compare=False)
 
 
-def mutants(room):
-    """Every mutant of a room, in the order of its lines."""
-    source = (TOP / room).read_text(encoding="utf-8")
+def mutants(module):
+    """Every mutant of a module, in the order of its lines."""
+    source = (TOP / module).read_text(encoding="utf-8")
     tree = get_ast(source)
     types = annotations(source)
     found = {}
-    ours = [operators.LeaveOutStatement, operators.WithholdResult, operators.ChangeText]
+    ours = [operators.LeaveOutStatement, operators.WithholdResult]
     theirs = [get_operator(name) for name in sorted(operator_names()) if CHOSEN.match(name)]
     for operator in [make() for make in theirs + ours]:
         places = [at for node in ast_nodes(tree) for at in operator.mutation_positions(node)]
@@ -91,7 +91,7 @@ def mutants(room):
             if code in (None, source) or any(first <= start < last for first, last in types):
                 continue
             was, now = changed_lines(source, code)
-            one = Mutant(room, type(operator).__name__, start[0], was, now, code)
+            one = Mutant(module, type(operator).__name__, start[0], was, now, code)
             found.setdefault(code, one)
     return sorted(found.values(), key=lambda one: (one.line, one.now))
 
@@ -135,9 +135,9 @@ class Workshop:
         for package in ("reference", "mockservers"):
             shutil.copy2(TOP / MADE, folder / package / MADE)
 
-    def fails(self, room, code, tests, killer=None):
-        """Whether the tests fail with this code in the room's place; the killer is tried first."""
-        place = self.folder / room
+    def fails(self, module, code, tests, killer=None):
+        """Whether the tests fail with this code as that module; the killer is tried first."""
+        place = self.folder / module
         before = place.read_bytes()
         self.count += 1
         try:
@@ -193,15 +193,19 @@ def in_child(folder, tests):
 # --- the score ------------------------------------------------------------------------------------
 
 
-def examine(rooms, tests, workers):
-    """Every mutant of these rooms with whether it was killed."""
+def examine(modules, tests, workers):
+    """Every mutant of these modules with whether it was killed."""
     KILLERS.mkdir(exist_ok=True)
-    kept = {room: KILLERS / f"{room.replace('/', '.')}.json" for room in rooms}
-    killers = {room: json.loads(kept[room].read_text()) for room in rooms if kept[room].exists()}
+    kept = {module: KILLERS / f"{module.replace('/', '.')}.json" for module in modules}
+    killers = {
+        module: json.loads(kept[module].read_text()) for module in modules if kept[module].exists()
+    }
     waiting = queue.SimpleQueue()
-    for room in rooms:
-        waiting.put(Mutant(room, UNCHANGED, 0, "", "", (TOP / room).read_text(encoding="utf-8")))
-    everything = [one for room in rooms for one in mutants(room)]
+    for module in modules:
+        waiting.put(
+            Mutant(module, UNCHANGED, 0, "", "", (TOP / module).read_text(encoding="utf-8"))
+        )
+    everything = [one for module in modules for one in mutants(module)]
     for one in everything:
         waiting.put(one)
     killed, faults = {}, []
@@ -213,18 +217,18 @@ def examine(rooms, tests, workers):
                 one = waiting.get_nowait()
             except queue.Empty:
                 return
-            known, name = killers.setdefault(one.room, {}), f"{one.was}\n{one.now}"
-            fails = workshop.fails(one.room, one.code, tests[one.room], known.get(name))
+            known, name = killers.setdefault(one.module, {}), f"{one.was}\n{one.now}"
+            fails = workshop.fails(one.module, one.code, tests[one.module], known.get(name))
             if one.operator == UNCHANGED:
                 if fails:
                     said = workshop.said()[-2000:]
-                    faults.append(f"{one.room}: its tests fail without any change\n{said}")
+                    faults.append(f"{one.module}: its tests fail without any change\n{said}")
                 continue
-            killed[one.room, one.code] = fails
+            killed[one.module, one.code] = fails
             if found := re.search(r"^FAILED (\S+::.+?)(?: - |$)", workshop.said(), re.MULTILINE):
                 known[name] = found[1]
             if not fails:
-                print(f"{one.room}:{one.line} {one.operator}", flush=True)
+                print(f"{one.module}:{one.line} {one.operator}", flush=True)
                 print(f"  - {one.was}\n  + {one.now}", flush=True)
             if len(killed) % 50 == 0:
                 print(f"{len(killed)} of {len(everything)}", file=sys.stderr, flush=True)
@@ -234,52 +238,56 @@ def examine(rooms, tests, workers):
         ThreadPoolExecutor(workers) as pool,
     ):
         list(pool.map(work, [Path(top, str(n)) for n in range(workers)]))
-    for room, known in killers.items():
-        kept[room].write_text(json.dumps(known))
+    for module, known in killers.items():
+        kept[module].write_text(json.dumps(known))
     if faults:
         sys.exit("\n".join(faults))
-    return [(one, killed[one.room, one.code]) for one in everything]
+    return [(one, killed[one.module, one.code]) for one in everything]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--record", action="store_true", help="write scores.json")
-    parser.add_argument("rooms", metavar="ROOM", nargs="*")
+    parser.add_argument("modules", metavar="MODULE", nargs="*")
     args = parser.parse_args()
-    with (HERE / "rooms.toml").open("rb") as file:
-        tests = {room: entry["tests"] for room, entry in tomllib.load(file).items()}
+    with (HERE / "modules.toml").open("rb") as file:
+        tests = {module: entry["tests"] for module, entry in tomllib.load(file).items()}
     with (HERE / "equivalents.toml").open("rb") as file:
         excuses = tomllib.load(file)
     scores = json.loads(SCORES.read_text()) if SCORES.exists() else {}
-    unknown = [room for room in args.rooms if room not in tests]
+    unknown = [module for module in args.modules if module not in tests]
     if unknown:
-        parser.error(f"no such room in rooms.toml: {', '.join(unknown)}")
-    rooms = args.rooms or list(tests)
-    results = examine(rooms, tests, args.workers)
-    print(f"{'room':36} mutants  killed  equivalent  survived   score")
+        parser.error(f"no such module in modules.toml: {', '.join(unknown)}")
+    modules = args.modules or list(tests)
+    results = examine(modules, tests, args.workers)
+    print(f"{'module':36} mutants  killed  equivalent  survived   score")
     wrong = []
-    for room in rooms:
-        of_room = [(one, dead) for one, dead in results if one.room == room]
-        excused = {(entry["was"], entry["now"]) for entry in excuses.get(room, ())}
-        alive = {(one.was, one.now) for one, dead in of_room if not dead}
-        survived = sum(not dead and (one.was, one.now) not in excused for one, dead in of_room)
-        equivalent = sum(not dead for _, dead in of_room) - survived
-        killed = len(of_room) - equivalent - survived
+    for module in modules:
+        of_module = [(one, dead) for one, dead in results if one.module == module]
+        excused = {(entry["was"], entry["now"]) for entry in excuses.get(module, ())}
+        alive = {(one.was, one.now) for one, dead in of_module if not dead}
+        survived = sum(not dead and (one.was, one.now) not in excused for one, dead in of_module)
+        equivalent = sum(not dead for _, dead in of_module) - survived
+        killed = len(of_module) - equivalent - survived
         score = killed / (killed + survived) if killed + survived else 1.0
-        print(f"{room:36} {len(of_room):7} {killed:7} {equivalent:11} {survived:9} {score:8.1%}")
-        wrong += [f"{room}: {was!r} -> {now!r} is no survivor" for was, now in excused - alive]
-        most = scores.get(room, {}).get("survived", 0)
+        print(
+            f"{module:36} {len(of_module):7} {killed:7} {equivalent:11} {survived:9} {score:8.1%}"
+        )
+        wrong += [f"{module}: {was!r} -> {now!r} is no survivor" for was, now in excused - alive]
+        most = scores.get(module, {}).get("survived", 0)
         if survived > most:
-            wrong.append(f"{room}: {survived} survived, {most} on record")
+            wrong.append(f"{module}: {survived} survived, {most} on record")
         if args.record:
-            scores[room] = {
-                "mutants": len(of_room), "killed": killed, "equivalent": equivalent,
+            scores[module] = {
+                "mutants": len(of_module), "killed": killed, "equivalent": equivalent,
                 "survived": survived,
             }  # fmt: skip
     if args.record:
         lines = ",\n".join(
-            f"{json.dumps(room)}: {json.dumps(scores[room])}" for room in tests if room in scores
+            f"{json.dumps(module)}: {json.dumps(scores[module])}"
+            for module in tests
+            if module in scores
         )
         SCORES.write_text(f"{{\n{lines}\n}}\n")
     for line in wrong:

@@ -1,9 +1,7 @@
-"""Mutations that Cosmic Ray has not: a statement left out, a result withheld, a text changed."""
+"""Mutations that Cosmic Ray lacks: a statement left out, a result withheld."""
 
 import parso
 from cosmic_ray.operators.operator import Operator
-
-BARE_TEXT = ("string", "fstring_string")
 
 
 class _Replacement(Operator):
@@ -43,22 +41,3 @@ class WithholdResult(_Replacement):
 
     def applies(self, node):
         return node.type == "return_stmt" and node.children[1].get_code().strip() != "None"
-
-
-class ChangeText(_Replacement):
-    """A text gets a letter more; documentation and annotations stay."""
-
-    def applies(self, node):
-        if node.type not in BARE_TEXT:
-            return False
-        alone = node.parent.type == "simple_stmt" and node.type == "string"
-        return not alone
-
-    def mutate(self, node, index):
-        if node.type == "string":
-            quote = len(node.string_prefix)
-            start = quote + (3 if node.value[quote:].startswith(('"""', "'''")) else 1)
-        else:
-            start = 0
-        node.value = f"{node.value[:start]}X{node.value[start:]}"
-        return node
