@@ -1,4 +1,4 @@
-"""The arrows that must never be."""
+"""Imports that must never be, sizes that must not grow, and the shape of the ports."""
 
 import ast
 from pathlib import Path
@@ -14,6 +14,41 @@ KIT = (
     "answers"
 ).split()
 BUSY = {"asyncio", "socket", "threading", "time", "datetime", "random", "subprocess"}
+
+
+BUDGETS = {
+    "reference/*.py": 660,
+    "reference/flags2_common.py": 240,
+    "reference/flags2_asyncio.py": 120,
+    "reference/flags2_threadpool.py": 100,
+    "README.md": 110,
+}
+"""Lines."""
+LISTED = {
+    "primes_threadpool": "is_prime done display main",
+    "quicksort": "compare swap quicksort",
+    "quicksort_processes": "task make_process",
+    "quicksort_threads": "task make_thread",
+    "flags2_common": ("save_flag initial_report final_report expand_cc_args process_args main"),
+    "flags2_threadpool": "download_one download_many",
+    "flags2_asyncio": "get_flag download_one downloader_coro download_many",
+}
+"""The functions of each listing, in their order."""
+
+
+@pytest.mark.parametrize("files", BUDGETS)
+def test_a_budget_holds(files):
+    lines = [line for path in TOP.glob(files) for line in path.read_text("utf-8").splitlines()]
+    assert 0 < len(lines) <= BUDGETS[files]
+
+
+@pytest.mark.parametrize("port", LISTED)
+def test_a_port_has_the_functions_of_its_listing_in_their_order(port):
+    tree = ast.parse((TOP / f"reference/{port}.py").read_text(encoding="utf-8"))
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = sorted((n for n in ast.walk(tree) if isinstance(n, functions)), key=lambda n: n.lineno)
+    names = LISTED[port].split()
+    assert [node.name for node in found if node.name in names] == names
 
 
 def imported(path):
