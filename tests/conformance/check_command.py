@@ -55,9 +55,9 @@ def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
     assert conformance("replay", file, "--", *TWINS, "correct").returncode == 0
 
 
-def test_the_failure_in_the_readme_is_what_is_printed(tmp_path):
-    readme = (HERE.parents[1] / "README.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", readme, re.DOTALL | re.MULTILINE)
+def test_the_failure_in_the_docs_is_what_is_printed(tmp_path):
+    page = (HERE.parents[1] / "docs/conformance.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", page, re.DOTALL | re.MULTILINE)
     words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *TWINS]
     ended = conformance(*words, "counts-not-found-as-error", cwd=tmp_path)
     ours = shlex.join([*TWINS, "counts-not-found-as-error"])
