@@ -88,10 +88,10 @@ class Run:
         return Claims.from_lines(self.stdout.splitlines())
 
 
-def play(runner, codes, m, urls=None, *, verbose=True, presses=(), lines=False):
+def play(runner, codes, m, urls=None, *, verbose=True, press=None, lines=False):
     """Run the program as its command would, on the loop of `runner`.
 
-    Ctrl-C is pressed at the moments `presses`: a moment is a callback or a step of a task that
+    Ctrl-C is pressed at the moment `press`: a moment is a callback or a step of a task that
     has ended, or a round of the loop; with `lines`, a line of the program that begins. They are
     counted from the first step of `downloader_coro` to its last.
     """
@@ -100,7 +100,7 @@ def play(runner, codes, m, urls=None, *, verbose=True, presses=(), lines=False):
 
     def moment():
         run.moments += 1
-        if run.moments - 1 in presses:  # what a SIGINT does
+        if run.moments - 1 == press:  # what a SIGINT does
             signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
 
     async def watched(main):
@@ -408,7 +408,7 @@ def interrupt_everywhere(world, m=2, shuffle=in_turn, **how):
     """Check a run for every moment at which Ctrl-C may come; tell how many these are."""
     moments = play_double(world, m, order_of(shuffle), **how)[0].moments
     for moment in range(moments):
-        run, _ = play_double(world, m, order_of(shuffle), presses=(moment,), **how)
+        run, _ = play_double(world, m, order_of(shuffle), press=moment, **how)
         check_interrupted(run, world)
     return moments
 
@@ -461,7 +461,7 @@ def test_ctrl_c_at_any_moment_of_client_and_server_leaves_balanced_books(record_
     assert moments > 100
     record_property("cases", moments)
     for moment in range(moments):
-        run, ledger = play_joined(PLAN, CODES, 2, presses=(moment,))
+        run, ledger = play_joined(PLAN, CODES, 2, press=moment)
         check_interrupted(run, CODES)
         assert ledger.balanced, ledger.imbalances
 
@@ -469,7 +469,7 @@ def test_ctrl_c_at_any_moment_of_client_and_server_leaves_balanced_books(record_
 @examples(30)
 @given(choose=orders(400), moment=st.integers(0, 120))
 def test_ctrl_c_at_some_moment_in_any_order_leaves_balanced_books(choose, moment):
-    run, ledger = play_joined(PLAN, CODES, 2, choose, presses=(moment,))
+    run, ledger = play_joined(PLAN, CODES, 2, choose, press=moment)
     if moment < run.moments:
         check_interrupted(run, CODES)
     else:
