@@ -70,7 +70,7 @@ async def download_one(
     else:
         status, msg = HTTPStatus.ok, "OK"
     if verbose:
-        print(cc, msg)
+        common.say(f"{cc} {msg}")
     return Result(status, cc)
 
 
@@ -97,7 +97,7 @@ async def downloader_coro(
                 cause = exc.__cause__ or exc
                 error_msg = str(cause) if isinstance(cause, BadStatus) else common.error_text(cause)
                 if verbose:
-                    print(f"*** Error for {exc.country_code}: {error_msg}")
+                    common.say(f"*** Error for {exc.country_code}: {error_msg}")
                 status = HTTPStatus.error
             else:
                 status = res.status

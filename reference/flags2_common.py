@@ -9,23 +9,17 @@ import signal
 import string
 import sys
 import time
-from collections import Counter
+from collections import Counter, namedtuple
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 HTTPStatus = Enum("HTTPStatus", "ok not_found error")
-
-
-class Result(NamedTuple):
-    """The outcome of one download; `data` is its country code."""
-
-    status: HTTPStatus
-    data: str
-
+# The status of one download, and its country code in `data`.
+Result = namedtuple("Result", "status data")
 
 POP20_CC = "CN IN US ID BR PK NG BD RU JP MX PH VN ET EG DE IR TR CD FR".split()
 
@@ -154,11 +148,7 @@ def process_args(default_concur_req: int) -> tuple[argparse.Namespace, list[str]
 
 
 def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: int) -> None:
-    """Run a downloader from the command line to the final report.
-
-    Exits with status 130 after Ctrl-C (R-12), with 1 if a download is unaccounted for (R-9) or the
-    output cannot be written (R-17).
-    """
+    """Run a downloader from command line to report. Exits with 1 on failure, 130 after Ctrl-C."""
     signal.signal(signal.SIGINT, on_ctrl_c)
     try:
         args, cc_list = process_args(default_concur_req)
@@ -166,7 +156,7 @@ def main(download_many: DownloadMany, default_concur_req: int, max_concur_req: i
         initial_report(cc_list, actual_req, args.server)
         t0 = time.time()
         counter = download_many(cc_list, SERVERS[args.server], args.verbose, actual_req)
-        counted, asked = counter.total(), len(cc_list)
+        counted, asked = counter.total(), len(cc_list)  # R-9
         if counted != asked and not interrupted:
             sys.exit(f"*** some downloads are unaccounted for: {counted} counted of {asked}")
         final_report(cc_list, counter, t0)
@@ -191,7 +181,7 @@ with suppress(ValueError):
 # Sent with every request: no coding is wanted (R-4).
 HEADERS = {"Accept-Encoding": "identity"}
 
-# True once Ctrl-C was pressed: no further download starts (R-12).
+# True after Ctrl-C (R-12), or if nobody reads stdout (R-17): no further download starts.
 interrupted = False
 
 
@@ -208,6 +198,16 @@ def on_ctrl_c(signum: int, frame: FrameType | None) -> None:
     global interrupted
     interrupted = True
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def say(line: str) -> None:
+    """Print a line in one write, because threads share stdout (R-11)."""
+    global interrupted
+    try:
+        print(f"{line}\n", end="")
+    except OSError:
+        interrupted = True
+        raise
 
 
 def one_line(text: str) -> str:

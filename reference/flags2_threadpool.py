@@ -51,7 +51,7 @@ def download_one(cc: str, base_url: str, verbose: bool = False) -> Result:
         save_flag(image, f"{cc.lower()}.gif")
         status, msg = HTTPStatus.ok, "OK"
     if verbose:
-        print(f"{cc} {msg}\n", end="")  # in one write: threads share stdout
+        common.say(f"{cc} {msg}")
     return Result(status, cc)
 
 
@@ -86,7 +86,7 @@ def download_many(cc_list: list[str], base_url: str, verbose: bool, concur_req: 
                 status = HTTPStatus.error
             counter[status] += 1
             if verbose and error_msg:
-                print(f"*** Error for {cc}: {error_msg}\n", end="")
+                common.say(f"*** Error for {cc}: {error_msg}")
     return counter
 
 

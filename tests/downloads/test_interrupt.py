@@ -149,6 +149,21 @@ def test_a_second_ctrl_c_is_the_operating_systems():
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
 
+class Gone(io.StringIO):
+    """A stdout that nobody reads."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("downloader", DOWNLOADERS)
+def test_if_nobody_reads_stdout_nothing_new_starts(downloader):
+    network = Network(99)
+    with handled(network), contextlib.redirect_stdout(Gone()), contextlib.suppress(OSError):
+        downloader.download_many(CODES, "http://x", True, 1)
+    assert 1 <= len(network.asked) <= 2
+
+
 @contextlib.contextmanager
 def started(servers, command, plan, *words, cwd):
     """A downloader on LOCAL, as a process of its own."""
