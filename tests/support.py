@@ -42,6 +42,16 @@ def own_ctrl_c():
             signal.signal(signal.SIGINT, before)
 
 
+def until_it_waits(pid: int) -> None:
+    """Return when the main thread of a process was asleep ten times in a row.
+
+    A signal that comes just before Python waits for a lock is not handled before that wait ends.
+    """
+    looks = 0
+    while looks < 10:
+        looks = looks + 1 if psutil.Process(pid).status() == psutil.STATUS_SLEEPING else 0
+
+
 def has_ended(pid: int, within_s: float = 20) -> bool:
     """Whether a process is gone, or a zombie, in time: a signal is not delivered at once."""
     until = time.monotonic() + within_s

@@ -14,6 +14,7 @@ import pytest
 from commands import command_line, environment
 from golden.observe import run_main
 from play import DOWNLOADERS, play_in_process, play_sockets
+from support import until_it_waits
 
 from conformance.answers import findings, read_answer
 from conformance.questions import Question
@@ -188,6 +189,7 @@ def test_the_interrupted_run_of_an_example_prints_and_saves_what_stands_there(
     )  # fmt: skip
     while servers.under_way < 2:
         assert program.poll() is None
+    until_it_waits(program.pid)
     program.send_signal(signal.SIGINT)
     stdout, _ = program.communicate(timeout=15)
     assert settled(stdout.splitlines(), servers.urls["LOCAL"]) == settled(lines)
