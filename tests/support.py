@@ -43,13 +43,14 @@ def own_ctrl_c():
 
 
 def until_it_waits(pid: int) -> None:
-    """Return when the main thread of a process was asleep ten times in a row.
+    """Return when the main thread of a child was asleep ten times in a row, or has ended.
 
-    A signal that comes just before Python waits for a lock is not handled before that wait ends.
+    Python handles a signal late if it comes just before a wait for a lock, and ignores one that
+    comes as the handler changes.
     """
     looks = 0
-    while looks < 10:
-        looks = looks + 1 if psutil.Process(pid).status() == psutil.STATUS_SLEEPING else 0
+    while looks < 10 and (status := psutil.Process(pid).status()) != psutil.STATUS_ZOMBIE:
+        looks = looks + 1 if status == psutil.STATUS_SLEEPING else 0
 
 
 def has_ended(pid: int, within_s: float = 20) -> bool:

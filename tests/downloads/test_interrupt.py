@@ -215,9 +215,10 @@ def test_a_second_ctrl_c_ends_the_program_at_once(servers, command, tmp_path):
     with started(servers, command, plan, "-v", "-m", "2", "BR", "CN", cwd=tmp_path) as program:
         while not (tmp_path / "downloads/cn.gif").exists():
             assert program.poll() is None
-        program.send_signal(signal.SIGINT)
-        while program.poll() is None:  # until the first one has been handled
+        for _ in range(2):
+            until_it_waits(program.pid)
             program.send_signal(signal.SIGINT)
+        program.wait(10)
         assert program.returncode == -signal.SIGINT
         assert "Traceback" not in program.stderr.read()
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"cn.gif"}
