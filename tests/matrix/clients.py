@@ -169,7 +169,7 @@ def downloader(program: ModuleType) -> Ask:
         (outcome,) = claims.fates[code.upper()]
         text = re.search(r"^\*\*\* Error for ..: (.*)$", stdout, re.MULTILINE)
         port = urlsplit(question.url).port
-        return Told(outcome, text and re.sub(rf"(?<=[:=]){port}\b", "PORT", text[1]))
+        return Told(outcome, text and re.sub(rf"(?<![\w.]){port}\b", "PORT", text[1]))
 
     return ask
 
