@@ -8,6 +8,7 @@ import os
 import signal
 import string
 import sys
+import threading
 import time
 from collections import Counter, namedtuple
 from collections.abc import Callable, Iterable
@@ -178,8 +179,8 @@ TIMEOUT_S = 30.0
 with suppress(ValueError):
     TIMEOUT_S = float(os.environ.get("FLAGS2_TIMEOUT_S", TIMEOUT_S))
 
-# Sent with every request: no coding is wanted (R-4).
-HEADERS = {"Accept-Encoding": "identity"}
+HEADERS = {"Accept-Encoding": "identity"}  # sent with every request (R-4)
+stdout_lock = threading.Lock()
 
 # True after Ctrl-C (R-12), or if nobody reads stdout (R-17): no further download starts.
 interrupted = False
@@ -201,10 +202,11 @@ def on_ctrl_c(signum: int, frame: FrameType | None) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line in one write, because threads share stdout (R-11)."""
+    """Print a line in one write and one thread at a time, because threads share stdout (R-11)."""
     global interrupted
     try:
-        print(f"{line}\n", end="")
+        with stdout_lock:
+            print(f"{line}\n", end="")
     except OSError:
         interrupted = True
         raise

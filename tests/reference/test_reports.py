@@ -12,6 +12,7 @@ from string import ascii_uppercase
 from types import SimpleNamespace
 from unittest import mock
 
+import pytest
 from golden.normalise import command_text
 from golden.observe import Writes, as_recorded, recorded
 from hypothesis import given
@@ -121,14 +122,17 @@ def test_a_verbose_line_is_one_write_where_the_listing_made_four():
     assert out.pieces == ["BR OK\n"]
 
 
-def test_lines_of_30_threads_into_an_unbuffered_pipe_arrive_whole():
+@pytest.mark.parametrize(("options", "padding"), [(["-u"], 0), ([], 1000)])
+def test_lines_of_30_threads_into_a_pipe_arrive_whole(options, padding):
+    """Unbuffered, two writes for a line would be torn; buffered, two threads in one flush."""
     code = (
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from reference import flags2_threadpool as port\n"
         "port.get_flag = lambda base_url, cc: b'GIF'\n"
         "port.save_flag = lambda img, name: None\n"
-        "port.download_many([f'<{i}>' for i in range(2000)], '', True, 30)"
+        f"port.download_many([f'<{{i}}>' + 'x' * {padding} for i in range(2000)], '', True, 30)"
     )
-    run = subprocess.run([sys.executable, "-P", "-u", "-c", code], capture_output=True, check=True)
-    lines = run.stdout.decode().splitlines()
-    assert sorted(lines) == sorted(f"<{i}> OK" for i in range(2000))
+    command = [sys.executable, "-P", *options, "-c", code]
+    run = subprocess.run(command, capture_output=True, check=True)
+    lines = run.stdout.decode("latin-1").splitlines()
+    assert sorted(lines) == sorted(f"<{i}>{'x' * padding} OK" for i in range(2000))
