@@ -6,7 +6,9 @@ import random
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from string import ascii_uppercase
 from types import SimpleNamespace
@@ -136,3 +138,24 @@ def test_lines_of_30_threads_into_a_pipe_arrive_whole(options, padding):
     run = subprocess.run(command, capture_output=True, check=True)
     lines = run.stdout.decode("latin-1").splitlines()
     assert sorted(lines) == sorted(f"<{i}>{'x' * padding} OK" for i in range(2000))
+
+
+class Shared(io.StringIO):
+    """A stdout that notices a write during another one."""
+
+    inside, overlaps = 0, 0
+
+    def write(self, text):
+        self.inside += 1
+        for _ in range(10):
+            time.sleep(0)  # other threads may run
+        self.overlaps += self.inside > 1
+        self.inside -= 1
+        return super().write(text)
+
+
+def test_threads_write_one_at_a_time():
+    """Python 3.11 loses lines of a buffered stdout if one thread writes during another's flush."""
+    with contextlib.redirect_stdout(Shared()) as out, ThreadPoolExecutor(8) as pool:
+        list(pool.map(common.say, map(str, range(200))))
+    assert out.overlaps == 0
