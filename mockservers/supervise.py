@@ -23,7 +23,7 @@ GRACE_S = 5.0
 FINISH_S = 40.0
 """The same after SIGINT: requests in flight may finish, or run into a time limit (REQ-7)."""
 NOTICE_S = 1.0
-"""Seconds after SIGINT until the user is told what is being waited for."""
+"""Seconds after SIGINT until a line on stderr says what is being waited for."""
 SILENT_S = 1.0
 """Seconds of silence after which a pipe that a command left open is heard no longer."""
 LOOK_S = 0.001
