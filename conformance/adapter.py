@@ -28,8 +28,8 @@ from conformance.clauses import clauses, named
 from conformance.program import CannotStartError, resolved
 from conformance.questions import Question, fixed_questions, generated
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, verdict_of, worst
-from mockservers.codes import country_codes
-from mockservers.supervise import signal_group
+from mockservers.cli.run_command import signal_group
+from mockservers.flags2.arguments import country_codes
 
 __all__ = ["examine", "fixed_questions"]
 

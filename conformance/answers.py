@@ -14,8 +14,8 @@ from typing import Any
 from conformance.expansion import expansion, explanations
 from conformance.questions import Question
 from conformance.verdicts import Finding, Verdict, broken
-from mockservers.codes import is_code, path_of_code
 from mockservers.faults import Delay, Garbage, Reply, Serve
+from mockservers.flags2.arguments import is_code, path_of_code
 from mockservers.plan import Plan, PlanError, draw, fate, plan_from_json, reply_to_json
 
 MICROSECOND = 1e-6

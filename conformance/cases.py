@@ -14,7 +14,7 @@ from typing import Any
 import jsonschema
 
 from conformance.clauses import clauses
-from mockservers.codes import CommandLineError, Order, parse_flags2
+from mockservers.flags2.arguments import CommandLineError, Order, parse_flags2
 from mockservers.plan import Gate, Plan, plan_from_json, plan_to_json
 
 EXPECTATIONS = ("report", "refusal", "either", "interrupt")

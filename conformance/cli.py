@@ -24,7 +24,7 @@ from conformance.judge import books
 from conformance.program import CannotStartError, resolved
 from conformance.questions import fixed_questions
 from conformance.verdicts import Verdict, exit_status
-from mockservers.listening import PortInUseError
+from mockservers.http.listeners import PortInUseError
 from mockservers.plan import PlanError
 
 EXAMPLES = 40

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import ascii_uppercase
 
-from mockservers.codes import ALL_CODES, POP20, country_codes
+from mockservers.flags2.arguments import ALL_CODES, POP20, country_codes
 
 
 def codes_of(word: str) -> Sequence[str]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 from conformance.cases import Case
-from mockservers.codes import POP20, path_of_code
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -25,6 +24,7 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
+from mockservers.flags2.arguments import POP20, path_of_code
 from mockservers.plan import Bucket, Plan
 from mockservers.profiles import ERROR_SEED
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from conformance.cases import Case
 from conformance.fixed import ALWAYS, HANG_S
-from mockservers.codes import LABELS, country_codes, is_code, path_of_code
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -30,6 +29,7 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
+from mockservers.flags2.arguments import LABELS, country_codes, is_code, path_of_code
 from mockservers.plan import Plan
 
 ELSEWHERE = tuple(path_of_code(code) for code in ("YE", "ZZ"))

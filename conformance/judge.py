@@ -27,8 +27,8 @@ from conformance.said import (
     heard,
 )
 from conformance.verdicts import Finding, Verdict, broken
-from mockservers.claims import Claims
-from mockservers.codes import CODE_OF_PATH, LABELS
+from mockservers.flags2.arguments import CODE_OF_PATH, LABELS
+from mockservers.flags2.output import Claims
 from mockservers.journal import Entry
 from mockservers.ledger import Imbalance, Ledger, Row, balance
 

@@ -21,12 +21,12 @@ import psutil
 from conformance.cases import Case
 from conformance.record import MAX_LINES, MAX_STDOUT, Line, Profile, Run
 from mockservers import running
-from mockservers.claims import LineReader
-from mockservers.codes import LABELS, country_codes
-from mockservers.embed import RunningServers
+from mockservers.cli.run_command import book_of_files, environment, refusing_port, signal_group
 from mockservers.faults import Drip, wait_s
+from mockservers.flags2.arguments import LABELS, country_codes
+from mockservers.flags2.output import LineReader
 from mockservers.plan import fate
-from mockservers.supervise import book_of_files, environment, refusing_port, signal_group
+from mockservers.running_servers import RunningServers
 
 DEST = "downloads"
 """Where programs save, below their working directory."""

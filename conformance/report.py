@@ -19,7 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from conformance.verdicts import FAILURES, Finding, Verdict
-from mockservers.page import chart_of, environment, write_whole
+from mockservers.html_report.page import chart_of, environment, write_whole
 
 COLUMNS = 100
 """Clauses are shortened to this in `text_report`."""

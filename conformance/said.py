@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 
 HYPHENS = "-" * 20
 SITE = re.compile(r"\w+ site: (\S+)")

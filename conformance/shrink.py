@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
 from conformance.cases import Case
-from mockservers.codes import country_codes, is_code
 from mockservers.faults import Drip, Hang, Reply, Reset, Serve, Status, Truncate
+from mockservers.flags2.arguments import country_codes, is_code
 from mockservers.plan import Plan, fate
 
 FEW = 30

@@ -4,7 +4,7 @@
     python fuzz/request_path.py --inputs 1000000 --seed 1
 
 Inputs come from real requests by way of atheris (libFuzzer), which keeps what reaches new code in
-`mockservers.parser`; most changes are those of `MUTATIONS`. Each input is read at once and
+`mockservers.http.request_parser`; most changes are those of `MUTATIONS`. Each input is read at once and
 in pieces, which has to give the same events in a possible order; one in `LIVE_SHARE` also goes to a
 server on loopback, which has to answer with the statuses of those events. Exit status 1, and the
 input as a Python literal, on an exception anywhere, a server that does not answer the next request,
@@ -35,10 +35,10 @@ from urllib.parse import urlsplit
 
 import atheris
 
-with atheris.instrument_imports(include=["mockservers.parser"]):
-    from mockservers import parser
+with atheris.instrument_imports(include=["mockservers.http.request_parser"]):
+    from mockservers.http import request_parser as parser
 from mockservers import running
-from mockservers.parser import Event, Expect, Line, Refused, RequestParser, Whole
+from mockservers.http.request_parser import Event, Expect, Line, Refused, RequestParser, Whole
 
 LIVE_SHARE = 100
 """One input in so many goes to the live server."""

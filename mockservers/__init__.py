@@ -10,7 +10,7 @@ what was said, whether it balances); `supervise`, `runs`, `control`, `live`, `cl
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mockservers.embed import running
+    from mockservers.running_servers import running
 
 __all__ = ["running"]
 
@@ -18,7 +18,7 @@ __all__ = ["running"]
 def __getattr__(name: str) -> Any:
     """`mockservers.running`, read only when it is asked for."""
     if name == "running":
-        from mockservers.embed import running
+        from mockservers.running_servers import running
 
         return running
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run it; Ctrl-C while its modules are still being read ends it without a traceback."""
     try:
-        from mockservers.cli import main
+        from mockservers.cli.commands import main
     except KeyboardInterrupt:
         sys.exit(130)
     main()

@@ -7,10 +7,10 @@ from collections import deque
 from time import monotonic
 from typing import Protocol
 
-from mockservers.arrivals import Ready, Request, Run, ServerRun
 from mockservers.faults import Hang, wait_s
-from mockservers.listening import unsent
-from mockservers.parser import Expect, Line, Refused, RequestParser, Whole, whole_get
+from mockservers.http.listeners import unsent
+from mockservers.http.request_parser import Expect, Line, Refused, RequestParser, Whole, whole_get
+from mockservers.run_state import Ready, Request, Run, ServerRun
 from mockservers.wire import Ending, RequestForm, refusal
 
 MAX_CONNECTIONS = 10_000

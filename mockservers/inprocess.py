@@ -20,8 +20,7 @@ import aioresponses
 import requests
 import responses
 
-from mockservers.arrivals import Request, Run, ServerRun
-from mockservers.catalogue import Catalogue, FlagCatalogue
+from mockservers.content.resources import Catalogue, FlagCatalogue
 from mockservers.faults import (
     Empty,
     Hang,
@@ -32,9 +31,10 @@ from mockservers.faults import (
     Status,
     WrongType,
 )
+from mockservers.http.request_parser import Line, Whole
 from mockservers.journal import NoJournal, Record
-from mockservers.parser import Line, Whole
 from mockservers.plan import Plan
+from mockservers.run_state import Request, Run, ServerRun
 from mockservers.wire import RequestForm, Wire
 
 EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")

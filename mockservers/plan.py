@@ -17,7 +17,6 @@ from typing import Any
 
 import jsonschema
 
-from mockservers.codes import is_code, path_of_code
 from mockservers.faults import (
     KINDS,
     Delay,
@@ -28,6 +27,7 @@ from mockservers.faults import (
     Status,
     Uniform,
 )
+from mockservers.flags2.arguments import is_code, path_of_code
 
 SEED_BOUND = 2**53
 """Seeds are below this, so that every language with doubles can hold them."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from mockservers.codes import CODE_OF_PATH, is_code, path_of_code
+from mockservers.flags2.arguments import CODE_OF_PATH, is_code, path_of_code
 from mockservers.plan import Plan, fate
 from mockservers.wire import Found, RequestForm, Wire, effective, render
 

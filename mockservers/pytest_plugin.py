@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from mockservers.embed import RunningServers
     from mockservers.plan import Plan
+    from mockservers.running_servers import RunningServers
 
 _SERVERS = pytest.StashKey["RunningServers"]()
 
@@ -25,7 +25,7 @@ def mock_servers(pytestconfig: pytest.Config) -> Iterator["RunningServers"]:
     Every test begins with a run of its own in which everything is served; `begin_run(plan)`
     begins another.
     """
-    from mockservers.embed import running
+    from mockservers.running_servers import running
 
     with running() as servers:
         pytestconfig.stash[_SERVERS] = servers
@@ -60,7 +60,7 @@ def _used(servers: "RunningServers") -> bool:
 
 def how_to_meet_again(plans: Mapping[str, "Plan"]) -> str:
     """The plans as JSON, and one line for a shell that serves them again."""
-    from mockservers.codes import LABELS
+    from mockservers.flags2.arguments import LABELS
     from mockservers.plan import Plan, plan_to_json
 
     labels_of: dict[str, list[str]] = {}

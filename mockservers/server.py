@@ -13,13 +13,13 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from mockservers.arrivals import Run, ServerRun
-from mockservers.catalogue import Catalogue
-from mockservers.codes import LABELS
 from mockservers.connection import Connection
+from mockservers.content.resources import Catalogue
+from mockservers.flags2.arguments import LABELS
+from mockservers.http.listeners import Listener, bind, url_host
 from mockservers.journal import Journal, NoJournal
-from mockservers.listening import Listener, bind, url_host
 from mockservers.plan import Plan
+from mockservers.run_state import Run, ServerRun
 
 ACCEPT_AGAIN_S = 0.1
 """Seconds until the next try to accept, when the operating system has no room."""

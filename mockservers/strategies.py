@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 from hypothesis import strategies as st
 
-from mockservers.codes import ALL_CODES, country_codes, path_of_code
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -33,6 +32,7 @@ from mockservers.faults import (
     Uniform,
     WrongType,
 )
+from mockservers.flags2.arguments import ALL_CODES, country_codes, path_of_code
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
 MAX_DELAY_S = 0.01

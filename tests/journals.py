@@ -4,8 +4,8 @@ import hashlib
 import json
 import random
 
-from mockservers.claims import Claims
-from mockservers.flags import flag
+from mockservers.content.flag_images import flag
+from mockservers.flags2.output import Claims
 
 PLANS = {"ERROR": {"plan": 1, "seed": 629}}
 

@@ -12,12 +12,12 @@ from unittest import mock
 
 from support import own_ctrl_c
 
-from mockservers.claims import Claims
-from mockservers.embed import RunningServers
+from mockservers.cli.run_command import book_of_files
+from mockservers.flags2.output import Claims
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
 from mockservers.ledger import Ledger, balance, resolve_asked
 from mockservers.plan import Plan
-from mockservers.supervise import book_of_files
+from mockservers.running_servers import RunningServers
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
 
 DOWNLOADERS = (flags2_threadpool, flags2_asyncio)

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 from mockservers.ledger import balance
 
 BODY = b"GIF87a, more or less"

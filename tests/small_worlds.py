@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from play import play_sockets
 
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import country_codes, path_of_code
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -34,7 +34,7 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.flags import flag
+from mockservers.flags2.arguments import country_codes, path_of_code
 from mockservers.plan import Plan
 from mockservers.predict import predict
 

@@ -98,7 +98,7 @@ def test_the_kit_knows_nothing_of_the_reference_nor_of_the_tests(path):
 @pytest.mark.parametrize("module", KIT)
 def test_what_judges_has_no_processes_threads_or_clocks(module):
     names = imported(TOP / f"conformance/{module}.py")
-    assert not names & (BUSY | {"psutil", "mockservers.server", "mockservers.embed"})
+    assert not names & (BUSY | {"psutil", "mockservers.server", "mockservers.running_servers"})
 
 
 def test_only_what_runs_programs_starts_processes():

@@ -18,8 +18,8 @@ from support import until_it_waits
 
 from conformance.answers import findings, read_answer
 from conformance.questions import Question
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import parse_flags2
+from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.flags2.arguments import parse_flags2
 from mockservers.inprocess import BASE_URL
 from mockservers.plan import draw, fate, noise, plan_from_json, reply_to_json
 from mockservers.predict import predict, totals

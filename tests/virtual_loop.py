@@ -26,9 +26,9 @@ import aiohttp.connector
 import tqdm
 from hypothesis import strategies as st
 
-import mockservers.arrivals
 import mockservers.connection
-import mockservers.embed
+import mockservers.run_state
+import mockservers.running_servers
 import mockservers.server
 from mockservers import running
 
@@ -39,7 +39,7 @@ BEGIN_S = 1_000.0
 END_S = 10_000.0
 """A run that goes on for so long goes on for ever."""
 
-CLOCKS = (mockservers.arrivals, mockservers.connection, mockservers.server, aiohttp.connector)
+CLOCKS = (mockservers.run_state, mockservers.connection, mockservers.server, aiohttp.connector)
 """Who reads a clock that is not the loop's."""
 
 
@@ -202,7 +202,7 @@ def joined(runner, plans=None):
         mock.patch.object(
             aiohttp.connector.aiohappyeyeballs, "start_connection", wire.start_connection
         ),
-        mock.patch.object(mockservers.embed, "LOOK_S", 0.1),  # `settle` need not hurry
+        mock.patch.object(mockservers.running_servers, "LOOK_S", 0.1),  # `settle` need not hurry
     ):
         try:
             yield servers, wire

@@ -15,8 +15,8 @@ from commands import run
 from journals import as_file, journal, many, report, request
 
 from conformance.report import report_html
+from mockservers.html_report.page import compare_page, run_page, view_of
 from mockservers.ledger import balance
-from mockservers.page import compare_page, run_page, view_of
 
 CODES = ["BR", "CN", "DE"]
 HOSTILE = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>\u202e"

@@ -12,7 +12,7 @@ from conformance.answers import findings, is_prime, read_answer
 from conformance.clauses import clauses
 from conformance.expansion import ARRANGED, MISREAD, expansion, explanations, misread
 from conformance.questions import Question, expand, fixed_questions, generated
-from mockservers.codes import parse_flags2
+from mockservers.flags2.arguments import parse_flags2
 
 ADAPTER = {name: c for name, c in clauses().items() if "adapter" in c.evidence}
 BY_ID = {question.id: question for question in fixed_questions()}

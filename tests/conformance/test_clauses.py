@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from conformance.clauses import KEYWORDS, clauses_json, read_clauses
-from mockservers.codes import is_code
+from mockservers.flags2.arguments import is_code
 
 TOP = Path(__file__).parents[2]
 SPEC = TOP.joinpath("SPEC.md").read_text(encoding="utf-8")

@@ -5,7 +5,7 @@ from string import ascii_uppercase
 import pytest
 
 from conformance.expansion import codes_of, expansion, explanations, misread
-from mockservers.codes import country_codes
+from mockservers.flags2.arguments import country_codes
 
 B = [f"B{second}" for second in ascii_uppercase]
 POPULOUS = "BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split()

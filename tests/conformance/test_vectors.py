@@ -15,8 +15,8 @@ import pytest
 
 from conformance import vectors
 from conformance.clauses import clauses
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import parse_flags2
+from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.flags2.arguments import parse_flags2
 from mockservers.plan import draw, fate, noise, plan_from_json, reply_to_json
 from mockservers.predict import predict, totals
 from reference import flags2_common, primes_threadpool

@@ -16,8 +16,8 @@ from commands import SCRIPTS, environment, pytest_in, sections, write
 
 import mockservers
 from mockservers import strategies
-from mockservers.codes import LABELS
 from mockservers.faults import KINDS, Reset
+from mockservers.flags2.arguments import LABELS
 from mockservers.inprocess import CannotCarryError, refuse_what_needs_sockets
 from mockservers.plan import Gate, Plan, plan_from_json
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from play import DOWNLOADERS, play_in_process, play_sockets
 from support import examples
 
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import ALL_CODES, path_of_code
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import Empty, Redirect, Reset, Serve, Status
-from mockservers.flags import flag
+from mockservers.flags2.arguments import ALL_CODES, path_of_code
 from mockservers.inprocess import CARRIED
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.predict import predict

@@ -24,8 +24,8 @@ from play import DOWNLOADERS, workplace
 from rows import CLEAN, serving
 from support import examples, until_it_waits
 
-from mockservers.claims import Claims
 from mockservers.faults import Hang, Serve
+from mockservers.flags2.output import Claims
 from mockservers.plan import Gate, Plan
 from reference import flags2_common, flags2_threadpool
 from reference.flags2_common import HTTPStatus, on_ctrl_c

@@ -15,7 +15,7 @@ from play import DOWNLOADERS, run_main, workplace
 from rows import BODY, CLEAN, CODES, serving
 from support import examples
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 from reference import flags2_common
 
 COMMANDS = ("flags2-threadpool", "flags2-asyncio")

@@ -7,7 +7,7 @@ import pytest
 from play import DOWNLOADERS, run_main, workplace
 from rows import BODY, CODES, HIT, ROWS, serving
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 from reference import flags2_common, flags2_threadpool
 
 GOLDEN = Path(__file__).parents[1] / "golden/rows.json"

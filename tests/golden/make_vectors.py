@@ -13,8 +13,8 @@ from typing import Any
 
 from conformance.clauses import clauses
 from conformance.vectors import FILES, digest
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import parse_flags2
+from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.flags2.arguments import parse_flags2
 from mockservers.plan import plan_from_json
 from mockservers.predict import predict, totals
 

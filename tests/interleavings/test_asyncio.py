@@ -22,10 +22,10 @@ from play import workplace
 from support import SCALE, examples
 from virtual_loop import BEGIN_S, Stuck, choices, in_turn, joined, orders, virtual_time
 
-from mockservers.claims import Claims
-from mockservers.codes import ALL_CODES
+from mockservers.content.flag_images import flag
 from mockservers.faults import Reset, Serve
-from mockservers.flags import flag
+from mockservers.flags2.arguments import ALL_CODES
+from mockservers.flags2.output import Claims
 from mockservers.plan import Plan
 from reference import flags2_asyncio, flags2_common
 

@@ -14,9 +14,9 @@ from support import examples
 from virtual_loop import BEGIN_S, in_turn, joined, orders, virtual_time
 
 from mockservers import connection
-from mockservers.catalogue import FlagCatalogue, found_in
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import Drip, Empty, Hang, Reset, Serve, Status, Truncate, wait_s
-from mockservers.flags import flag
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.predict import predict
 from reference import flags2_asyncio, flags2_common

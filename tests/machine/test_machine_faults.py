@@ -21,13 +21,13 @@ import pytest
 from commands import command_line, environment, mockservers_run, run
 from support import has_ended
 
-from mockservers.claims import Claims
+from mockservers.cli.run_command import book_of_files
+from mockservers.content.flag_images import flag
 from mockservers.faults import Status
-from mockservers.flags import flag
+from mockservers.flags2.output import Claims
 from mockservers.journal import JournalFile, read_journal
 from mockservers.ledger import balance, resolve_asked
 from mockservers.plan import Gate, Plan
-from mockservers.supervise import book_of_files
 
 termios = pytest.importorskip("termios", reason="uses POSIX shells, limits and terminals")
 

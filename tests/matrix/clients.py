@@ -27,7 +27,7 @@ import requests
 import urllib3
 from play import run_main, workplace
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
 
 

@@ -12,10 +12,10 @@ from matrix.clients import Ask, Client, Question
 from matrix.replies import Row
 
 from mockservers import running
-from mockservers.claims import Claims
+from mockservers.cli.run_command import book_of_files
+from mockservers.flags2.output import Claims
 from mockservers.journal import Entry
 from mockservers.ledger import Ledger, balance
-from mockservers.supervise import book_of_files
 
 Cell = dict[str, Any]
 """`outcome`, `says`, `exit` (as in `Told`, without what is None); `requests`, how many the server

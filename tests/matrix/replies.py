@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from mockservers.codes import path_of_code
+from mockservers.content.flag_images import flag
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -24,7 +24,7 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.flags import flag
+from mockservers.flags2.arguments import path_of_code
 from mockservers.plan import Plan
 from mockservers.wire import Found, RequestForm, render
 

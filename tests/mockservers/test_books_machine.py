@@ -43,9 +43,11 @@ from hypothesis.stateful import (
 from plain_books import SAYINGS, PlainBooks, Told, file_of, path_of
 from support import examples
 
-from mockservers import cli, running
-from mockservers.codes import LABELS, country_codes
-from mockservers.control import Control
+from mockservers import running
+from mockservers.cli import commands as cli
+from mockservers.content.flag_images import flag
+from mockservers.control.api import Control
+from mockservers.control.run_history import END, Runs, header
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -68,10 +70,9 @@ from mockservers.faults import (
     WrongType,
     wait_s,
 )
-from mockservers.flags import flag
+from mockservers.flags2.arguments import LABELS, country_codes
 from mockservers.journal import JournalFile, read_journal
 from mockservers.plan import Bucket, Gate, Plan, fate, plan_to_json
-from mockservers.runs import END, Runs, header
 
 FLAGS = {path_of(code): flag(code) for code in CODES if code in country_codes()}
 LEADS = (path_of("CN"), "/elsewhere", path_of("BR"))

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource, found_in
-from mockservers.codes import ALL_CODES, country_codes, path_of_code
-from mockservers.flags import flag
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource, found_in
+from mockservers.flags2.arguments import ALL_CODES, country_codes, path_of_code
 from mockservers.wire import Found
 
 SECRET = b"nobody may read this"

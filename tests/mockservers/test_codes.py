@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers import codes as ours
+from mockservers.flags2 import arguments as ours
 from reference import flags2_common as theirs
 
 WORDS = st.lists(

@@ -37,14 +37,17 @@ from support import FOUND_IS_ENOUGH, examples, has_ended
 from virtual_loop import BEGIN_S, virtual_time
 
 import mockservers
-from mockservers import cli, live, strategies, supervise
-from mockservers.catalogue import FolderCatalogue
-from mockservers.claims import Claims
-from mockservers.codes import country_codes, path_of_code
+from mockservers import strategies
+from mockservers.cli import commands as cli
+from mockservers.cli import run_command as supervise
+from mockservers.cli import status_line as live
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Drip, Hang, Redirect, Status
-from mockservers.flags import flag
+from mockservers.flags2.arguments import country_codes, path_of_code
+from mockservers.flags2.output import Claims
+from mockservers.http.listeners import PortInUseError
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
-from mockservers.listening import PortInUseError
 from mockservers.plan import Plan, plan_to_json
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell, signals or a terminal")
@@ -134,10 +137,10 @@ def test_a_journal_that_is_nested_too_deeply_is_told_in_one_line(tmp_path, capsy
 def test_ctrl_c_while_the_modules_are_being_read_has_the_status_of_ctrl_c(monkeypatch, capsys):
     class Interrupted:
         def find_spec(self, name, path=None, target=None):
-            if name == "mockservers.cli":
+            if name == "mockservers.cli.commands":
                 raise KeyboardInterrupt
 
-    monkeypatch.delitem(sys.modules, "mockservers.cli")
+    monkeypatch.delitem(sys.modules, "mockservers.cli.commands")
     monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
     with pytest.raises(SystemExit) as end:
         importlib.import_module("mockservers.__main__").main()

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.claims import Claims
-from mockservers.cli import main
-from mockservers.flags import flag
-from mockservers.supervise import environment as environment_of_run
+from mockservers.cli.commands import main
+from mockservers.cli.run_command import environment as environment_of_run
+from mockservers.content.flag_images import flag
+from mockservers.flags2.output import Claims
 
 DOWNLOADERS = ("flags2-threadpool", "flags2-asyncio")
 TOP = Path(__file__).parents[2]
@@ -387,7 +387,7 @@ def test_predict_counts_all_four_outcomes(tmp_path, plan_file):
 @examples(20)
 @given(st.integers(0, 2**53 - 1))
 def test_a_seed_replaces_that_of_every_plan(seed):
-    from mockservers.cli import _house, _parser
+    from mockservers.cli.commands import _house, _parser
 
     args = _parser().parse_args(["predict", "--seed", str(seed)])
     assert {plan.seed for plan in _house(args).plans.values()} == {seed}

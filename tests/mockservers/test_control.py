@@ -26,15 +26,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers import cli, control
-from mockservers.catalogue import FlagCatalogue
-from mockservers.control import Control, end_of_told
+from mockservers.cli import commands as cli
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue
+from mockservers.control import api as control
+from mockservers.control.api import Control, end_of_told
+from mockservers.control.run_history import Runs, read_page
 from mockservers.faults import Hang
-from mockservers.flags import flag
 from mockservers.journal import read_journal
 from mockservers.ledger import balance
 from mockservers.plan import Plan, plan_to_json
-from mockservers.runs import Runs, read_page
 from mockservers.server import MockServers
 
 TOP = Path(__file__).parents[2]
@@ -402,7 +403,7 @@ def test_a_page_has_a_thousand_entries_of_the_usual_length(tmp_path):
 
 
 def test_a_page_is_bounded_in_bytes_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("mockservers.runs.PAGE_BYTES", 100)
+    monkeypatch.setattr("mockservers.control.run_history.PAGE_BYTES", 100)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"journal": 1}\n' + (json.dumps({"path": "x" * 60}) + "\n").encode() * 9)
     assert len(read_page(path, 0, 9).entries) == 2
@@ -864,5 +865,7 @@ def test_a_control_port_in_use_is_named_and_the_journal_there_is_left_alone(tmp_
 
 
 def test_without_control_nothing_of_it_is_read(tmp_path):
-    program = "import sys, mockservers.cli; print([m for m in sys.modules if 'aiohttp' in m])"
+    program = (
+        "import sys, mockservers.cli.commands; print([m for m in sys.modules if 'aiohttp' in m])"
+    )
     assert run("python", "-c", program, cwd=tmp_path).stdout == "[]\n"

@@ -11,10 +11,10 @@ import pytest
 
 import mockservers
 from mockservers import server
-from mockservers.codes import LABELS, path_of_code
+from mockservers.content.flag_images import flag
 from mockservers.faults import Empty, Hang, Reset, Serve, Status, Truncate
-from mockservers.flags import flag
-from mockservers.listening import PortInUseError
+from mockservers.flags2.arguments import LABELS, path_of_code
+from mockservers.http.listeners import PortInUseError
 from mockservers.plan import Plan
 
 BROKEN = Plan(rules={"BR": (Status((503,)),)})

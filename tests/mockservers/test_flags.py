@@ -7,8 +7,8 @@ import statistics
 import pytest
 from PIL import Image
 
-from mockservers.codes import ALL_CODES, country_codes
-from mockservers.flags import flag
+from mockservers.content.flag_images import flag
+from mockservers.flags2.arguments import ALL_CODES, country_codes
 
 
 def picture(code):

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from play import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
 from support import FOUND_IS_ENOUGH, examples
 
-from mockservers.arrivals import ServerRun
+from mockservers.content.flag_images import flag
 from mockservers.faults import Reset, Status, Truncate
-from mockservers.flags import flag
 from mockservers.inprocess import (
     BASE_URL,
     CARRIED,
@@ -25,6 +24,7 @@ from mockservers.inprocess import (
     responses_carrier,
 )
 from mockservers.plan import Bucket, Gate, Plan
+from mockservers.run_state import ServerRun
 from mockservers.strategies import STRATEGIES, code_lists, replies, sticky_plans
 
 

@@ -21,9 +21,9 @@ from small_books import (
 )
 from support import examples
 
-from mockservers.claims import Claims, LineReader
+from mockservers.flags2.output import Claims, LineReader
 from mockservers.ledger import WORDS, balance, resolve_asked
-from mockservers.report import ledger_text
+from mockservers.ledger.text import ledger_text
 
 ALL = "200 with 20 of 20 bytes"
 BALANCED = {

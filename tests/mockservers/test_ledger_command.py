@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers import cli
-from mockservers.flags import flag
+from mockservers.cli import commands as cli
+from mockservers.content.flag_images import flag
 from mockservers.journal import read_journal
 from mockservers.ledger import balance
 

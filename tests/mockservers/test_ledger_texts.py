@@ -22,8 +22,8 @@ from small_books import (
     whole,
 )
 
-from mockservers.claims import Claims
-from mockservers.codes import POP20
+from mockservers.flags2.arguments import POP20
+from mockservers.flags2.output import Claims
 from mockservers.ledger import balance, resolve_asked
 
 TOTALS = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}

@@ -14,9 +14,9 @@ from commands import command_line, environment, run
 from journals import request
 from virtual_loop import virtual_time
 
-from mockservers import live
+from mockservers.cli import status_line as live
+from mockservers.cli.status_line import Counted, told
 from mockservers.journal import Recorder
-from mockservers.live import Counted, told
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a pseudo-terminal")
 

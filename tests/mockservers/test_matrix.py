@@ -8,7 +8,7 @@ from matrix.measure import drift
 from matrix.page import JSON_FILE, PAGE_FILE, dumps, page
 from matrix.replies import ROWS
 
-from mockservers.catalogue import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import KINDS
 from mockservers.plan import plan_to_json
 from mockservers.predict import predict

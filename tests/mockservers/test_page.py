@@ -13,8 +13,7 @@ from journals import as_file, journal, many, report, request
 from support import examples
 
 from mockservers.faults import KINDS
-from mockservers.ledger import balance
-from mockservers.page import (
+from mockservers.html_report.page import (
     LOOKS,
     MOST_BARS,
     MOST_LETTERS,
@@ -26,6 +25,7 @@ from mockservers.page import (
     script_hash,
     view_of,
 )
+from mockservers.ledger import balance
 from mockservers.plan import plan_from_json
 
 CODES = ["BR", "CN", "DE"]
@@ -312,7 +312,7 @@ def test_the_page_is_written_though_nobody_reads_the_ledger(tmp_path):
 
 def test_without_the_extra_it_is_named_before_anything_runs(tmp_path):
     program = (
-        "import sys; sys.modules['jinja2'] = None; from mockservers.cli import main; "
+        "import sys; sys.modules['jinja2'] = None; from mockservers.cli.commands import main; "
         "main(['run', '--ports', 'auto', '--html', 'a.html', '--', 'touch', 'ran'])"
     )
     done = run("python", "-c", program, cwd=tmp_path)

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 from journals import journal, report, request
 
-from mockservers import page
-from mockservers.ledger import balance
-from mockservers.page import (
+from mockservers.html_report import page
+from mockservers.html_report.page import (
     LOOKS,
     MOST_POINTS,
     compare_page,
@@ -22,6 +21,7 @@ from mockservers.page import (
     view_of,
     write_whole,
 )
+from mockservers.ledger import balance
 
 posix = pytest.mark.skipif(os.name != "posix", reason="files have POSIX modes")
 

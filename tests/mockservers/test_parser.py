@@ -11,8 +11,8 @@ from hypothesis import example, find, given
 from hypothesis import strategies as st
 from support import FOUND_IS_ENOUGH, examples
 
-from mockservers import parser
-from mockservers.parser import (
+from mockservers.http import request_parser as parser
+from mockservers.http.request_parser import (
     MAX_BODY,
     MAX_HEAD,
     MAX_TARGET,

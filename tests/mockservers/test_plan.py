@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from play import DOWNLOADERS, play_sockets
 from support import examples
 
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import ALL_CODES, country_codes, path_of_code
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import (
     KINDS,
     BadChunk,
@@ -38,6 +37,7 @@ from mockservers.faults import (
     Uniform,
     WrongType,
 )
+from mockservers.flags2.arguments import ALL_CODES, country_codes, path_of_code
 from mockservers.plan import (
     Bucket,
     Plan,

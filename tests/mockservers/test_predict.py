@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import path_of_code
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import Empty, Redirect, Serve, Status, Truncate
+from mockservers.flags2.arguments import path_of_code
 from mockservers.plan import Bucket, Plan
 from mockservers.predict import Forecast, predict, totals
 from mockservers.wire import Found

@@ -12,7 +12,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.codes import LABELS
+from mockservers.flags2.arguments import LABELS
 from mockservers.plan import Plan, plan_from_json
 from mockservers.pytest_plugin import how_to_meet_again
 from mockservers.strategies import code_lists, plans, request_orders
@@ -144,7 +144,7 @@ def test_a_failing_test_tells_its_own_plan_and_nothing_is_left_at_the_end(tmp_pa
     assert of_several == f"plan of LOCAL: {late}\nplan of DELAY: {plain}\nplan of ERROR: {seven}\n"
     assert "left: 0 threads 0 sockets" in done.stdout
     # The traceback ends at the line of the test that asked for a check.
-    assert "mockservers/embed.py" not in done.stdout.replace(os.sep, "/")
+    assert "mockservers/running_servers.py" not in done.stdout.replace(os.sep, "/")
 
 
 def test_each_worker_has_servers_of_its_own_and_reports_them(tmp_path):

@@ -31,12 +31,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.arrivals import Run, ServerRun
-from mockservers.catalogue import FlagCatalogue
-from mockservers.codes import ALL_CODES, LABELS, path_of_code
+from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import Empty, Garbage, Lognormal, Reset, Serve, Status, Truncate, Uniform
+from mockservers.flags2.arguments import ALL_CODES, LABELS, path_of_code
+from mockservers.http.request_parser import Line
 from mockservers.journal import NoJournal
-from mockservers.parser import Line
 from mockservers.plan import (
     Bucket,
     Plan,
@@ -47,6 +46,7 @@ from mockservers.plan import (
     plan_to_json,
     reply_to_json,
 )
+from mockservers.run_state import Run, ServerRun
 from mockservers.strategies import codes, plans, seeds
 
 TOP = Path(__file__).parents[2]
@@ -342,7 +342,7 @@ import hashlib, json, sys, types
 sys.modules["jsonschema"] = types.ModuleType("jsonschema")
 sys.modules["jsonschema"].protocols = types.SimpleNamespace(Validator=object)
 sys.path.insert(0, sys.argv[1])
-from mockservers.codes import ALL_CODES, LABELS
+from mockservers.flags2.arguments import ALL_CODES, LABELS
 from mockservers.faults import Garbage, Lognormal, Status, Uniform
 from mockservers.plan import Bucket, Plan, fate, reply_to_json
 replies = (

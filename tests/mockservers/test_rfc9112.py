@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mockservers.flags import flag
-from mockservers.parser import MAX_BODY, MAX_HEAD, MAX_TARGET
+from mockservers.content.flag_images import flag
+from mockservers.http.request_parser import MAX_BODY, MAX_HEAD, MAX_TARGET
 
 BR = b"/flags/br/br.gif"
 ZZ = b"/flags/zz/zz.gif"

@@ -12,12 +12,14 @@ import pytest_asyncio
 from hypothesis import find
 from support import FOUND_IS_ENOUGH
 
-from mockservers import arrivals, connection, parser
-from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
+from mockservers import connection
+from mockservers import run_state as arrivals
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
-from mockservers.flags import flag
+from mockservers.http import request_parser as parser
+from mockservers.http.listeners import PortInUseError, bind
 from mockservers.journal import Recorder
-from mockservers.listening import PortInUseError, bind
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.server import MockServers
 from mockservers.strategies import STRATEGIES

@@ -24,17 +24,19 @@ import pytest_asyncio
 from small_worlds import FATES
 from virtual_loop import joined, virtual_time
 
-import mockservers.runs
-from mockservers import connection, control, listening, running
-from mockservers.catalogue import FlagCatalogue, FolderCatalogue, Resource
-from mockservers.codes import LABELS
-from mockservers.control import Control, end_of_told
+import mockservers.control.run_history
+from mockservers import connection, running
+from mockservers.content.flag_images import flag
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource
+from mockservers.control import api as control
+from mockservers.control.api import Control, end_of_told
+from mockservers.control.run_history import Runs
 from mockservers.faults import Drip, Hang, Reply, Serve, Status, TooLong, Truncate
-from mockservers.flags import flag
+from mockservers.flags2.arguments import LABELS
+from mockservers.http import listeners as listening
+from mockservers.http.listeners import Listener, PortInUseError, bind
 from mockservers.journal import JournalFile, Recorder
-from mockservers.listening import Listener, PortInUseError, bind
 from mockservers.plan import Bucket, Gate, Plan, fate
-from mockservers.runs import Runs
 from mockservers.server import MockServers
 from mockservers.wire import SURPLUS, Found
 
@@ -1187,7 +1189,7 @@ def test_a_journal_that_fails_at_its_first_line_is_closed(monkeypatch, tmp_path)
             made.append(self)
             self.error = OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(mockservers.runs, "JournalFile", Full)
+    monkeypatch.setattr(mockservers.control.run_history, "JournalFile", Full)
     with pytest.raises(OSError, match=r"cannot write the journal .*: No space left"):
         Runs(MockServers(FlagCatalogue()), None, tmp_path).begin({})
     assert [journal._file.closed for journal in made] == [True]

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from support import FOUND_IS_ENOUGH, examples
 
-from mockservers.catalogue import FlagCatalogue, found_in
-from mockservers.codes import is_code
+from mockservers.content.resources import FlagCatalogue, found_in
 from mockservers.faults import (
     KINDS,
     CutHeaders,
@@ -23,6 +22,7 @@ from mockservers.faults import (
     Truncate,
     Uniform,
 )
+from mockservers.flags2.arguments import is_code
 from mockservers.plan import Plan, plan_from_json, plan_to_json
 from mockservers.predict import predict
 from mockservers.strategies import (

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.codes import LABELS, path_of_code
+from mockservers.content.flag_images import flag
 from mockservers.faults import (
     KINDS,
     BadChunk,
@@ -44,7 +44,7 @@ from mockservers.faults import (
     Uniform,
     WrongType,
 )
-from mockservers.flags import flag
+from mockservers.flags2.arguments import LABELS, path_of_code
 from mockservers.plan import Bucket, Plan, fate
 from mockservers.strategies import STRATEGIES, replies, seeds
 from mockservers.wire import Ending, Found, RequestForm, effective, render

@@ -5,10 +5,11 @@ from collections import Counter
 import pytest
 from small_books import whole
 
-from mockservers import codes, faults
-from mockservers.claims import Claims, LineReader
+from mockservers import faults
+from mockservers.flags2 import arguments as codes
+from mockservers.flags2.output import Claims, LineReader
 from mockservers.ledger import Imbalance, Ledger, Row
-from mockservers.report import ledger_text
+from mockservers.ledger.text import ledger_text
 
 # --- waits ---------------------------------------------------------------------------------
 

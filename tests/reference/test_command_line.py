@@ -17,7 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.claims import Claims
+from mockservers.flags2.output import Claims
 from reference.flags2_common import HTTPStatus
 
 GOLDEN = recorded("cli.json")

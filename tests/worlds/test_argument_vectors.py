@@ -9,8 +9,14 @@ from small_worlds import prove
 from support import SCALE
 
 from conformance.expansion import expansion
-from mockservers.claims import Claims
-from mockservers.codes import ALL_CODES, POP20, CommandLineError, country_codes, parse_flags2
+from mockservers.flags2.arguments import (
+    ALL_CODES,
+    POP20,
+    CommandLineError,
+    country_codes,
+    parse_flags2,
+)
+from mockservers.flags2.output import Claims
 from mockservers.ledger import resolve_asked
 
 FEW = ("A", "br", "1", "-e", "-a", "-v", "-l", "-m", "-s", "LOCAL")

@@ -10,8 +10,8 @@ from play import DOWNLOADERS
 from small_worlds import FATES, NAMES, World, check_sticky, live_through, prove
 from support import SCALE
 
+from mockservers.content.flag_images import flag
 from mockservers.faults import KINDS
-from mockservers.flags import flag
 
 CONNECTIONS = (1, 2, 3)
 EVERY = SCALE > 1

@@ -12,9 +12,9 @@ import pytest
 from small_worlds import prove
 
 from mockservers.connection import Connection
+from mockservers.content.flag_images import flag
 from mockservers.faults import Reset, Serve, Status, Truncate
-from mockservers.flags import flag
-from mockservers.parser import Expect, Line, Refused, RequestParser, Whole
+from mockservers.http.request_parser import Expect, Line, Refused, RequestParser, Whole
 from mockservers.plan import Plan
 from mockservers.wire import RequestForm
 

@@ -11,9 +11,9 @@ from play import DOWNLOADERS, play_sockets
 from small_worlds import EITHER, ERROR, OK, prove
 
 from mockservers import running
-from mockservers.catalogue import FolderCatalogue, found_in
-from mockservers.codes import ALL_CODES, path_of_code
+from mockservers.content.resources import FolderCatalogue, found_in
 from mockservers.faults import CutHeaders, NoLength, Reset, Serve, Truncate
+from mockservers.flags2.arguments import ALL_CODES, path_of_code
 from mockservers.plan import Plan
 from mockservers.predict import predict
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from mockservers.claims import Claims
-from mockservers.codes import LABELS, is_code, readings
+from mockservers.flags2.arguments import LABELS, is_code, readings
+from mockservers.flags2.output import Claims
 from mockservers.journal import Entry
 
 OUTCOMES = ("ok", "not_found", "error", "interrupted")

@@ -12,11 +12,11 @@ from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
 from time import monotonic
 
-from mockservers.catalogue import Catalogue, Resource
-from mockservers.codes import CODE_OF_PATH
+from mockservers.content.resources import Catalogue, Resource
 from mockservers.faults import RedirectLoop, Reply, wait_s
+from mockservers.flags2.arguments import CODE_OF_PATH
+from mockservers.http.request_parser import Line, Whole
 from mockservers.journal import Entry, Journal, NoJournal, narrowed, request_template
-from mockservers.parser import Line, Whole
 from mockservers.plan import Gate, Plan, fate
 from mockservers.wire import Ending, RequestForm, Wire, effective, refusal, render
 

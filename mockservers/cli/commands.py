@@ -14,31 +14,31 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from mockservers import live
-from mockservers.catalogue import Catalogue, FlagCatalogue, FolderCatalogue, found_in
-from mockservers.claims import Claims
-from mockservers.codes import (
-    LABELS,
-    CommandLineError,
-    add_flags2_arguments,
-    expand,
-    readings,
-)
-from mockservers.journal import Journal, JournalFile, read_journal
-from mockservers.ledger import Ledger, balance, resolve_asked
-from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json
-from mockservers.predict import predict, totals
-from mockservers.profiles import PROFILES
-from mockservers.report import ledger_text
-from mockservers.runs import Runs, header
-from mockservers.server import MockServers
-from mockservers.supervise import (
+from mockservers.cli import status_line as live
+from mockservers.cli.run_command import (
     CannotRunError,
     book_of_files,
     environment,
     refusing_port,
     run_command,
 )
+from mockservers.content.resources import Catalogue, FlagCatalogue, FolderCatalogue, found_in
+from mockservers.control.run_history import Runs, header
+from mockservers.flags2.arguments import (
+    LABELS,
+    CommandLineError,
+    add_flags2_arguments,
+    expand,
+    readings,
+)
+from mockservers.flags2.output import Claims
+from mockservers.journal import Journal, JournalFile, read_journal
+from mockservers.ledger import Ledger, balance, resolve_asked
+from mockservers.ledger.text import ledger_text
+from mockservers.plan import SEED_BOUND, Plan, PlanError, plan_from_json
+from mockservers.predict import predict, totals
+from mockservers.profiles import PROFILES
+from mockservers.server import MockServers
 
 DEFAULT_PORTS = (8001, 8002, 8003)
 
@@ -338,7 +338,7 @@ async def _serve_until_told(
         runs.begin(house.plans)
         ready: dict[str, Any] = {"ready": True, "servers": servers.urls}
         if args.control is not None:
-            from mockservers.control import Control  # takes its time
+            from mockservers.control.api import Control  # takes its time
 
             control = Control(servers, runs)
             stack.push_async_callback(control.stop)
@@ -466,7 +466,7 @@ def _tell(ledger: Ledger, page: str | None, args: argparse.Namespace) -> None:
 
 def _compare(args: argparse.Namespace) -> int:
     _check_page(args.html)
-    from mockservers import page
+    from mockservers.html_report import page
 
     views = []
     for journal in args.journals:
@@ -495,14 +495,14 @@ def _check_page(file: Path | None) -> None:
 def _page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | None:
     if args.html is None:
         return None
-    from mockservers import page
+    from mockservers.html_report import page
 
     return page.run_page(page.view_of(ledger, read_journal(journal)))
 
 
 def _write_page(file: Path, text: str) -> None:
     """Write the page whole, or leave what was there."""
-    from mockservers.page import write_whole
+    from mockservers.html_report.page import write_whole
 
     try:
         write_whole(file, text)

@@ -11,16 +11,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mockservers.catalogue import Catalogue, FlagCatalogue
-from mockservers.claims import Claims
-from mockservers.codes import LABELS
+from mockservers.cli.run_command import book_of_files
+from mockservers.content.resources import Catalogue, FlagCatalogue
+from mockservers.control.run_history import header
+from mockservers.flags2.arguments import LABELS
+from mockservers.flags2.output import Claims
 from mockservers.journal import Entry, Recorder
 from mockservers.ledger import Ledger, balance
+from mockservers.ledger.text import ledger_text
 from mockservers.plan import Plan
-from mockservers.report import ledger_text
-from mockservers.runs import header
 from mockservers.server import MockServers
-from mockservers.supervise import book_of_files
 
 Plans = Plan | Mapping[str, Plan]
 """A plan for all three servers, or plans by label; a label without one serves everything."""
@@ -43,7 +43,7 @@ def running(
     `with` runs them in a thread and gives `RunningServers`; `async with` runs them on the event
     loop at hand and gives `AsyncRunningServers`. A first run has begun, under `plans`. When the
     block ends, connections are dropped, ports are free, and no thread or task is left. Entering it
-    raises PortInUseError (mockservers.listening).
+    raises PortInUseError (mockservers.http.listeners).
     """
     return Running(plans if plans is not None else {}, catalogue or FlagCatalogue(), ports)
 

@@ -34,7 +34,7 @@ def country_codes(folder: Path | None = None) -> tuple[str, ...]:
     """The words of `country_codes.txt` in `folder`, else of the packaged copy (194 codes)."""
     path = Path(folder, "country_codes.txt") if folder else None
     if path is None or not path.is_file():
-        path = Path(__file__).with_name("country_codes.txt")
+        path = Path(__file__).parents[1] / "country_codes.txt"
     return tuple(path.read_text(encoding="utf-8", errors="replace").split())
 
 

@@ -15,8 +15,8 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
-from mockservers.claims import Claims, LineReader
-from mockservers.codes import LABELS
+from mockservers.flags2.arguments import LABELS
+from mockservers.flags2.output import Claims, LineReader
 
 GRACE_S = 5.0
 """Seconds that a command has to end after SIGTERM or SIGHUP, before the next signal."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from mockservers.ledger import OUTCOMES, Ledger
+from mockservers.ledger.judge import OUTCOMES, Ledger
 
 MOST_NOTES = 20
 """Notes that are printed; the others are counted."""

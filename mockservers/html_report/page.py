@@ -24,9 +24,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from mockservers.codes import LABELS, is_code
+from mockservers.content.flag_images import flag
 from mockservers.faults import Drip
-from mockservers.flags import flag
+from mockservers.flags2.arguments import LABELS, is_code
 from mockservers.journal import Entry, fate_name
 from mockservers.ledger import OUTCOMES, Ledger, Row
 from mockservers.plan import Plan, fate, plan_from_json
@@ -436,7 +436,11 @@ def write_whole(path: Path, text: str) -> None:
 @cache
 def page_file(name: str) -> str:
     """A file of the page, as text."""
-    return resources.files("mockservers").joinpath("page_files", name).read_text(encoding="utf-8")
+    return (
+        resources.files("mockservers.html_report")
+        .joinpath("assets", name)
+        .read_text(encoding="utf-8")
+    )
 
 
 def script_hash(*scripts: str) -> str:

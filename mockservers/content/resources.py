@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote
 
-from mockservers.codes import country_codes, path_of_code
-from mockservers.flags import flag
+from mockservers.content.flag_images import flag
+from mockservers.flags2.arguments import country_codes, path_of_code
 from mockservers.wire import Found
 
 

@@ -18,13 +18,13 @@ import jsonschema
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
-from mockservers.claims import Claims, LineReader
-from mockservers.codes import LABELS
+from mockservers.control.run_history import END, NumberedRun, Runs, read_page
+from mockservers.flags2.arguments import LABELS
+from mockservers.flags2.output import Claims, LineReader
+from mockservers.http.listeners import Listener, PortInUseError, bind
 from mockservers.journal import Entry, read_journal
 from mockservers.ledger import balance, resolve_asked
-from mockservers.listening import Listener, PortInUseError, bind
 from mockservers.plan import PlanError, plan_from_json, plan_to_json
-from mockservers.runs import END, NumberedRun, Runs, read_page
 from mockservers.server import MockServers
 
 MAX_BODY = 1_000_000
@@ -70,7 +70,7 @@ _TOLD = jsonschema.Draft202012Validator(
 )
 
 # What aiohttp logs are the faults of clients, with tracebacks; ours are told to the client.
-_quiet = logging.getLogger("mockservers.control")
+_quiet = logging.getLogger("mockservers.control.api")
 _quiet.setLevel(logging.CRITICAL + 1)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

@@ -1,0 +1,1 @@
+"""The command `mockservers`: serve, run, ledger, compare, predict."""

@@ -1,0 +1,1 @@
+"""The control API of `mockservers serve --control`, and the runs that it begins."""
