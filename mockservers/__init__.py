@@ -1,10 +1,17 @@
-"""Mock servers that break exactly as planned, and the books that show what came of it.
+"""Mock servers that break exactly as planned, and the books that show the result.
 
-Read the modules in this order: `faults`, `codes`, `plan`, `profiles`, `wire`, `predict`
-(values and decisions); `flags`, `catalogue`, `parser`, `arrivals`, `connection`, `listening`,
-`server` (what is served, and how); `journal`, `claims`, `ledger`, `report`, `page` (what was seen,
-what was said, whether it balances); `supervise`, `runs`, `control`, `live`, `cli` (the commands);
-`embed`, `inprocess`, `strategies`, `pytest_plugin` (for tests of one's own).
+To understand how a plan becomes bytes becomes a verdict, read the core in this order, which is
+its import order:
+
+    kinds/response kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy
+    faults plan journal run_state
+    http/request_parser http/listeners http/gate http/fast_path
+    connection server ledger/model ledger/judge
+
+Around it are `flags2/` (all that is known of the six programs), `content/` (what is served),
+`plan_json`, `profiles`, `predict`, `ledger/attribution`, `ledger/text`, `files` and `text`; the
+commands in `cli/`, the API in `control/`, the page in `html_report/`; and for tests
+`running_servers`, `inprocess`, `strategies` and `pytest_plugin`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,7 +23,7 @@ __all__ = ["running"]
 
 
 def __getattr__(name: str) -> Any:
-    """`mockservers.running`, read only when it is asked for."""
+    """`mockservers.running`, imported only when it is asked for."""
     if name == "running":
         from mockservers.running_servers import running
 

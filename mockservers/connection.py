@@ -1,24 +1,61 @@
-"""One connection of a server: bytes in, requests in turn, bytes out, an ending as planned."""
+"""One connection of a server: bytes in, requests in turn, bytes out, an ending as planned.
+
+How it works. A connection reads requests and sends responses at the same time, so its state is a
+pair: what it does with bytes that come (`Reading`), and where it is with its responses (`Sending`).
+
+Requests wait in the order of their lines. When the first one is complete, it is its turn: gate,
+then delay (HELD), then bytes as fast as the client takes them (RESPONDING), then its journal entry.
+Then it is the turn of the next one, or the connection is IDLE. Reading goes on meanwhile: a client
+may send many requests at once. After `MAX_WAITING` of them, reading pauses.
+
+    Reading    what it means                                      left when
+    BETWEEN    no request has begun                               bytes come
+    PARTIAL    a request has begun and is not complete            it is complete: BETWEEN or LAST
+    LAST       no further request is read; bytes are thrown away  the client closes: CLOSED
+    CLOSED     the client has closed its side                     never
+
+    Sending    what it means                                      left when
+    IDLE       no response is due now                             a request is complete: HELD
+    HELD       the first request waits for gate or delay          time is up: RESPONDING
+    RESPONDING bytes of the response are handed over              all were taken: IDLE or ENDING
+    ENDING     nothing more is sent: the client is to close,      it is lost, or `LINGER_S` are over
+               or a reset is due
+    DROPPED    it ends because of us                              never
+
+LAST comes with a request that closes the connection, with bytes that cannot be served, and with
+ENDING. A client that closes its side while it waits for a response may still read it, so CLOSED
+does not stop HELD or RESPONDING, except in a `hang`, where nothing will come. While a connection is
+ENDING no request can be read; every other pair is possible (`ALLOWED`).
+"""
 
 import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
 from time import monotonic
-from typing import Protocol
 
-from mockservers.faults import Hang, wait_s
+from mockservers.faults import Hang
+from mockservers.http.fast_path import KnownHeaders, Prepared, PreparedResponses
 from mockservers.http.listeners import unsent
-from mockservers.http.request_parser import Expect, Line, Refused, RequestParser, Whole, whole_get
-from mockservers.run_state import Ready, Request, Run, ServerRun
-from mockservers.wire import Ending, RequestForm, refusal
+from mockservers.http.request_parser import (
+    BadRequest,
+    Continue,
+    RequestComplete,
+    RequestLine,
+    RequestParser,
+)
+from mockservers.journal import ConnectionEntry, encode
+from mockservers.kinds.response import Ending, RequestForm, refusal
+from mockservers.run_state import Request, ServerRun
 
 MAX_CONNECTIONS = 10_000
 """Connections per server; further ones are closed at once."""
 MAX_WAITING = 64
 """Requests of one connection that wait for their turn before reading from it pauses."""
 REQUEST_S = 30.0
-"""Seconds for a request to arrive whole; then it is refused with 408."""
+"""Seconds for a request to arrive completely; then it is refused with 408."""
 IDLE_S = 75.0
 """Seconds that a connection may stay without a request, or a client take nothing."""
 LINGER_S = 2.0
@@ -30,56 +67,96 @@ LOOK_S = 0.002
 DRIP_S = 0.02
 """Seconds between two pieces of a dripping body, at least."""
 
-_KEEP_ALIVE = RequestForm()
+_NO_LINE = BadRequest(0, "ended without a request line")
 
 
-class House(Protocol):
-    """What a connection knows of the servers: `mockservers.server.MockServers`."""
+class Reading(Enum):
+    """What a connection does with the bytes that come."""
 
-    run: Run
-    server_runs: dict[str, ServerRun]
-    connections: dict[str, set["Connection"]]
-    refusing: set[str]
+    BETWEEN = auto()
+    PARTIAL = auto()
+    LAST = auto()
+    CLOSED = auto()
 
-    def next_connection(self) -> int:
-        """The number of a connection by order of arrival, from 1."""
+
+class Sending(Enum):
+    """Where a connection is with its responses."""
+
+    IDLE = auto()
+    HELD = auto()
+    RESPONDING = auto()
+    ENDING = auto()
+    DROPPED = auto()
+
+
+_READS = {Reading.BETWEEN, Reading.PARTIAL}
+ALLOWED = {sending: {*Reading} for sending in Sending} | {
+    Sending.ENDING: {Reading.LAST, Reading.CLOSED}
+}
+"""The states of reading that each state of sending can be with."""
+
+
+class ServerState:
+    """What the connections of one server share."""
+
+    def __init__(self, label: str, headers: KnownHeaders, number: Callable[[], int]) -> None:
+        self.label = label
+        self.connections: set[Connection] = set()
+        self.refusing = False
+        """Nothing listens at the port."""
+        self.headers = headers
+        self.next_number = number
+        """Gives the number of a connection by order of arrival, from 1."""
+        self.server_run: ServerRun
+        self.prepared: PreparedResponses
+
+    def begin(self, server_run: ServerRun) -> None:
+        """Requests that arrive from now on belong to this run."""
+        self.server_run = server_run
+        self.prepared = PreparedResponses(server_run)
 
 
 class Connection(asyncio.Protocol):
-    """One connection: requests in; replies out, one at a time, in the order of the requests.
+    """One connection; the module says how it works."""
 
-    A request waits until it is whole and first in line (`_waiting`); then it is its turn (`_busy`):
-    gate, delay, bytes (`_wire`), entry. A connection that will end reads no more requests
-    (`_deaf`), answers those that wait, then closes its side and lingers (`_lingering`).
-    """
-
-    def __init__(self, house: House, label: str) -> None:
-        self._house = house
-        self._label = label
-        self._conn = house.next_connection()
-        self._run = house.run
-        self._opened_s = house.run.now()
+    def __init__(self, server: ServerState) -> None:
+        self._server = server
+        self._conn = server.next_number()
+        self._run = server.server_run.run
+        self._opened_s = self._run.now()
         self._transport: asyncio.Transport
         self._parser = RequestParser()
-        self._mid_request = False
-        """The parser has begun a request that is not whole."""
+        self._reading = Reading.BETWEEN
+        self._sending = Sending.IDLE
         self._waiting: deque[Request] = deque()
-        self._refusal: Refused | None = None
-        self._deaf = False
-        """Nothing more is read as a request: a reply still to come is the last one."""
-        self._heard_all = False
-        """The client has closed its side."""
-        self._lingering = False
-        self._had_line = False
-        self._dropped = False
-        """It ends because of us, not of the client."""
-        self._busy = False
-        """It is the turn of the first of the waiting requests."""
+        self._unserved: BadRequest | None = _NO_LINE
+        """Why the connection gets an entry of its own, if it does."""
+        self._timer: asyncio.TimerHandle | None = None
         self._dripping_since = 0.0
         self._handed = b""
-        self._blocked = False
-        self._timer: asyncio.TimerHandle | None = None
+        """The piece of a body that the transport has, and that was not counted yet."""
         self._since = monotonic()
+        """When the client last began a request, or stopped taking bytes."""
+
+    def _move(self, *, reading: Reading | None = None, sending: Sending | None = None) -> None:
+        self._reading = reading or self._reading
+        self._sending = sending or self._sending
+        assert self._reading in ALLOWED[self._sending], (self._reading, self._sending)
+
+    @property
+    def _blocked(self) -> bool:
+        """Whether the client takes no more for now."""
+        return self._transport.get_write_buffer_size() > 0
+
+    @property
+    def _in_turn(self) -> bool:
+        """Whether it is the turn of the first of the waiting requests."""
+        return self._sending in (Sending.HELD, Sending.RESPONDING)
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._waiting
 
     # --- what the event loop calls ---------------------------------------------------
 
@@ -88,143 +165,133 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(high=0)  # to be told when the last byte was taken
-        connections = self._house.connections[self._label]
-        if len(connections) >= MAX_CONNECTIONS or self._label in self._house.refusing:
+        if len(self._server.connections) >= MAX_CONNECTIONS or self._server.refusing:
             self.abort()
-        connections.add(self)
+        self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         """Count and queue the requests in `data`."""
-        if self._lingering or self._deaf:
+        if self._reading not in _READS:
             return
-        if not self._mid_request:
+        if self._reading is Reading.BETWEEN:
             self._since = monotonic()
-            idle = not self._waiting and self._label not in self._house.refusing
-            plain = whole_get(data) if idle else None
-            if plain:
-                self._answer_at_once(*plain)
-                return
+            if not self._waiting and not self._server.refusing:
+                plain = self._server.headers.whole_get(data)
+                if plain:
+                    self._answer_at_once(*plain)
+                    return
         for event in self._parser.feed(data):
-            match event:
-                case Line():
-                    self._had_line = True
-                    self._waiting.append(self._house.server_runs[self._label].arrive(event))
-                case Expect():
-                    self._waiting[-1].expects = True
-                    if len(self._waiting) == 1 and not self._busy:
-                        self._grant()
-                case Whole(asked):
-                    self._waiting[-1].whole = event
-                    if not asked.keep_alive:
-                        self._deaf = True
-                    if not self._busy and len(self._waiting) == 1:
-                        self._turn()
-                case Refused():
-                    self._refuse(event)
-            if self._deaf or self._lingering or self._transport.is_closing():
+            self._take_in(event)
+            if self._reading not in _READS or self._transport.is_closing():
                 break
-        self._mid_request = self._parser.mid_request
+        else:
+            partial = self._parser.mid_request
+            self._move(reading=Reading.PARTIAL if partial else Reading.BETWEEN)
         if len(self._waiting) >= MAX_WAITING:
             self._transport.pause_reading()
 
+    def _take_in(self, event: RequestLine | RequestComplete | Continue | BadRequest) -> None:
+        match event:
+            case RequestLine(method, path):
+                self._unserved = None
+                self._waiting.append(self._server.server_run.arrive(method, path))
+            case Continue():
+                self._waiting[-1].expects = True
+                if len(self._waiting) == 1 and not self._in_turn:
+                    self._send_continue()
+            case RequestComplete(form, refused):
+                self._complete(form, refused)
+            case BadRequest():
+                self._refuse(event)
+
+    def _complete(self, form: RequestForm, refused: int | None) -> None:
+        """The last of the waiting requests has been read to its end."""
+        request = self._waiting[-1]
+        request.form, request.refused = form, refused
+        if not form.keep_alive:
+            self._move(reading=Reading.LAST)
+        if len(self._waiting) == 1 and not self._in_turn:
+            self._turn()
+
     def eof_received(self) -> bool:
-        """Close, unless replies are due: a client may close its sending side and still listen."""
-        if self._waiting and self._waiting[-1].whole is None:
+        """Close, unless responses are due: a client may close its sending side and still listen."""
+        if self._waiting and self._waiting[-1].form is None:
             self._waiting.pop().end(self._conn, complete=False, client_gone=True)
-        if self._lingering or not self._waiting:
+        if self._sending is Sending.ENDING or not self._waiting:
             return False
-        self._deaf = self._heard_all = True
-        # One who closes while nothing is going to be said has stopped waiting for it.
-        return not (self._busy and isinstance(self._waiting[0].reply, Hang))
+        self._move(reading=Reading.CLOSED)
+        # A client that half-closes during a `hang` has given up.
+        return not (self._in_turn and isinstance(self._waiting[0].fault, Hang))
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
-        self._blocked = True
         self._since = monotonic()
 
     def resume_writing(self) -> None:
         """The operating system has taken all it was given."""
-        self._blocked = False
         # Not at once: a transport that is closed in here calls `connection_lost` twice.
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if not self._transport.is_closing() and self._busy and not self._taken():
+        responding = self._sending is Sending.RESPONDING
+        if not self._transport.is_closing() and responding and not self._taken():
             self._send_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Account for what was under way."""
-        self._house.connections[self._label].discard(self)
+        self._server.connections.discard(self)
         if self._timer:
             self._timer.cancel()
         for request in self._waiting:
             if request.server_run.gate:
                 request.server_run.gate.forget(self)
         while self._waiting:
-            self._end(complete=False, client_gone=not self._dropped)
-        if self._refusal or not self._had_line:
-            reason = self._refusal or Refused(0, "ended without a request line")
-            entry = {"type": "connection", "conn": self._conn, "server": self._label}
-            entry |= {"status": reason.status or None, "reason": reason.reason}
-            self._run.write({**entry, "start_s": self._opened_s, "end_s": self._run.now()})
+            self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
+        if self._unserved:
+            entry = ConnectionEntry(
+                conn=self._conn,
+                server=self._server.label,
+                status=self._unserved.status or None,
+                reason=self._unserved.reason,
+                start_s=self._opened_s,
+                end_s=self._run.now(),
+            )
+            self._run.write_line(encode(entry))
 
-    def _answer_at_once(self, path: str, whole: Whole) -> None:
-        """Take the turn of a GET that came whole and alone."""
-        self._had_line = True
-        server_run = self._house.server_runs[self._label]
-        ready = server_run.ready(path, whole.asked)
-        if ready and not ready.wait_s:
-            self._serve(server_run, ready)
+    # --- a request that came whole and alone -----------------------------------------
+
+    def _answer_at_once(self, path: str, complete: RequestComplete) -> None:
+        self._unserved = None
+        server_run = self._server.server_run
+        prepared = self._server.prepared.find(path, complete.form)
+        if prepared:
+            self._send_prepared(prepared, server_run)
             return
-        request = server_run.take_in(ready) if ready else server_run.arrive(Line("GET", path))
-        request.whole = whole
+        request = server_run.arrive("GET", path)
+        request.form = complete.form
         self._waiting.append(request)
         self._turn()
 
-    def _serve(self, server_run: ServerRun, ready: Ready) -> None:
-        """Send a reply that is ready and has no delay, and write its entry.
-
-        What `take_in` and `_turn` would come to, without a `Request`.
-        """
-        run, code = server_run.run, ready.code
-        run.requests = n = run.requests + 1
-        server_run.attempts[code] = attempt = server_run.attempts.get(code, 0) + 1
-        server_run.in_flight = in_flight = server_run.in_flight + 1
-        start_s = monotonic() - run.began
-        self._transport.write(ready.data)
+    def _send_prepared(self, prepared: Prepared, server_run: ServerRun) -> None:
+        arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
+        self._transport.write(prepared.data)
         if not self._blocked and not self._transport.is_closing():
-            server_run.in_flight -= 1
-            start, end_s = f"{start_s:.6f}", monotonic() - run.began
-            run.write_line(ready.entry % (n, self._conn, attempt, in_flight, start, start, end_s))
+            end_s = monotonic() - server_run.run.began
+            server_run.leave(prepared.entry(self._conn, attempt, arrival, end_s))
             return
         # Not all was taken: from here on it is a request like any other.
-        run.under_way += 1
-        request = Request(
-            server_run,
-            n,
-            ready.line,
-            code,
-            attempt,
-            ready.reply,
-            ready.resource,
-            in_flight,
-            start_s,
-        )
-        request.whole = Whole(_KEEP_ALIVE)
-        request.wire = ready.wire
-        request.first_byte_s = start_s
-        self._waiting.append(request)
-        self._busy = True
-        self._handed = ready.body
+        self._waiting.append(prepared.request(server_run, attempt, arrival))
+        self._move(sending=Sending.RESPONDING)
+        self._handed = prepared.body
 
     # --- a request's turn ------------------------------------------------------------
 
     def _turn(self) -> None:
-        """Reply to the first of the waiting requests: gate, delay, bytes."""
-        self._busy = True
+        """Respond to the first of the waiting requests: gate, delay, bytes."""
+        self._move(sending=Sending.HELD)
         request = self._waiting[0]
-        if self._heard_all and isinstance(request.reply, Hang):
-            self._transport.abort()  # nobody waits for it (`eof_received`)
+        if self._reading is Reading.CLOSED and isinstance(request.fault, Hang):
+            self._transport.abort()  # the client has given up (`eof_received`)
             return
         gate = request.server_run.gate
         if gate and not gate.is_open and not request.refused:
@@ -233,117 +300,120 @@ class Connection(asyncio.Protocol):
             self._after_gate()
 
     def _after_gate(self) -> None:
-        request = self._waiting[0]
-        wait = wait_s(request.reply)
-        if wait and not request.refused:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._send)
+        wait_s = self._waiting[0].wait_s
+        if wait_s:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._send)
         else:
             self._send()
 
     def _send(self) -> None:
+        if self._sending is not Sending.HELD:  # it was dropped meanwhile
+            return
+        self._move(sending=Sending.RESPONDING)
         request = self._waiting[0]
-        assert request.whole is not None
-        asked = request.whole.asked
-        if self._deaf and len(self._waiting) == 1 and not self._refusal:
-            asked = asked._replace(keep_alive=False)
-        request.client_closed = self._heard_all
-        wire = request.answer(asked)
-        if wire.bytes_per_s:
+        assert request.form is not None
+        form = request.form
+        if self._reading not in _READS and len(self._waiting) == 1 and not self._unserved:
+            form = form._replace(keep_alive=False)
+        request.client_closed = self._reading is Reading.CLOSED
+        response = request.respond(form)
+        if response.bytes_per_s:
             self._dripping_since = monotonic()
-        self._send_on(wire.head)
+        self._send_on(response.head)
 
     def _send_on(self, head: bytes = b"") -> None:
-        """Hand bytes over until no more are taken at once, or the reply has ended."""
+        """Hand bytes over until no more are taken at once, or the response has ended."""
         transport, request = self._transport, self._waiting[0]
-        wire = request.wire
-        assert wire is not None
+        response = request.response
+        assert response is not None
         while not transport.is_closing():
             start = request.bytes_sent
-            stop = min(wire.body_stop, start + CHUNK)
-            if wire.bytes_per_s:
-                due = (monotonic() - self._dripping_since) * wire.bytes_per_s
+            stop = min(response.body_stop, start + CHUNK)
+            if response.bytes_per_s:
+                due = (monotonic() - self._dripping_since) * response.bytes_per_s
                 stop = min(stop, max(start, int(due)))
             self._handed = request.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
                 self.abort()
                 return
             data = head + self._handed
-            if stop == wire.body_stop:
-                data += wire.tail
+            if stop == response.body_stop:
+                data += response.tail
             if data:
                 transport.write(data)
             if transport.is_closing() or self._blocked or self._taken():
                 return
-            if wire.bytes_per_s:
-                self._wait_for_next_drop(wire.bytes_per_s, wire.body_stop)
+            if response.bytes_per_s:
+                self._wait_for_next_drop(response.bytes_per_s, response.body_stop)
                 return
             head = b""
 
     def _wait_for_next_drop(self, bytes_per_s: float, body_stop: int) -> None:
         drops = max(1, int(bytes_per_s * DRIP_S))
         next_stop = min(body_stop, self._waiting[0].bytes_sent + drops)
-        wait = self._dripping_since + next_stop / bytes_per_s - monotonic()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait), self._send_on)
+        wait_s = self._dripping_since + next_stop / bytes_per_s - monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send_on)
 
     def _taken(self) -> bool:
-        """Count what was taken; at the end of the reply do as planned, and say True."""
+        """Count what was taken; at the end of the response do as planned, and say True."""
         request = self._waiting[0]
-        wire = request.wire
-        if wire is None:
-            return True
+        response = request.response
+        assert response is not None
         request.sent(self._handed)
         self._handed = b""
-        if request.bytes_sent < wire.body_stop:
+        if request.bytes_sent < response.body_stop:
             return False
         self._end(complete=True, client_gone=False)
-        match wire.ending:
+        match response.ending:
             case Ending.RESET:
                 self._reset()
             case Ending.CLOSE:
                 self._linger()
             case Ending.KEEP:
                 self._since = monotonic()
-                if self._deaf and not self._waiting and not self._refusal:
-                    self._linger()  # the client closed its side while it was answered
-                elif self._waiting or self._refusal or self._label in self._house.refusing:
+                if self._waiting or self._unserved or self._server.refusing:
                     # Not at once: requests sent together must not nest as many calls.
                     asyncio.get_running_loop().call_soon(self._next)
+                elif self._reading not in _READS:
+                    self._linger()  # the client closed its side while it was answered
         return True
 
-    def _grant(self) -> None:
+    def _send_continue(self) -> None:
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _next(self) -> None:
-        if self._transport.is_closing() or self._busy or self._lingering:
+        """Go on with the connection after a response."""
+        if self._transport.is_closing() or self._sending is not Sending.IDLE:
             return
-        if self._label in self._house.refusing:
+        if self._server.refusing:
             self._linger()
             return
         if len(self._waiting) < MAX_WAITING and not self._transport.is_reading():
             self._transport.resume_reading()
-        if self._waiting and self._waiting[0].whole:
+        if self._waiting and self._waiting[0].form:
             self._turn()
         elif self._waiting and self._waiting[0].expects:
-            self._grant()
-        elif not self._waiting and self._refusal:
-            self._transport.write(refusal(self._refusal.status, RequestForm(keep_alive=False)).head)
+            self._send_continue()
+        elif not self._waiting and self._unserved:
+            form = RequestForm(keep_alive=False)
+            self._transport.write(refusal(self._unserved.status, form).head)
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
-        self._busy = False
+        """The first of the waiting requests has ended."""
+        if self._in_turn:
+            self._sending = Sending.IDLE  # what comes next is up to the caller
         self._waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
     # --- endings ---------------------------------------------------------------------
 
-    def _refuse(self, refused: Refused) -> None:
-        """Answer the request that is not whole, or none, with a status, and close after it."""
-        self._deaf = True
-        if self._waiting and self._waiting[-1].whole is None:
-            self._waiting[-1].whole = Whole(RequestForm(keep_alive=False), refused.status)
-            if not self._busy and len(self._waiting) == 1:
-                self._turn()
+    def _refuse(self, bad: BadRequest) -> None:
+        """Answer the request that is not complete, or none, with a status, and close after it."""
+        if self._waiting and self._waiting[-1].form is None:
+            self._complete(RequestForm(keep_alive=False), bad.status)
             return
-        self._refusal = refused
+        self._move(reading=Reading.LAST)
+        self._unserved = bad
         if not self._waiting:
             self._next()
 
@@ -351,10 +421,10 @@ class Connection(asyncio.Protocol):
         """Close our side; wait for the client to close its own.
 
         To close at once, with something unread, would make the operating system send a reset,
-        and the client might lose the end of the reply (RFC 9112, section 9.6).
+        and the client might lose the end of the response (RFC 9112, section 9.6).
         """
         self._drop_waiting()
-        if self._heard_all:
+        if self._reading is Reading.CLOSED:
             self._transport.close()
             return
         if self._transport.can_write_eof():
@@ -378,27 +448,26 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _drop_waiting(self) -> None:
-        self._lingering = True
+        closed = self._reading is Reading.CLOSED
         while self._waiting:
             self._end(complete=False, client_gone=False)
+        self._move(
+            reading=Reading.CLOSED if closed else Reading.LAST,
+            sending=Sending.ENDING,
+        )
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""
-        waited = now - self._since
-        if self._lingering:
+        waited_s = now - self._since
+        if self._sending is Sending.ENDING:
             return
-        if self._mid_request and not self._deaf:
-            if waited > REQUEST_S:
-                self._refuse(Refused(408, "the request did not come whole in time"))
-        elif waited > IDLE_S and (self._blocked or not self._waiting):
+        if self._reading is Reading.PARTIAL:
+            if waited_s > REQUEST_S:
+                self._refuse(BadRequest(408, "the request did not come whole in time"))
+        elif waited_s > IDLE_S and (self._blocked or not self._waiting):
             self._transport.abort()
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is under way."""
-        return not self._waiting
 
     def abort(self) -> None:
         """Drop the connection; what is under way ends because of us."""
-        self._dropped = True
+        self._move(sending=Sending.DROPPED)
         self._transport.abort()

@@ -20,29 +20,31 @@ import aioresponses
 import requests
 import responses
 
-from mockservers.content.resources import Catalogue, FlagCatalogue
+from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import (
     Empty,
+    Fault,
     Hang,
     RateLimit,
-    Reply,
     Reset,
     Serve,
     Status,
     WrongType,
 )
-from mockservers.http.request_parser import Line, Whole
-from mockservers.journal import NoJournal, Record
+from mockservers.journal import NoJournal, encode
+from mockservers.kinds.response import RequestForm, Response
 from mockservers.plan import Plan
-from mockservers.run_state import Request, Run, ServerRun
-from mockservers.wire import RequestForm, Wire
+from mockservers.run_state import Catalogue, Run, ServerRun
+
+Record = Callable[[dict[str, Any]], None]
+"""Takes a journal entry as a dictionary."""
 
 EVERY_URL = re.compile(r"http://inprocess\.invalid/.*")
 BASE_URL = "http://inprocess.invalid/flags"
 """What to give a downloader as its base URL; no such host can exist (RFC 6761)."""
 
 
-CARRIED: tuple[type[Reply], ...] = (Serve, Status, Empty, Hang, RateLimit, WrongType)
+CARRIED: tuple[type[Fault], ...] = (Serve, Status, Empty, Hang, RateLimit, WrongType)
 """The kinds that these carriers can carry, and `Reset` before the first byte."""
 
 
@@ -55,10 +57,10 @@ def refuse_what_needs_sockets(plan: Plan) -> None:
     if plan.gate or plan.refuse:
         what = "a gate" if plan.gate else "refuse"
         raise CannotCarryError(f"{what} needs sockets: use mockservers.running")
-    for reply in plan.replies():
-        if isinstance(reply, CARRIED) or (isinstance(reply, Reset) and not reply.after_bytes):
+    for fault in plan.faults():
+        if isinstance(fault, CARRIED) or (isinstance(fault, Reset) and not fault.after_bytes):
             continue
-        raise CannotCarryError(f"{reply} needs sockets: use mockservers.running")
+        raise CannotCarryError(f"{fault} needs sockets: use mockservers.running")
 
 
 @contextmanager
@@ -71,10 +73,10 @@ def responses_carrier(
     def callback(
         request: requests.PreparedRequest,
     ) -> tuple[int, dict[str, str], bytes] | Exception:
-        wire, body = answer(request.method or "GET", request.url or "")
-        if wire.status is None:
+        response, body = answer(request.method or "GET", request.url or "")
+        if response.status is None:
             return requests.ConnectionError("Connection aborted.")
-        return wire.status, _fields(wire), body
+        return response.status, _fields(response), body
 
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         for method in ("GET", "HEAD"):
@@ -90,14 +92,14 @@ def aioresponses_carrier(
     answer = _answerer(plan, label, record, catalogue)
 
     def callback(url: object, **_: object) -> aioresponses.CallbackResult:
-        wire, body = answer("GET", str(url))
-        if wire.status is None:
+        response, body = answer("GET", str(url))
+        if response.status is None:
             raise aiohttp.ServerDisconnectedError
         return aioresponses.CallbackResult(
-            status=wire.status,
+            status=response.status,
             body=body,
-            headers=_fields(wire),
-            reason=wire.head.split(b"\r\n", 1)[0].decode().split(" ", 2)[2],
+            headers=_fields(response),
+            reason=response.head.split(b"\r\n", 1)[0].decode().split(" ", 2)[2],
             response_class=_response_class(),
         )
 
@@ -108,27 +110,26 @@ def aioresponses_carrier(
 
 def _answerer(
     plan: Plan, label: str, record: Record, catalogue: Catalogue | None
-) -> Callable[[str, str], tuple[Wire, bytes]]:
+) -> Callable[[str, str], tuple[Response, bytes]]:
     refuse_what_needs_sockets(plan)
     server_run = ServerRun(label, plan, catalogue or FlagCatalogue(), Run(NoJournal()))
     counting = threading.Lock()  # threads call this, where a server has its one loop
 
-    def answer(method: str, url: str) -> tuple[Wire, bytes]:
+    def answer(method: str, url: str) -> tuple[Response, bytes]:
         with counting:
-            request: Request = server_run.arrive(Line(method, urlsplit(url).path))
-            asked = RequestForm(head_only=method == "HEAD")
-            request.whole = Whole(asked)
-            wire = request.answer(asked)
-            body = request.read(wire.body_stop)
+            request = server_run.arrive(method, urlsplit(url).path)
+            response = request.respond(RequestForm(head_only=method == "HEAD"))
+            body = request.read(response.body_stop)
             request.sent(body)
-            record(json.loads(request.entry(0, complete=True, client_gone=False)))
-        return wire, body
+            server_run.in_flight -= 1
+            record(json.loads(encode(request.entry(0, complete=True, client_gone=False))))
+        return response, body
 
     return answer
 
 
-def _fields(wire: Wire) -> dict[str, str]:
-    lines = wire.head.decode().split("\r\n")[1:-2]
+def _fields(response: Response) -> dict[str, str]:
+    lines = response.head.decode().split("\r\n")[1:-2]
     return dict(line.split(": ", 1) for line in lines)
 
 

@@ -1,36 +1,178 @@
-"""The journal: what was seen, as JSON Lines, written as the run goes.
+"""The journal: what was seen during a run, as JSON Lines, written as the run goes.
 
-A header line, an entry per line, an end line. Entries are plain JSON objects; the fields are
-listed in SPEC.md, "The journal". Whoever writes such lines can have them judged.
+A header line, an entry per line, an end line; SPEC.md, "The journal", has the fields. Each is a
+frozen struct here, read from and written to JSON in this module alone. A journal that another
+program wrote can be judged, too: fields that are not needed may be missing, unknown ones are
+ignored.
 """
 
 import errno
 import json
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
 
 from mockservers.faults import KINDS
-
-Entry = dict[str, Any]
-"""One line of a journal."""
-
-Record = Callable[[Entry], None]
-"""Takes an entry; must not block and must not raise."""
 
 BUFFERED_LINES = 256
 """Lines that wait for a flush at most."""
 
 
+class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="request"):
+    """A request, written when it has ended."""
+
+    n: int
+    """By order of arrival, from 1."""
+    conn: int
+    server: str
+    method: str
+    path: str
+    """As it was sent, without the query."""
+    code: str | None
+    attempt: int
+    do: str | None
+    """The kind of response; None for a request that the server refused on its own."""
+    status: int | None
+    """None where no header section was sent whole."""
+    location: str | UnsetType = UNSET
+    length: int | None
+    """Body bytes announced."""
+    bytes_sent: int
+    """Of the body."""
+    complete: bool
+    """Everything that was planned was handed over."""
+    client_gone: bool
+    client_closed: bool | UnsetType = UNSET
+    """The client had closed its side before the response began."""
+    sha256: str | None
+    """Of the body bytes sent; None where there are none."""
+    in_flight: int
+    """On this server, when the request arrived, itself included."""
+    delay_s: float
+    start_s: float
+    """Seconds since the run began, like all times of an entry."""
+    first_byte_s: float | None
+    end_s: float
+
+    @property
+    def leads_to(self) -> str | None:
+        """The Location of a redirect."""
+        return self.location if isinstance(self.location, str) else None
+
+    @property
+    def met(self) -> str:
+        """What the request met, for people: its kind of response, where a plain 404 is apart."""
+        if self.do is None:
+            return "bad request"
+        if self.do == "serve" and self.status == 404:
+            return "not found"
+        return self.do if self.do in KINDS else "other"
+
+
+class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate"):
+    """The gate of a server has opened."""
+
+    server: str
+    held: int
+    filled: bool
+    """Whether enough were held; else its time was up."""
+    at_s: float = 0.0
+
+
+class ConnectionEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="connection"):
+    """A connection that ended without a request line, or was refused."""
+
+    conn: int
+    server: str
+    status: int | None
+    reason: str
+    start_s: float = 0.0
+    end_s: float = 0.0
+
+
+class KeptFile(Struct, frozen=True, omit_defaults=True):
+    """A regular file of the folder in which a program saves."""
+
+    size: int
+    sha256: str
+    mtime_ns: int | None = None
+    """The last change tells a file that was written again from one that was not."""
+
+
+Files = Mapping[str, KeptFile]
+"""The files of a folder, by name."""
+
+
+class Claims(Struct, frozen=True, kw_only=True):
+    """What a program says of its own run."""
+
+    label: str | None = None
+    """The server that it says it asks."""
+    announced: int | None = None
+    """How many codes it says it will ask for; `first`, `last` or `listed` are some of them."""
+    first: str | None = None
+    last: str | None = None
+    listed: tuple[str, ...] | None = None
+    concurrency: int | None = None
+    """How many connections it says it will use."""
+    fates: dict[str, dict[str, int]] = {}
+    """How often a code was called ok, not_found or error."""
+    totals: dict[str, int] | None = None
+    """The final report: ok, not_found, error, interrupted; None when there was none."""
+
+
+class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The first line of a journal: what was planned, and what was there before."""
+
+    plans: dict[str, Any] = {}
+    """Plans as JSON, by label."""
+    command: tuple[str, ...] | None = None
+    """None where any client may send requests."""
+    asked: tuple[str, ...] | None = None
+    dest: str | None = None
+    """The folder in which the program saves."""
+    files_before: dict[str, KeptFile] | None = None
+
+
+class End(Struct, frozen=True, kw_only=True):
+    """The last line of a journal: what the program said, and what is there now."""
+
+    status: int = 0
+    asked: tuple[str, ...] | None = None
+    claims: Claims | None = None
+    files_after: dict[str, KeptFile] | None = None
+
+
+Entry = RequestEntry | GateEntry | ConnectionEntry
+Line = Header | Entry | End | None
+"""A line of a journal; None for an entry of a type that is not known here."""
+
+
+# --- writing -------------------------------------------------------------------------------
+
+encode = msgspec.json.Encoder().encode
+"""An entry as a line of JSON, in UTF-8, without the line end."""
+
+
+def header_line(header: Header) -> bytes:
+    """The header as a line of JSON; command and paths may hold what is no Unicode."""
+    always = {"journal": 1, "plans": {}, "command": None, "asked": None, "files_before": None}
+    return json.dumps(always | msgspec.to_builtins(header)).encode()
+
+
+def end_line(end: End) -> bytes:
+    """The end as a line of JSON."""
+    return json.dumps({"end": True} | msgspec.to_builtins(end)).encode()
+
+
 class Journal(Protocol):
-    """Where the entries of a run go, one by one; neither blocks nor raises."""
+    """Where the lines of a run go, one by one; neither method blocks or raises."""
 
-    def write(self, entry: Entry) -> None:
-        """Add an entry and flush."""
-
-    def write_line(self, line: str) -> None:
-        """Add an entry that is a line of JSON already; it may wait for the next flush."""
+    def write_line(self, line: bytes) -> None:
+        """Add an entry, as JSON without the line end; it may wait for the next flush."""
 
     def flush(self) -> None:
         """Hand over what waits."""
@@ -39,10 +181,7 @@ class Journal(Protocol):
 class NoJournal:
     """Forgets every entry."""
 
-    def write(self, entry: Entry) -> None:
-        """Do nothing."""
-
-    def write_line(self, line: str) -> None:
+    def write_line(self, line: bytes) -> None:
         """Do nothing."""
 
     def flush(self) -> None:
@@ -50,17 +189,13 @@ class NoJournal:
 
 
 class Recorder:
-    """Hands every entry to a function."""
+    """Hands every entry, as a dictionary, to a function, which neither blocks nor raises."""
 
-    def __init__(self, record: Record) -> None:
+    def __init__(self, record: Callable[[dict[str, Any]], None]) -> None:
         self._record = record
 
-    def write(self, entry: Entry) -> None:
+    def write_line(self, line: bytes) -> None:
         """Hand it over."""
-        self._record(entry)
-
-    def write_line(self, line: str) -> None:
-        """Hand it over, as an object."""
         self._record(json.loads(line))
 
     def flush(self) -> None:
@@ -81,15 +216,10 @@ class JournalFile:
         self.path = path
         self.error: OSError | None = None
         self._file = path.open("wb", buffering=0)
-        self._lines: list[str] = []
+        self._lines: list[bytes] = []
 
-    def write(self, entry: Entry) -> None:
-        """Append an entry and flush."""
-        self.write_line(json.dumps(entry))
-        self.flush()
-
-    def write_line(self, line: str) -> None:
-        """Append a line of JSON, to be flushed when `BUFFERED_LINES` of them wait."""
+    def write_line(self, line: bytes) -> None:
+        """Append a line, to be flushed when `BUFFERED_LINES` of them wait."""
         self._lines.append(line)
         if len(self._lines) >= BUFFERED_LINES:
             self.flush()
@@ -98,7 +228,7 @@ class JournalFile:
         """Hand the lines that wait to the operating system."""
         if not self._lines:
             return
-        data = memoryview(("\n".join(self._lines) + "\n").encode())
+        data = memoryview(b"\n".join(self._lines) + b"\n")
         self._lines.clear()
         try:
             while data and not self.error:
@@ -112,86 +242,15 @@ class JournalFile:
         self._file.close()
 
 
-@lru_cache(maxsize=4096)
-def request_template(
-    server: str,
-    method: str,
-    do: str | None,
-    status: int | None,
-    length: int | None,
-    bytes_sent: int,
-    complete: bool,
-    client_gone: bool,
-    client_closed: bool,
-    sha256: str | None,
-    location: str | None,
-) -> str:
-    """A `request` entry as a line of JSON, with places (%s) for all that is not an argument.
+# --- reading -------------------------------------------------------------------------------
 
-    They are, in order and as JSON: n, conn, path, code, attempt, in_flight, delay_s, start_s,
-    first_byte_s, end_s. A line is made from a template because `json.dumps` would take as long as
-    all the rest of a request.
-    """
-    who = {"server": server, "method": method}
-    what: Entry = {"do": do, "status": status}
-    if location is not None:
-        what["location"] = location
-    what |= {"length": length, "bytes_sent": bytes_sent, "complete": complete}
-    what["client_gone"] = client_gone
-    if client_closed:
-        what["client_closed"] = True
-    what["sha256"] = sha256
-    first, second = (json.dumps(part)[1:-1].replace("%", "%%") for part in (who, what))
-    return (
-        f'{{"type": "request", "n": %s, "conn": %s, {first}, "path": %s, "code": %s, '
-        f'"attempt": %s, {second}, "in_flight": %s, "delay_s": %s, "start_s": %s, '
-        f'"first_byte_s": %s, "end_s": %s}}'
-    )
+decode = msgspec.json.Decoder(Entry).decode
+"""An entry that this package wrote; raises msgspec.DecodeError."""
+_NOT_NEEDED = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
+"""Fields of a request that a journal of another program may leave out."""
 
 
-def narrowed(template: str, path: str, code: str | None, delay_s: float) -> str:
-    """A request template with fewer places: n, conn, attempt, in_flight (all %d), start_s,
-    first_byte_s (both %s), end_s (%f).
-    """
-    number = "\0d"  # JSON has no NUL
-    line = template % (
-        number, number, json.dumps(path), json.dumps(code), number, number, delay_s,
-        "\0s", "\0s", "\0.6f",
-    )  # fmt: skip
-    return line.replace("%", "%%").replace("\0", "%")
-
-
-def fate_name(entry: Entry) -> str:
-    """What a request met, for people: its kind of reply, where a whole 404 is told apart."""
-    do = entry.get("do")
-    if do is None:
-        return "bad request"
-    if do == "serve" and entry.get("status") == 404:
-        return "not found"
-    return do if do in KINDS else "other"
-
-
-_TEXT, _NONE = (str,), type(None)
-_REQUEST: dict[str, tuple[type, ...]] = {
-    "n": (int,),
-    "conn": (int,),
-    "server": _TEXT,
-    "method": _TEXT,
-    "path": _TEXT,
-    "code": (str, _NONE),
-    "do": (str, _NONE),
-    "status": (int, _NONE),
-    "length": (int, _NONE),
-    "bytes_sent": (int,),
-    "complete": (bool,),
-    "client_gone": (bool,),
-    "sha256": (str, _NONE),
-    "in_flight": (int,),
-}
-"""What a `request` entry needs to be judged."""
-
-
-def read_journal(path: Path) -> Iterator[Entry]:
+def read_journal(path: Path) -> Iterator[Line]:
     """The lines of a journal, one by one; a last line that was cut short is left out.
 
     Raises ValueError, naming file and line, for what is no journal or cannot be judged.
@@ -201,16 +260,59 @@ def read_journal(path: Path) -> Iterator[Entry]:
             if not line.endswith(b"\n"):
                 return
             try:
-                entry = json.loads(line)
+                yield _header(line) if number == 1 else _line(line)
             except ValueError as exc:
-                raise ValueError(f"{path}: line {number} is not JSON: {exc}") from None
-            if number == 1 and not (isinstance(entry, dict) and entry.get("journal") == 1):
-                raise ValueError(f"{path}: line 1 is not the header of a journal")
-            if not isinstance(entry, dict):
-                raise ValueError(f"{path}: line {number} is not an entry")
-            if entry.get("type") == "request":
-                for name, types in _REQUEST.items():
-                    if not isinstance(entry.get(name, ...), types):
-                        what = f"{name!r} is missing or of another type"
-                        raise ValueError(f"{path}: line {number} is no request entry: {what}")
-            yield entry
+                raise ValueError(f"{path}: line {number} {exc}") from None
+
+
+def _header(line: bytes) -> Header:
+    data = _json(line)
+    if not isinstance(data, dict) or data.get("journal") != 1:
+        raise ValueError("is not the header of a journal")
+    return _converted(data, Header, "header")
+
+
+def _line(line: bytes) -> Line:
+    try:
+        entry: Entry = decode(line)
+        return entry
+    except msgspec.DecodeError:
+        return line_from_json(_json(line))
+
+
+def _json(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"is not JSON: {exc}") from None
+
+
+def line_from_json(data: Any) -> Line:
+    """The line that a JSON object is; raises ValueError that names the field at fault."""
+    if not isinstance(data, dict):
+        raise ValueError("is not an entry")
+    if "journal" in data:
+        return _converted(data, Header, "header")
+    if data.get("end"):
+        return _converted(data, End, "end")
+    match data.get("type"):
+        case "request":
+            needed = {k: v for k, v in data.items() if v is not None or k not in _NOT_NEEDED}
+            start_s = needed.get("start_s", 0.0)
+            filled = _NOT_NEEDED | {"start_s": start_s, "end_s": start_s} | needed
+            return _converted(filled, RequestEntry, "request entry")
+        case "gate":
+            return _converted(data, GateEntry, "gate entry")
+        case "connection":
+            return _converted(data, ConnectionEntry, "connection entry")
+    return None
+
+
+T = TypeVar("T", Header, End, RequestEntry, GateEntry, ConnectionEntry)
+
+
+def _converted(data: dict[str, Any], wanted: type[T], what: str) -> T:
+    try:
+        return msgspec.convert(data, wanted)
+    except msgspec.ValidationError as exc:
+        raise ValueError(f"is no {what}: {exc}") from None

@@ -1,83 +1,147 @@
-"""A plan, and the fate it gives to every request: a pure function of seed, resource, attempt.
+"""A plan, and the fate it gives to every request: a pure function of seed, resource and attempt.
 
-Nothing here knows time, sockets or the order of arrival, so what a run will do is known
-before it starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
+Nothing here knows time, sockets or the order of arrival, so the result of a run is known before it
+starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
 """
 
 import hashlib
-import json
+import importlib
 import math
-from collections import Counter
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
-from functools import cache
-from importlib import resources
-from statistics import NormalDist
-from typing import Any
+from typing import Annotated, Any
 
-import jsonschema
+from msgspec import Meta
+from msgspec.structs import force_setattr
 
-from mockservers.faults import (
-    KINDS,
-    Delay,
-    Garbage,
-    Lognormal,
-    Reply,
+from mockservers.kinds.base import (
+    MAX_INTEGER,
+    Fault,
+    PlanError,
+    Seconds,
     Serve,
-    Status,
-    Uniform,
+    Value,
+    check,
+    shorten,
 )
-from mockservers.flags2.arguments import is_code, path_of_code
 
-SEED_BOUND = 2**53
-"""Seeds are below this, so that every language with doubles can hold them."""
+__all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
+__all__ += ["LABELS", "MAX_ENTRIES", "NOISE_BLOCKS", "SEED_BOUND"]
 
+LABELS = ("LOCAL", "DELAY", "ERROR")
+"""The servers of this package."""
+SEED_BOUND = MAX_INTEGER + 1
+"""Seeds are below this."""
 NOISE_BLOCKS = 8
-"""SHA-256 digests in the bytes of a `garbage` reply."""
+"""SHA-256 digests in the bytes of a `garbage` response."""
+MAX_ENTRIES = 1000
+"""Buckets of a mix, and faults of one rule, at most."""
+
+Percent = Annotated[float, Meta(ge=0, le=100, description="a percentage from 0 to 100")]
+Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0 to {MAX_INTEGER}")]
+Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
+
+_RULE = re.compile(r"[A-Z]{2}|/[^?]*")
+_SERVE = Serve()
 
 
-class PlanError(ValueError):
-    """A plan that cannot be used; the text names the place and the value, on one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bucket:
+class Bucket(Value, frozen=True):
     """A share of the resources, in percent, and what they meet."""
 
-    weight: float
-    reply: Reply
+    weight: Percent
+    fault: Fault
+
+    def __post_init__(self) -> None:
+        """Raises PlanError."""
+        check("weight", self.weight, Percent)
+        _check_fault("fault", self.fault)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Hold replies until `hold_until_in_flight` are held at once, or `or_s` after the first.
+class Gate(Value, frozen=True):
+    """Hold responses until `hold_until_in_flight` are held at once, or `or_s` after the first.
 
     Opens once per server and run; after that nothing is held.
     """
 
-    hold_until_in_flight: int
-    or_s: float
+    hold_until_in_flight: Held
+    or_s: Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a server does to whom; `Plan()` serves everything."""
+class Plan(Value, frozen=True):
+    """What a server does to which request; `Plan()` serves everything.
 
-    seed: int = 0
+    Raises PlanError, which names field and value, for what no plan in JSON could say.
+    """
+
+    seed: Seed = 0
     mix: tuple[Bucket, ...] = ()
     """Exclusive buckets, in order; their weights sum to at most 100, the rest is `Serve()`."""
-    rules: Mapping[str, tuple[Reply, ...]] = field(default_factory=dict)
-    """A code or a path to its replies by attempt; the last one repeats. Rules beat the mix."""
+    rules: Mapping[str, tuple[Fault, ...]] = {}
+    """A code or a path to its faults by attempt; the last one repeats. Rules beat the mix. In
+    Python, a single fault means a list of one."""
     gate: Gate | None = None
     per_attempt: bool = False
     """Draw anew for every attempt; else a fate is sticky: it holds for all of them."""
     refuse: bool = False
-    """Nobody listens: connections are refused, and the rest of the plan is never asked."""
+    """Connections are refused, and the rest of the plan is not used."""
 
-    def replies(self) -> tuple[Reply, ...]:
-        """Every reply that stands in the plan: those of the mix, then those of the rules."""
-        by_rule = (reply for rule in self.rules.values() for reply in rule)
-        return (*(bucket.reply for bucket in self.mix), *by_rule)
+    def __post_init__(self) -> None:
+        """Raises PlanError."""
+        check("seed", self.seed, Seed)
+        check("per_attempt", self.per_attempt, bool)
+        check("refuse", self.refuse, bool)
+        if self.gate is not None and not isinstance(self.gate, Gate):
+            raise PlanError(f"gate: {shorten(self.gate)} is not a Gate")
+        force_setattr(self, "mix", _checked_mix(self.mix))
+        force_setattr(self, "rules", _checked_rules(self.rules))
+
+    def faults(self) -> tuple[Fault, ...]:
+        """Every fault in the plan: those of the mix, then those of the rules."""
+        by_rule = (fault for rule in self.rules.values() for fault in rule)
+        return (*(bucket.fault for bucket in self.mix), *by_rule)
+
+
+def _checked_mix(mix: object) -> tuple[Bucket, ...]:
+    buckets = tuple(mix) if isinstance(mix, list | tuple) else (mix,)
+    for n, bucket in enumerate(buckets):
+        if not isinstance(bucket, Bucket):
+            raise PlanError(f"mix[{n}]: {shorten(bucket)} is not a Bucket")
+    if len(buckets) > MAX_ENTRIES:
+        raise PlanError(f"mix: {len(buckets)} buckets are more than {MAX_ENTRIES}")
+    total = math.fsum(bucket.weight for bucket in buckets)
+    if total > 100 + 1e-9:
+        raise PlanError(f"mix: the weights sum to {total:g}, more than 100 percent")
+    return buckets
+
+
+def _checked_rules(rules: object) -> dict[str, tuple[Fault, ...]]:
+    if not isinstance(rules, Mapping):
+        raise PlanError(f"rules: {shorten(rules)} is not a mapping of codes and paths to faults")
+    return {_checked_name(name): _checked_rule(name, rule) for name, rule in rules.items()}
+
+
+def _checked_name(name: object) -> str:
+    if isinstance(name, str) and _RULE.fullmatch(name):
+        return name
+    wanted = "a code (AA to ZZ) or a path without a query (/...)"
+    raise PlanError(f"rules: {shorten(name)} is not {wanted}")
+
+
+def _checked_rule(name: str, rule: object) -> tuple[Fault, ...]:
+    place = f"rules.{shorten(name)[1:-1]}"
+    faults = tuple(rule) if isinstance(rule, list | tuple) else (rule,)
+    if not 1 <= len(faults) <= MAX_ENTRIES:
+        raise PlanError(f"{place}: {len(faults)} faults are not 1 to {MAX_ENTRIES}")
+    return tuple(_check_fault(f"{place}[{n}]", fault) for n, fault in enumerate(faults))
+
+
+def _check_fault(place: str, fault: object) -> Fault:
+    if isinstance(fault, Fault) and type(fault) is not Fault:
+        return fault
+    raise PlanError(f"{place}: {shorten(fault)} is not a kind of response (mockservers.faults)")
+
+
+# --- the draw ------------------------------------------------------------------------------
 
 
 def draw(seed: int, label: str, resource: str, attempt: int, purpose: str) -> float:
@@ -87,7 +151,7 @@ def draw(seed: int, label: str, resource: str, attempt: int, purpose: str) -> fl
 
 
 def noise(seed: int, label: str, resource: str, attempt: int) -> bytes:
-    """256 bytes that depend on the arguments alone and are not the start of an HTTP reply."""
+    """256 bytes that depend on the arguments alone and do not begin an HTTP response."""
     text = f"v1|{seed}|{label}|{resource}|{attempt}|bytes"
     drawn = b"".join(_digest(f"{text}|{block}") for block in range(NOISE_BLOCKS))
     return bytes([drawn[0] | 0x80]) + drawn[1:]
@@ -97,204 +161,47 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
 
 
-def fate(plan: Plan, label: str, resource: str, attempt: int) -> Reply:
-    """What the request number `attempt` (from 1) for `resource` meets on server `label`.
+class _Draws:
+    """The chance of one request (`mockservers.kinds.base.Chance`)."""
 
-    `resource` is a code in capitals, or a path without its query. The reply is resolved: a
-    `Status` has one status, a delay is a number, garbage has its noise.
+    def __init__(self, seed: int, label: str, resource: str, attempt: int) -> None:
+        self._key = seed, label, resource, attempt
+
+    def number(self, purpose: str) -> float:
+        """See `draw`."""
+        return draw(*self._key, purpose)
+
+    def noise(self) -> bytes:
+        """See `noise`."""
+        return noise(*self._key)
+
+
+def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") -> Fault:
+    """The resolved fault that request number `attempt` (from 1) meets on server `label`.
+
+    `resource` is the name that is drawn on: a code in capitals, or a path without its query.
+    `path` is the path of the request, where that is another: a rule for it beats one for the name.
     """
-    drawn_attempt = attempt if plan.per_attempt else 0
-
-    def u(purpose: str) -> float:
-        return draw(plan.seed, label, resource, drawn_attempt, purpose)
-
-    path_rule = plan.rules.get(path_of_code(resource)) if is_code(resource) else None
-    rule = path_rule or plan.rules.get(resource)
-    reply = rule[min(attempt, len(rule)) - 1] if rule else _from_mix(plan.mix, u)
-    if not isinstance(reply.delay_s, int | float):
-        reply = replace(reply, delay_s=_drawn_delay(reply.delay_s, u("delay")))
-    if isinstance(reply, Status) and len(reply.status) > 1:
-        index = int(u("status") * len(reply.status))
-        return replace(reply, status=(reply.status[index],))
-    if isinstance(reply, Garbage):
-        return replace(reply, noise=noise(plan.seed, label, resource, drawn_attempt))
-    return reply
+    chance = _Draws(plan.seed, label, resource, attempt if plan.per_attempt else 0)
+    rule = plan.rules.get(path) or plan.rules.get(resource)
+    if rule:
+        return rule[min(attempt, len(rule)) - 1].resolved(chance)
+    return _from_mix(plan.mix, chance.number).resolved(chance)
 
 
-def _from_mix(mix: tuple[Bucket, ...], u: Callable[[str], float]) -> Reply:
+def _from_mix(mix: tuple[Bucket, ...], u: Callable[[str], float]) -> Fault:
     if not mix:
-        return Serve()
+        return _SERVE
     percent, edge = 100 * u("bucket"), 0.0
     for bucket in mix:
         edge += bucket.weight
         if percent < edge:
-            return bucket.reply
-    return Serve()
+            return bucket.fault
+    return _SERVE
 
 
-def _drawn_delay(delay: Uniform | Lognormal, u: float) -> float:
-    if isinstance(delay, Uniform):
-        return delay.low_s + (delay.high_s - delay.low_s) * u
-    if u == 0:  # its normal quantile is minus infinity
-        return 0.0
-    return min(delay.max_s, delay.median_s * math.exp(delay.sigma * NormalDist().inv_cdf(u)))
-
-
-# --- JSON ---------------------------------------------------------------------------------
-
-
-def plan_from_json(text: str, source: str = "plan") -> Plan:
-    """Read a plan; raises PlanError that names `source`, the place, the value and the fault."""
-    try:
-        data = json.loads(text, object_pairs_hook=_no_twins, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as exc:
-        raise PlanError(f"{source}: not a JSON plan: {exc}") from None
-    errors = sorted(_validator().iter_errors(data), key=_order)
-    if errors:
-        raise PlanError(f"{source}: {_sentence(errors[0])}")
-    total = math.fsum(bucket["weight"] for bucket in data.get("mix", ()))
-    if total > 100 + 1e-9:
-        raise PlanError(f"{source}: mix: the weights sum to {total:g}, more than 100 percent")
-    plan = Plan(
-        seed=int(data.get("seed", 0)),
-        mix=tuple(
-            Bucket(bucket.pop("weight"), _reply_from_json(bucket)) for bucket in data.get("mix", ())
-        ),
-        rules={
-            resource: tuple(map(_reply_from_json, replies))
-            for resource, replies in data.get("rules", {}).items()
-        },
-        gate=_gate_from_json(data.get("gate")),
-        per_attempt=data.get("per_attempt", False),
-        refuse=data.get("refuse", False),
-    )
-    places = [(f"mix[{n}]", bucket.reply) for n, bucket in enumerate(plan.mix)]
-    for key, rule in plan.rules.items():
-        places += [(f"rules.{_short(key)[1:-1]}[{n}]", reply) for n, reply in enumerate(rule)]
-    for place, reply in places:
-        delay = reply.delay_s
-        if isinstance(delay, Uniform) and delay.low_s > delay.high_s:
-            bounds = f"{place}.delay_s.uniform: [{delay.low_s:g}, {delay.high_s:g}]"
-            raise PlanError(f"{source}: {bounds}: the lower bound comes first")
-    return plan
-
-
-def plan_to_json(plan: Plan) -> dict[str, Any]:
-    """The JSON of a plan, without what has its default; `plan_from_json` reads it back."""
-    data: dict[str, Any] = {"plan": 1, "seed": plan.seed}
-    if plan.mix:
-        data["mix"] = [{"weight": b.weight, **reply_to_json(b.reply)} for b in plan.mix]
-    if plan.rules:
-        data["rules"] = {key: list(map(reply_to_json, rule)) for key, rule in plan.rules.items()}
-    if plan.gate:
-        data["gate"] = {
-            "hold_until_in_flight": plan.gate.hold_until_in_flight,
-            "or_s": plan.gate.or_s,
-        }
-    if plan.per_attempt:
-        data["per_attempt"] = True
-    if plan.refuse:
-        data["refuse"] = True
-    return data
-
-
-def reply_to_json(reply: Reply) -> dict[str, Any]:
-    """The JSON of a reply, without what has its default."""
-    data: dict[str, Any] = {"do": reply.do}
-    for f in fields(reply):
-        value = getattr(reply, f.name)
-        if value != f.default and f.name != "noise":
-            data[f.name] = value
-    if not isinstance(reply.delay_s, int | float):
-        data["delay_s"] = _delay_to_json(reply.delay_s)
-    if isinstance(reply, Status):
-        one, *others = reply.status
-        data["status"] = [one, *others] if others else one
-        if reply.headers:
-            data["headers"] = dict(reply.headers)
-    return data
-
-
-def _reply_from_json(data: dict[str, Any]) -> Reply:
-    values = {key: value for key, value in data.items() if key != "do"}
-    if "status" in values:
-        status = values["status"]
-        values["status"] = tuple(map(int, status if isinstance(status, list) else [status]))
-    if "headers" in values:
-        values["headers"] = tuple(values["headers"].items())
-    for name in ("after_bytes", "retry_after_s"):  # 7.0 is an integer to JSON Schema
-        if name in values:
-            values[name] = int(values[name])
-    if "delay_s" in values:
-        values["delay_s"] = _delay_from_json(values["delay_s"])
-    return KINDS[data["do"]](**values)
-
-
-def _delay_to_json(delay: Uniform | Lognormal) -> dict[str, Any]:
-    if isinstance(delay, Uniform):
-        return {"uniform": [delay.low_s, delay.high_s]}
-    return {"lognormal": {"median": delay.median_s, "sigma": delay.sigma, "max": delay.max_s}}
-
-
-def _delay_from_json(data: float | dict[str, Any]) -> Delay:
-    if not isinstance(data, dict):
-        return data
-    if "uniform" in data:
-        return Uniform(*data["uniform"])
-    shape = data["lognormal"]
-    return Lognormal(shape["median"], shape["sigma"], shape["max"])
-
-
-def _gate_from_json(data: dict[str, Any] | None) -> Gate | None:
-    return Gate(int(data["hold_until_in_flight"]), data["or_s"]) if data else None
-
-
-@cache
-def _validator() -> jsonschema.protocols.Validator:
-    schema = json.loads(resources.files("mockservers").joinpath("plan.schema.json").read_text())
-    return jsonschema.Draft202012Validator(schema)
-
-
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        times = Counter(key for key, _ in pairs)
-        twin = max(times, key=times.__getitem__)
-        raise ValueError(f"the key {_short(twin)} stands twice in one object")
-    return data
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
-
-
-def _order(error: Any) -> tuple[bool, list[str]]:
-    # A key is unknown only for a known kind, so an unknown kind is told first.
-    return error.validator == "unevaluatedProperties", list(map(str, error.absolute_path))
-
-
-def _sentence(error: Any) -> str:
-    place = error.json_path.removeprefix("$").removeprefix(".") or "the plan"
-    match error.validator:
-        case "unevaluatedProperties" | "additionalProperties":
-            unknown = next(key for key in error.instance if repr(key) in error.message)
-            return f"{place}: unknown key {_short(unknown)}"
-        case "enum":
-            choices = ", ".join(map(str, error.validator_value))
-            hint = " (refuse is a key of the plan)" if error.instance == "refuse" else ""
-            return f"{place}: {_short(error.instance)} is none of {choices}{hint}"
-        case "type":
-            wanted = error.validator_value
-            wanted = " or ".join(wanted) if isinstance(wanted, list) else wanted
-            return f"{place}: {_short(error.instance)} is not of type {wanted}"
-        case "pattern":
-            return f"{place}: {_short(error.instance)} is not {error.schema['description']}"
-        case "const":
-            return f"{place}: {_short(error.instance)}: {error.schema['description']}"
-        case _:
-            return f"{place}: {error.message}"
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def __getattr__(name: str) -> Any:
+    """`plan_from_json` and `plan_to_json` are in `mockservers.plan_json`; users of 0.1 ask here."""
+    if name in ("plan_from_json", "plan_to_json"):
+        return getattr(importlib.import_module("mockservers.plan_json"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What a run will come to, from plan and codes alone."""
+"""The result of a run, from plan and codes alone."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from mockservers.flags2.arguments import CODE_OF_PATH, is_code, path_of_code
+from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
+from mockservers.kinds.response import RequestForm, ResourceInfo, Response
 from mockservers.plan import Plan, fate
-from mockservers.wire import Found, RequestForm, Wire, effective, render
 
-OUTCOMES = ("ok", "not_found", "error", "depends")
+FORECASTS = ("ok", "not_found", "error", "depends")
 """What a download can come to; `depends` where that is up to the client."""
 
 FEWEST_HOPS = 9
-"""Redirects that both reference downloaders follow (aiohttp gives up behind these)."""
+"""Redirects that both reference downloaders follow (aiohttp gives up after these)."""
 MOST_HOPS = 50
-"""Redirects that some client follows (curl gives up behind these)."""
+"""Redirects that some client follows (curl gives up after these)."""
 
 _PLAIN = RequestForm()
 """How the reference downloaders ask: HTTP/1.1, no gzip."""
 
-Find = Callable[[str], Found | None]
+Find = Callable[[str], ResourceInfo | None]
 """What there is at a path."""
 
 
@@ -41,29 +41,29 @@ class Forecast:
 def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[str, Forecast]:
     """The forecast for each code, asked of server `label` under `plan`.
 
-    A correct client waits as long as it takes, follows redirects, and offers no gzip. `find` tells
-    what is there at a path. Pure: as often as it is called, it says the same.
+    A correct client waits as long as it takes, follows redirects, and offers no gzip. `find` gives
+    what is at a path. Pure: the same arguments give the same forecast.
     """
     if plan.refuse:
         return dict.fromkeys(codes, Forecast("refuse", None, "error"))
     oracle = _Oracle(plan, label, find)
     paths = {code: path_of_code(code) for code in codes}
-    # Who is redirected to a code counts as one who asks for it: whose attempt is the first?
+    # A client that is redirected to a code makes an attempt at it: which is the first?
     targets = {target for path in paths.values() for target in oracle.targets(path)}
     forecasts = {}
     for code, path in paths.items():
-        do, wire = oracle.meet(path, 1)
+        do, response = oracle.meet(path, 1)
         attempts = oracle.attempts(path) if path in targets else (1,)
         possible = frozenset().union(*(oracle.outcomes(path, n) for n in attempts))
         outcome = next(iter(possible)) if len(possible) == 1 else "depends"
-        forecasts[code] = Forecast(do, wire.status, outcome)
+        forecasts[code] = Forecast(do, response.status, outcome)
     return forecasts
 
 
 def totals(forecasts: dict[str, Forecast]) -> dict[str, int]:
-    """How many codes come to each of `OUTCOMES`."""
+    """How many codes come to each of `FORECASTS`."""
     counted = Counter(forecast.outcome for forecast in forecasts.values())
-    return {outcome: counted[outcome] for outcome in OUTCOMES}
+    return {outcome: counted[outcome] for outcome in FORECASTS}
 
 
 class _Oracle:
@@ -75,16 +75,16 @@ class _Oracle:
         self._find = find
         self._known: dict[tuple[str, int, int, bool], frozenset[str]] = {}
 
-    def meet(self, path: str, attempt: int) -> tuple[str, Wire]:
-        """The kind of reply, and the reply, of an attempt."""
-        name, found = CODE_OF_PATH.get(path, path), self._find(path)
-        counted = is_code(name) or found is not None or path in self._plan.rules
-        drawn = fate(self._plan, self._label, name, attempt if counted else 1)
-        reply = effective(drawn, _PLAIN, found)
-        return reply.do, render(reply, _PLAIN, found, path)
+    def meet(self, path: str, attempt: int) -> tuple[str, Response]:
+        """The kind of response, and the response, of an attempt."""
+        name, info = CODE_OF_PATH.get(path, path), self._find(path)
+        counted = is_code(name) or info is not None or path in self._plan.rules
+        drawn = fate(self._plan, self._label, name, attempt if counted else 1, path)
+        fault = drawn.effective(_PLAIN, info)
+        return fault.do, fault.response(_PLAIN, info, path)
 
     def attempts(self, path: str) -> range:
-        """Attempts that stand for all: beyond them, the fate is that of the last."""
+        """Attempts that represent all: beyond them, the fate is that of the last."""
         if self._plan.per_attempt:
             return range(1, MOST_HOPS)
         rules = (self._plan.rules.get(key, ()) for key in (path, CODE_OF_PATH.get(path, "")))
@@ -112,25 +112,29 @@ class _Oracle:
         return self._known[key]
 
     def _outcomes(self, path: str, attempt: int, hops: int, resent: bool) -> frozenset[str]:
-        _, wire = self.meet(path, attempt)
-        if wire.status is None and wire.certain:
-            # Some clients ask again, once, when a connection ends before the reply's head did.
+        _, response = self.meet(path, attempt)
+        if response.status is None and response.certain:
+            # Some clients retry once when a connection ends before the header section does.
             if resent:
                 return frozenset({"error"})
             return self.outcomes(path, attempt + 1, hops, True) | {"error"}
-        if not wire.certain:
+        if not response.certain:
             return frozenset({"ok", "error"})
-        if wire.location is not None:
-            return self._behind(path, attempt, wire, hops)
-        if wire.status == 404:
+        if response.location is not None:
+            return self._redirected(path, attempt, response, hops)
+        if response.status == 404:
             return frozenset({"not_found"})
-        whole = wire.status == 200 and wire.body is None and wire.body_stop == wire.length
+        whole = (
+            response.status == 200
+            and response.body is None
+            and response.body_stop == response.length
+        )
         return frozenset({"ok" if whole else "error"})
 
-    def _behind(self, path: str, attempt: int, wire: Wire, hops: int) -> frozenset[str]:
+    def _redirected(self, path: str, attempt: int, response: Response, hops: int) -> frozenset[str]:
         """What may come of a redirect."""
-        target = _target(path, wire)
-        # Elsewhere nothing is known of it here; and clients differ in what they decode.
+        target = _target(path, response)
+        # Other servers are not known here, and clients differ in what they decode.
         if target is None or unquote(target) != target:
             return frozenset({"ok", "not_found", "error"})
         if hops == MOST_HOPS:
@@ -141,14 +145,14 @@ class _Oracle:
         return given_up.union(*found)
 
 
-def _target(path: str, wire: Wire) -> str | None:
+def _target(path: str, response: Response) -> str | None:
     """The path on this server to which a reply redirects, if it does."""
-    if wire.location is None:
+    if response.location is None:
         return None
     try:
-        to = urlsplit(wire.location)
+        to = urlsplit(response.location)
     except ValueError:
         return None
     if to.scheme or to.netloc:
         return None
-    return urlsplit(urljoin(f"http://x{path}", wire.location)).path
+    return urlsplit(urljoin(f"http://x{path}", response.location)).path

@@ -13,9 +13,9 @@ ERROR_SEED = 629
 
 PROFILES = {
     "LOCAL": Plan(),
-    # 100 % of replies delayed by 0.5 s
+    # 100 % of the responses delayed by 0.5 s
     "DELAY": Plan(mix=(Bucket(100, Serve(delay_s=0.5)),)),
-    # 25 % replied with an error (501, 502 or 503), another 50 % delayed by 0.5 s
+    # 25 % answered by an error (501, 502 or 503), another 50 % delayed by 0.5 s
     "ERROR": Plan(
         seed=ERROR_SEED,
         mix=(Bucket(25, Status((501, 502, 503))), Bucket(50, Serve(delay_s=0.5))),

@@ -60,8 +60,8 @@ def _used(servers: "RunningServers") -> bool:
 
 def how_to_meet_again(plans: Mapping[str, "Plan"]) -> str:
     """The plans as JSON, and one line for a shell that serves them again."""
-    from mockservers.flags2.arguments import LABELS
-    from mockservers.plan import Plan, plan_to_json
+    from mockservers.plan import LABELS, Plan
+    from mockservers.plan_json import plan_to_json
 
     labels_of: dict[str, list[str]] = {}
     for label in LABELS:

@@ -9,18 +9,21 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from mockservers.cli.run_command import book_of_files
-from mockservers.content.resources import Catalogue, FlagCatalogue
-from mockservers.control.run_history import header
-from mockservers.flags2.arguments import LABELS
-from mockservers.flags2.output import Claims
-from mockservers.journal import Entry, Recorder
+from mockservers.content.resources import FlagCatalogue
+from mockservers.files import files_in
+from mockservers.flags2.output import ClaimsReader
+from mockservers.journal import End, Header, Recorder, line_from_json
 from mockservers.ledger import Ledger, balance
 from mockservers.ledger.text import ledger_text
-from mockservers.plan import Plan
+from mockservers.plan import LABELS, Plan
+from mockservers.plan_json import plan_to_json
+from mockservers.run_state import Catalogue, Run
 from mockservers.server import MockServers
+
+Entry = dict[str, Any]
+"""An entry of a journal, as in JSON (SPEC.md, "The journal")."""
 
 Plans = Plan | Mapping[str, Plan]
 """A plan for all three servers, or plans by label; a label without one serves everything."""
@@ -54,7 +57,7 @@ class Running:
     def __init__(self, plans: Plans, catalogue: Catalogue, ports: Sequence[int]) -> None:
         self._plans = plans
         self._ports = ports
-        self._house = MockServers(catalogue)
+        self._servers = MockServers(catalogue)
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
 
@@ -65,8 +68,8 @@ class Running:
         )
         self._thread.start()
         try:
-            self._wait_for(self._house.start(ports=self._ports))
-            servers = RunningServers(self._house, self._loop)
+            self._wait_for(self._servers.start(ports=self._ports))
+            servers = RunningServers(self._servers, self._loop)
             servers.begin_run(self._plans)
         except BaseException:
             self.__exit__(None, None, None)
@@ -80,7 +83,7 @@ class Running:
         traceback: TracebackType | None,
     ) -> None:
         try:
-            self._wait_for(self._house.stop())
+            self._wait_for(self._servers.stop())
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
@@ -91,11 +94,11 @@ class Running:
 
     async def __aenter__(self) -> "AsyncRunningServers":
         try:
-            await self._house.start(ports=self._ports)
-            servers = AsyncRunningServers(self._house)
+            await self._servers.start(ports=self._ports)
+            servers = AsyncRunningServers(self._servers)
             servers.begin_run(self._plans)
         except BaseException:
-            await self._house.stop()
+            await self._servers.stop()
             raise
         return servers
 
@@ -105,59 +108,85 @@ class Running:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._house.stop()
+        await self._servers.stop()
 
 
-class _Books:
+class Reported(TypedDict, total=False):
+    """What else `ledger` and `check` may be given."""
+
+    stdout: str
+    """What the downloader printed, in place of `said`."""
+    asked: Sequence[str] | None
+    """The codes it was asked for (default: those of `said`, so that a code it forgot is only
+    found by its request)."""
+    files: Folder | None
+    """The folder it saved in (`br.gif` and so on), empty before; without it no file is judged."""
+
+
+class _LatestRun:
     """What both kinds of running servers keep of the latest run."""
 
-    def __init__(self, house: MockServers) -> None:
-        self._house = house
-        self.urls: Mapping[str, str] = dict(house.urls)
+    def __init__(self, servers: MockServers) -> None:
+        self._servers = servers
+        self.urls: Mapping[str, str] = dict(servers.urls)
         """The base URL of each label."""
         self.plans: Mapping[str, Plan] = {}
         """The plans of the latest run, by label."""
         self.entries: list[Entry] = []
         """The journal entries of the latest run, each as soon as its request has ended."""
 
+    @property
+    def _run(self) -> Run:
+        return self._servers.run
+
     def _begin(self, plans: Plans) -> list[Entry]:
-        by_label = dict.fromkeys(LABELS, plans) if isinstance(plans, Plan) else dict(plans)
-        for label in by_label:
-            if label not in LABELS:
-                raise ValueError(f"plans by label: {label!r} is none of {', '.join(LABELS)}")
-        self.plans = by_label
+        self.plans = _by_label(plans)
         entries: list[Entry] = []
         self.entries = entries
-        self._house.begin_run(self.plans, Recorder(entries.append))
+        self._servers.begin_run(self.plans, Recorder(entries.append))
         return entries
 
-    def _balance(
+    def _ledger(
         self,
         said: Mapping[str, str] | None,
-        stdout: str,
-        asked: Sequence[str] | None,
-        files: Folder | None,
+        stdout: str = "",
+        asked: Sequence[str] | None = None,
+        files: Folder | None = None,
     ) -> Ledger:
-        claims = Claims.from_lines(stdout.splitlines())
+        reader = ClaimsReader()
+        for line in stdout.splitlines():
+            reader.read(line)
         if said is not None:
-            claims.report(said)
-        if asked is None and said is not None:
-            asked = tuple(said)
-        books: Entry = {"files_before": {}, "dest": str(files) if files else None}
-        end: Entry = {
-            "end": True,
-            "asked": asked,
-            "claims": claims.to_json(),
-            "files_after": book_of_files(Path(files)) if files else None,
-        }
-        return balance([header(self.plans) | books, *self.entries, end])
+            reader.report(said)
+            asked = tuple(said) if asked is None else asked
+        plans = {label: plan_to_json(plan) for label, plan in self.plans.items()}
+        header = Header(plans=plans, files_before={}, dest=str(files) if files else None)
+        end = End(
+            asked=None if asked is None else tuple(asked),
+            claims=reader.claims,
+            files_after=files_in(Path(files)) if files else None,
+        )
+        return balance([header, *map(line_from_json, self.entries), end])
 
 
-class RunningServers(_Books):
+def _by_label(plans: object) -> dict[str, Plan]:
+    if isinstance(plans, Plan):
+        return dict.fromkeys(LABELS, plans)
+    if not isinstance(plans, Mapping):
+        raise ValueError(f"plans: {plans!r} is neither a Plan nor a mapping of labels to plans")
+    for label, plan in plans.items():
+        if label not in LABELS:
+            raise ValueError(f"plans by label: {label!r} is none of {', '.join(LABELS)}")
+        if not isinstance(plan, Plan):
+            raise ValueError(f"plans by label: {label}: {plan!r} is not a Plan")
+    return dict(plans)
+
+
+class RunningServers(_LatestRun):
     """Servers that run in another thread; every method may be called from any thread."""
 
-    def __init__(self, house: MockServers, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(house)
+    def __init__(self, servers: MockServers, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(servers)
         self._loop = loop
 
     def begin_run(self, plans: Plans) -> list[Entry]:
@@ -169,15 +198,15 @@ class RunningServers(_Books):
     @property
     def under_way(self) -> int:
         """How many requests have no entry yet."""
-        return self._house.run.under_way
+        return self._run.under_way
 
     def clock_s(self) -> float:
         """Seconds since the latest run began, on the clock of its entries."""
-        return self._house.run.now()
+        return self._run.now()
 
     def cancel_pending(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
-        self._call(self._house.cancel_pending)
+        self._call(self._servers.cancel_pending)
 
     def settle(self) -> None:
         """Wait until every request under way has its entry.
@@ -187,7 +216,7 @@ class RunningServers(_Books):
         done = threading.Event()
 
         def look() -> None:
-            if self._house.run.under_way:
+            if self._run.under_way:
                 self._loop.call_later(LOOK_S, look)
             else:
                 done.set()
@@ -195,35 +224,19 @@ class RunningServers(_Books):
         self._loop.call_soon_threadsafe(look)
         done.wait()
 
-    def ledger(
-        self,
-        said: Mapping[str, str] | None = None,
-        *,
-        stdout: str = "",
-        asked: Sequence[str] | None = None,
-        files: Folder | None = None,
-    ) -> Ledger:
+    def ledger(self, said: Mapping[str, str] | None = None, **reported: Unpack[Reported]) -> Ledger:
         """Settle, then judge the latest run.
 
         `said` is what your downloader reports: a code to `ok`, `not_found` or `error`; or pass
-        what it printed as `stdout`. `asked` are the codes it was asked for (default: those of
-        `said`, so that a code it forgot is only found by its request). `files` is the folder it
-        saved in (`br.gif` and so on), empty before; without it no file is judged.
+        what it printed as `stdout`. `Reported` has the other arguments.
         """
         self.settle()
-        return self._balance(said, stdout, asked, files)
+        return self._ledger(said, **reported)
 
-    def check(
-        self,
-        said: Mapping[str, str] | None = None,
-        *,
-        stdout: str = "",
-        asked: Sequence[str] | None = None,
-        files: Folder | None = None,
-    ) -> Ledger:
+    def check(self, said: Mapping[str, str] | None = None, **reported: Unpack[Reported]) -> Ledger:
         """The ledger; raises AssertionError with its text where it does not balance."""
-        __tracebackhide__ = True  # for pytest: whoever called is to blame
-        return _balanced(self.ledger(said, stdout=stdout, asked=asked, files=files))
+        __tracebackhide__ = True  # so that pytest shows the line of the caller
+        return _balanced(self.ledger(said, **reported))
 
     def _call(self, action: Callable[[], None]) -> None:
         async def act() -> None:
@@ -232,7 +245,7 @@ class RunningServers(_Books):
         asyncio.run_coroutine_threadsafe(act(), self._loop).result()
 
 
-class AsyncRunningServers(_Books):
+class AsyncRunningServers(_LatestRun):
     """Servers that run on the event loop at hand; to be used on that loop only."""
 
     def begin_run(self, plans: Plans) -> list[Entry]:
@@ -241,32 +254,22 @@ class AsyncRunningServers(_Books):
 
     async def settle(self) -> None:
         """Wait until every request under way has its entry."""
-        while self._house.run.under_way:
+        while self._run.under_way:
             await asyncio.sleep(LOOK_S)
 
     async def ledger(
-        self,
-        said: Mapping[str, str] | None = None,
-        *,
-        stdout: str = "",
-        asked: Sequence[str] | None = None,
-        files: Folder | None = None,
+        self, said: Mapping[str, str] | None = None, **reported: Unpack[Reported]
     ) -> Ledger:
         """Settle, then judge the latest run, as `RunningServers.ledger` does."""
         await self.settle()
-        return self._balance(said, stdout, asked, files)
+        return self._ledger(said, **reported)
 
     async def check(
-        self,
-        said: Mapping[str, str] | None = None,
-        *,
-        stdout: str = "",
-        asked: Sequence[str] | None = None,
-        files: Folder | None = None,
+        self, said: Mapping[str, str] | None = None, **reported: Unpack[Reported]
     ) -> Ledger:
         """The ledger; raises AssertionError with its text where it does not balance."""
         __tracebackhide__ = True
-        return _balanced(await self.ledger(said, stdout=stdout, asked=asked, files=files))
+        return _balanced(await self.ledger(said, **reported))
 
 
 def _balanced(ledger: Ledger) -> Ledger:

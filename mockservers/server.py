@@ -1,25 +1,26 @@
 """The three servers on one event loop: they listen or refuse, accept, and begin runs.
 
-What a request meets was decided by `mockservers.plan` and formed by `mockservers.wire`; it
-happens in `mockservers.connection`, and becomes a journal entry when it ends, however it ends.
-Nothing is judged here.
+What a request meets was decided by `mockservers.plan` and formed by its kind; it happens in
+`mockservers.connection`, and becomes a journal entry when it ends, however it ends. Nothing is
+judged here.
 """
 
 import asyncio
 import contextlib
 import errno
+import itertools
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 
-from mockservers.connection import Connection
-from mockservers.content.resources import Catalogue
-from mockservers.flags2.arguments import LABELS
+from mockservers.connection import Connection, ServerState
+from mockservers.http.fast_path import KnownHeaders
+from mockservers.http.gate import HeldGate
 from mockservers.http.listeners import Listener, bind, url_host
 from mockservers.journal import Journal, NoJournal
-from mockservers.plan import Plan
-from mockservers.run_state import Run, ServerRun
+from mockservers.plan import LABELS, Plan
+from mockservers.run_state import Catalogue, Run, ServerRun
 
 ACCEPT_AGAIN_S = 0.1
 """Seconds until the next try to accept, when the operating system has no room."""
@@ -34,24 +35,21 @@ log = logging.getLogger("mockservers")
 class MockServers:
     """LOCAL, DELAY and ERROR on one event loop.
 
-    `start`, then `begin_run` as often as wanted, then `stop`. Not thread-safe: every method
-    is to be called on the loop that runs `start`.
+    `start`, then `begin_run` as often as wanted, then `stop`. Not thread-safe: every method is to
+    be called on the loop that runs `start`.
     """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.urls: dict[str, str] = {}
         """The base URL of each label, with the ports really bound."""
-        self.connections: dict[str, set[Connection]] = {label: set() for label in LABELS}
-        self.server_runs: dict[str, ServerRun] = {}
-        self.refusing: set[str] = set()
-        """The labels at whose ports nobody listens."""
-        self.run: Run
-        self.catalogue = catalogue
-        self._connections_made = 0
+        headers, numbers = KnownHeaders(), itertools.count(1)
+        self.states = {label: ServerState(label, headers, numbers.__next__) for label in LABELS}
+        self.run = Run(NoJournal())
+        self._catalogue = catalogue
         self._listeners: dict[str, list[Listener]] = {}
         self._accepting: dict[str, list[asyncio.Task[None]]] = {label: [] for label in LABELS}
         self._adopting: set[asyncio.Task[None]] = set()
-        self._no_room_told = False
+        self._no_room_reported = False
         self._sweeper: asyncio.Task[None] | None = None
         self._begin_run({}, NoJournal())
 
@@ -75,24 +73,19 @@ class MockServers:
         journal: Journal,
         over: Callable[[], None] = lambda: None,
     ) -> None:
-        before = self.run if self.server_runs else None
-        self.run = Run(journal, over)
-        self.server_runs = {
-            label: ServerRun(label, plans.get(label, Plan()), self.catalogue, self.run)
-            for label in LABELS
-        }
-        if before:
-            before.replace()
+        before, self.run = self.run, Run(journal, over)
+        for label, state in self.states.items():
+            plan = plans.get(label, Plan())
+            server_run = ServerRun(label, plan, self._catalogue, self.run)
+            if plan.gate:
+                server_run.gate = HeldGate(plan.gate, label, self.run)
+            state.begin(server_run)
+        before.replace()
 
     def cancel_pending(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
         for connection in self._all_connections():
             connection.abort()
-
-    def next_connection(self) -> int:
-        """The number of a connection by order of arrival, from 1."""
-        self._connections_made += 1
-        return self._connections_made
 
     async def start(self, host: str = "localhost", ports: Sequence[int] = (0, 0, 0)) -> None:
         """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`.
@@ -120,7 +113,7 @@ class MockServers:
         self._listeners.clear()
         self._begin_run({}, NoJournal())
         self.cancel_pending()
-        while any(self.connections.values()):
+        while self._all_connections():
             await asyncio.sleep(0)
 
     # --- listening -------------------------------------------------------------------
@@ -128,28 +121,29 @@ class MockServers:
     def _listen_as_planned(self) -> None:
         """Listen, or refuse, at each port as its plan says."""
         for label, listeners in self._listeners.items():
-            refuses = self.server_runs[label].plan.refuse
-            if refuses:
+            state = self.states[label]
+            if state.server_run.plan.refuse:
                 self._refuse(label)
             elif not self._accepting[label]:
                 for listener in listeners:
-                    if label in self.refusing:
+                    if state.refusing:
                         listener.listen()
                     task = asyncio.get_running_loop().create_task(
                         self._accept(listener.socket, label)
                     )
                     self._accepting[label].append(task)
-                self.refusing.discard(label)
+                state.refusing = False
 
     def _refuse(self, label: str) -> None:
-        """Nobody listens any more; the port stays ours."""
-        if label in self.refusing:
+        """Listen no longer; the port stays ours."""
+        state = self.states[label]
+        if state.refusing:
             return
-        self.refusing.add(label)
+        state.refusing = True
         self._stop_accepting(label)
         for listener in self._listeners[label]:
             listener.refuse()
-        for connection in self._all_connections(label):
+        for connection in list(state.connections):
             if connection.idle:
                 connection.abort()
 
@@ -172,8 +166,8 @@ class MockServers:
                 sock, _ = await loop.sock_accept(listener)
             except OSError as exc:
                 if exc.errno in _NO_ROOM:
-                    if not self._no_room_told:
-                        self._no_room_told = True
+                    if not self._no_room_reported:
+                        self._no_room_reported = True
                         log.warning(
                             "mockservers: no room for more connections: %s; they wait", exc.strerror
                         )
@@ -190,13 +184,13 @@ class MockServers:
         try:
             sock.setblocking(False)
             loop = asyncio.get_running_loop()
-            await loop.connect_accepted_socket(lambda: Connection(self, label), sock)
+            await loop.connect_accepted_socket(lambda: Connection(self.states[label]), sock)
         except BaseException:
             sock.close()
             raise
 
-    def _all_connections(self, *labels: str) -> list["Connection"]:
-        return [c for label in labels or LABELS for c in self.connections[label]]
+    def _all_connections(self) -> list[Connection]:
+        return [c for state in self.states.values() for c in state.connections]
 
     async def _sweep(self) -> None:
         while True:

@@ -1,14 +1,13 @@
-"""A line at the foot of a terminal that tells how a run goes on."""
+"""A line at the foot of a terminal that shows how far a run has come."""
 
 import asyncio
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
-from mockservers.journal import Entry, Journal, fate_name
+from mockservers.journal import Journal, RequestEntry, decode
 
 AGAIN_S = 0.2
 """Seconds from one look to the next."""
@@ -21,18 +20,14 @@ class Counted:
     """A journal that counts what requests met, and hands all of it on."""
 
     def __init__(self, journal: Journal) -> None:
-        self.fates: Counter[str] = Counter()
+        self.met: Counter[str] = Counter()
         self._journal = journal
 
-    def write(self, entry: Entry) -> None:
-        """Hand it on."""
-        self._journal.write(entry)
-
-    def write_line(self, line: str) -> None:
+    def write_line(self, line: bytes) -> None:
         """Count a request, and hand it on."""
-        entry = json.loads(line)
-        if entry.get("type") == "request":
-            self.fates[fate_name(entry)] += 1
+        entry = decode(line)
+        if isinstance(entry, RequestEntry):
+            self.met[entry.met] += 1
         self._journal.write_line(line)
 
     def flush(self) -> None:
@@ -41,14 +36,14 @@ class Counted:
 
 
 def wanted(stream: TextIO) -> bool:
-    """Whether somebody looks at the stream, on a terminal that understands."""
+    """Whether the stream is a terminal that understands the sequences used here."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb" and os.name == "posix"
 
 
-def told(fates: Counter[str], in_flight: int) -> str:
-    """The line."""
-    parts = ", ".join(f"{count} {name}" for name, count in fates.most_common())
-    return f"{fates.total() + in_flight} requests, {in_flight} in flight" + (
+def status(met: Counter[str], in_flight: int) -> str:
+    """The text of the line."""
+    parts = ", ".join(f"{count} {name}" for name, count in met.most_common())
+    return f"{met.total() + in_flight} requests, {in_flight} in flight" + (
         f": {parts}" if parts else ""
     )
 

@@ -3,34 +3,13 @@
 import mimetypes
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import unquote
 
 from mockservers.content.flag_images import flag
-from mockservers.flags2.arguments import country_codes, path_of_code
-from mockservers.wire import Found
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """Something to serve. `read(start, stop)` gives those bytes, fewer if they are gone."""
-
-    found: Found
-    read: Callable[[int, int], bytes]
-    body: bytes | None = None
-    """All of it, where it is in memory."""
-
-
-class Catalogue(Protocol):
-    """A set of resources by path."""
-
-    in_memory: bool
-    """Whether a path has the same resource for ever, with its body in memory."""
-
-    def find(self, path: str) -> Resource | None:
-        """The resource at a raw path (percent-encoded, without a query), or None."""
+from mockservers.flags2.codes import name_of, packaged_codes, path_of_code
+from mockservers.kinds.response import ResourceInfo
+from mockservers.run_state import Catalogue, Resource
 
 
 class FlagCatalogue:
@@ -39,16 +18,20 @@ class FlagCatalogue:
     in_memory = True
 
     def __init__(self) -> None:
-        self._codes = {path_of_code(code): code for code in country_codes()}
+        self._codes = {path_of_code(code): code for code in packaged_codes()}
         self._resources: dict[str, Resource] = {}
 
     def find(self, path: str) -> Resource | None:
         """The flag at `/flags/xx/xx.gif`."""
         if path in self._codes and path not in self._resources:
             body = flag(self._codes[path])
-            found = Found(len(body), "image/gif")
-            self._resources[path] = Resource(found, lambda a, b: body[a:b], body)
+            info = ResourceInfo(len(body), "image/gif")
+            self._resources[path] = Resource(info, lambda a, b: body[a:b], body)
         return self._resources.get(path)
+
+    def name(self, path: str) -> str:
+        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
+        return name_of(path)
 
 
 class FolderCatalogue:
@@ -81,14 +64,18 @@ class FolderCatalogue:
                 return stream.read(stop - start)
 
         content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        return Resource(Found(length, content_type), read)
+        return Resource(ResourceInfo(length, content_type), read)
+
+    def name(self, path: str) -> str:
+        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
+        return name_of(path)
 
 
-def found_in(catalogue: Catalogue) -> Callable[[str], Found | None]:
+def info_in(catalogue: Catalogue) -> Callable[[str], ResourceInfo | None]:
     """What the catalogue has at a path, as `mockservers.predict` asks."""
 
-    def find(path: str) -> Found | None:
+    def find(path: str) -> ResourceInfo | None:
         resource = catalogue.find(path)
-        return resource.found if resource else None
+        return resource.info if resource else None
 
     return find

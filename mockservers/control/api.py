@@ -12,25 +12,29 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-import jsonschema
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
+from msgspec import Meta
 
-from mockservers.control.run_history import END, NumberedRun, Runs, read_page
-from mockservers.flags2.arguments import LABELS
-from mockservers.flags2.output import Claims, LineReader
+from mockservers.control.run_history import NumberedRun, RunHistory, read_slice
+from mockservers.faults import PlanError
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.output import ClaimsReader, LineReader
 from mockservers.http.listeners import Listener, PortInUseError, bind
-from mockservers.journal import Entry, read_journal
-from mockservers.ledger import balance, resolve_asked
-from mockservers.plan import PlanError, plan_from_json, plan_to_json
+from mockservers.journal import End, KeptFile, read_journal
+from mockservers.kinds.base import check
+from mockservers.ledger import balance
+from mockservers.plan import LABELS
+from mockservers.plan_json import json_object, plan_from_json, plan_to_json
 from mockservers.server import MockServers
+from mockservers.text import one_line
 
 MAX_BODY = 1_000_000
 """Longest body of a request, in bytes; a longer one is refused with 413."""
 TOO_LONG = f"the body is longer than {MAX_BODY} bytes"
-MAX_PAGE = 1000
+MAX_ENTRIES = 1000
 """Entries in one answer to `GET /journal`, at most."""
 BODY_S = 10.0
 """Seconds for a body to come; then the request is refused with 408."""
@@ -39,35 +43,15 @@ STOP_S = 0.2
 
 _CURSOR = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,17})")
 
-_CODE = {"type": "string", "pattern": r"^[A-Z][A-Z]\Z"}
-_TOLD = jsonschema.Draft202012Validator(
-    {
-        "type": "object",
-        "properties": {
-            "asked": {"type": "array", "maxItems": 676, "items": _CODE},
-            "said": {
-                "type": "object",
-                "propertyNames": _CODE,
-                "additionalProperties": {"enum": ["ok", "not_found", "error"]},
-            },
-            "stdout": {"type": "string"},
-            "files": {
-                "type": "object",
-                "maxProperties": 10_000,
-                "additionalProperties": {
-                    "type": "object",
-                    "required": ["size", "sha256"],
-                    "properties": {
-                        "size": {"type": "integer", "minimum": 0},
-                        "sha256": {"type": "string", "pattern": r"^[0-9a-f]{64}\Z"},
-                    },
-                    "additionalProperties": False,
-                },
-            },
-        },
-        "additionalProperties": False,
-    }
-)
+Code = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z", description="a code (AA to ZZ)")]
+Codes = Annotated[list[Any], Meta(max_length=676, description="an array of at most 676 codes")]
+Outcome = Annotated[Literal["ok", "not_found", "error"], Meta(description="ok, not_found or error")]
+FilesSaid = Annotated[
+    dict[str, Any], Meta(max_length=10_000, description="an object of at most 10000 files")
+]
+Size = Annotated[int, Meta(ge=0, description="a size in bytes")]
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a SHA-256 in 64 hex digits")]
+Text = Annotated[str, Meta(description="a string")]
 
 # What aiohttp logs are the faults of clients, with tracebacks; ours are told to the client.
 _quiet = logging.getLogger("mockservers.control.api")
@@ -77,7 +61,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 T = TypeVar("T")
 
 
-class Refused(Exception):
+class RequestError(Exception):
     """A request that is answered with `status` and one line."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -88,11 +72,11 @@ class Refused(Exception):
 class Control:
     """The control API over `servers` and their `runs`; `start`, then `stop`."""
 
-    def __init__(self, servers: MockServers, runs: Runs) -> None:
+    def __init__(self, servers: MockServers, runs: RunHistory) -> None:
         self._servers = servers
         self._runs = runs
         self._hosts: frozenset[str] = frozenset()
-        self._laborious = asyncio.Lock()
+        self._one_at_a_time = asyncio.Lock()
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY + 1)
         app.add_routes(
             [
@@ -102,7 +86,7 @@ class Control:
                 web.put("/plan/{label}", self._put_plan),
                 web.get("/journal", self._journal),
                 web.get("/ledger", self._ledger),
-                web.post("/ledger", self._ledger_of_told),
+                web.post("/ledger", self._ledger_as_reported),
                 web.post("/reset", self._reset),
             ]
         )
@@ -142,7 +126,7 @@ class Control:
         try:
             self._admit(request)
             return await handler(request)
-        except Refused as exc:
+        except RequestError as exc:
             return _error(exc.status, str(exc))
         except web.HTTPMethodNotAllowed as exc:
             allowed = ", ".join(sorted(exc.allowed_methods))
@@ -161,31 +145,31 @@ class Control:
         # A foreign Host is DNS rebinding: a page whose name was made to lead here.
         host = request.headers.get("Host", "").lower()
         if host not in self._hosts:
-            raise Refused(403, f"the Host must be one of {', '.join(sorted(self._hosts))}")
+            raise RequestError(403, f"the Host must be one of {', '.join(sorted(self._hosts))}")
         origin = request.headers.get("Origin", f"http://{host}")
         site = request.headers.get("Sec-Fetch-Site", "none")
         if origin.lower() != f"http://{host}" or site not in ("none", "same-origin"):
-            raise Refused(403, "pages of other origins may not call this API")
+            raise RequestError(403, "pages of other origins may not call this API")
 
     async def _body(self, request: web.Request) -> str:
         """The body of a PUT or POST; only JSON passes, for a form could be sent by any page."""
         if request.content_type != "application/json":
-            raise Refused(415, "the Content-Type must be application/json")
+            raise RequestError(415, "the Content-Type must be application/json")
         if "Content-Encoding" in request.headers:
-            raise Refused(415, "the body may not be encoded")
+            raise RequestError(415, "the body may not be encoded")
         try:
             async with asyncio.timeout(BODY_S):
                 body = await request.read()
         except TimeoutError:
-            raise Refused(408, "the body did not come in time") from None
+            raise RequestError(408, "the body did not come in time") from None
         except (HttpProcessingError, web.RequestPayloadError):  # aiohttp's parser in Python
-            raise Refused(400, "the body does not come as HTTP says") from None
+            raise RequestError(400, "the body does not come as HTTP says") from None
         if len(body) > MAX_BODY:  # whether aiohttp takes one byte more depends on its version
-            raise Refused(413, TOO_LONG)
+            raise RequestError(413, TOO_LONG)
         try:
             return body.decode("utf-8-sig")
         except UnicodeDecodeError:
-            raise Refused(400, "the body is not UTF-8") from None
+            raise RequestError(400, "the body is not UTF-8") from None
 
     def _about(self, run: NumberedRun) -> dict[str, Any]:
         """Which run an answer is about, and where its journal is, if it stays."""
@@ -206,25 +190,25 @@ class Control:
     async def _put_plan(self, request: web.Request) -> web.Response:
         label = request.match_info.get("label", "").upper()
         if label and label not in LABELS:
-            raise Refused(404, f"{label} is none of {', '.join(LABELS)}")
+            raise RequestError(404, f"{label} is none of {', '.join(LABELS)}")
         text = await self._body(request)
         try:
-            async with self._laborious:
+            async with self._one_at_a_time:
                 plan = await _apart(lambda: plan_from_json(text))
         except PlanError as exc:
-            raise Refused(400, str(exc)) from None
+            raise RequestError(400, str(exc)) from None
         named = (label,) if label else LABELS
         self._runs.begin({**self._runs.current.plans, **dict.fromkeys(named, plan)})
         return _json(self._about_now())
 
     async def _reset(self, request: web.Request) -> web.Response:
         if (await self._body(request)).strip() not in ("", "{}"):
-            raise Refused(400, "a reset takes no body, or {}")
+            raise RequestError(400, "a reset takes no body, or {}")
         await self._runs.reset()
         return _json(self._about_now())
 
     async def _journal(self, request: web.Request) -> web.Response:
-        start, limit = 0, MAX_PAGE
+        start, limit = 0, MAX_ENTRIES
         run = self._runs.current
         for name, value in request.query.items():
             match name:
@@ -233,36 +217,38 @@ class Control:
                 case "limit":
                     limit = _limit(value)
                 case _:
-                    raise Refused(400, f"{name[:40]!r} is none of the parameters: after, limit")
+                    raise RequestError(
+                        400, f"{name[:40]!r} is none of the parameters: after, limit"
+                    )
         answer = self._to_read(run)
         try:
-            page = await _apart(lambda: read_page(run.journal.path, start, limit))
+            piece = await _apart(lambda: read_slice(run.journal.path, start, limit))
         except ValueError as exc:
-            raise Refused(400, f"after: {exc}") from None
+            raise RequestError(400, f"after: {exc}") from None
         except FileNotFoundError:
             raise _gone(run) from None
-        if page.header:
-            answer["header"] = page.header
-        answer |= {"entries": page.entries, "next": f"{run.number}-{page.stop}"}
+        if piece.header:
+            answer["header"] = piece.header
+        answer |= {"entries": piece.entries, "next": f"{run.number}-{piece.stop}"}
         return _json(answer)
 
     async def _ledger(self, request: web.Request) -> web.Response:
-        return await self._judge(lambda: END)
+        return await self._judge(End)
 
-    async def _ledger_of_told(self, request: web.Request) -> web.Response:
+    async def _ledger_as_reported(self, request: web.Request) -> web.Response:
         text = await self._body(request)
-        return await self._judge(lambda: end_of_told(text))
+        return await self._judge(lambda: end_as_reported(text))
 
-    async def _judge(self, end: Callable[[], Entry]) -> web.Response:
+    async def _judge(self, end: Callable[[], End]) -> web.Response:
         """The ledger of the current run so far, as if it had come to `end`."""
-        async with self._laborious:
+        async with self._one_at_a_time:
             run = self._runs.current
             answer = self._to_read(run)
             path = run.journal.path
             try:
                 ledger = await _apart(lambda: balance(chain(read_journal(path), [end()])))
             except ValueError as exc:
-                raise Refused(400, str(exc)) from None
+                raise RequestError(400, str(exc)) from None
             except FileNotFoundError:
                 raise _gone(run) from None
         return _json(answer | ledger.to_json())
@@ -276,61 +262,79 @@ class Control:
         error = run.journal.error
         if error:
             reason = error.strerror or error
-            raise Refused(503, f"the journal of run {run.number} is incomplete: {reason}")
+            raise RequestError(503, f"the journal of run {run.number} is incomplete: {reason}")
         return self._about(run) | {"under_way": self._servers.run.under_way}
 
 
-def end_of_told(text: str) -> Entry:
-    """The end of a journal, as a suite tells it: what was asked, said, printed and kept.
+def end_as_reported(text: str) -> End:
+    """The end of a journal, as a suite reports it: what was asked, said, printed and kept.
 
-    Raises ValueError that says what of it cannot be.
+    Raises ValueError that names place and value.
     """
     try:
-        told = json.loads(text)
+        data = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ValueError(f"not JSON: {exc}") from None
-    for error in _TOLD.iter_errors(told):
-        place = error.json_path.removeprefix("$").removeprefix(".") or "the body"
-        raise ValueError(f"{place}: {error.message}")
-    said, stdout, asked = told.get("said"), told.get("stdout"), told.get("asked")
-    claims = Claims()
-    if stdout is not None:
-        reader = LineReader()
-        claims = Claims.from_lines(reader.feed(stdout.encode("utf-8", "replace")) + reader.close())
-        asked = resolve_asked((), claims) if asked is None else asked
-    if said is not None:
-        if stdout is not None:
-            raise ValueError("said and stdout tell the same: one of them is enough")
-        claims.report(said)
+    body = json_object("the body", data, ("asked", "said", "stdout", "files"))
+    reader, asked = ClaimsReader(), _asked(body)
+    if "said" in body and "stdout" in body:
+        raise ValueError("said and stdout mean the same: one of them is enough")
+    if "stdout" in body:
+        lines = LineReader()
+        stdout = check("stdout", body["stdout"], Text).encode("utf-8", "replace")
+        for line in lines.feed(stdout) + lines.close():
+            reader.read(line)
+        asked = asked_codes((), reader.claims) if asked is None else asked
+    if "said" in body:
+        said = check("said", body["said"], dict)
+        for code, outcome in said.items():
+            check("said", code, Code)
+            check(f"said.{code}", outcome, Outcome)
+        reader.report(said)
         asked = tuple(said) if asked is None else asked
-    claims_known = said is not None or stdout is not None
-    return END | {
-        "asked": asked,
-        "claims": claims.to_json() if claims_known else None,
-        "files_after": told.get("files"),
-    }
+    known = "said" in body or "stdout" in body
+    return End(asked=asked, claims=reader.claims if known else None, files_after=_files(body))
+
+
+def _asked(body: dict[str, Any]) -> tuple[str, ...] | None:
+    if "asked" not in body:
+        return None
+    codes = check("asked", body["asked"], Codes)
+    return tuple(check(f"asked[{n}]", code, Code) for n, code in enumerate(codes))
+
+
+def _files(body: dict[str, Any]) -> dict[str, KeptFile] | None:
+    if "files" not in body:
+        return None
+    found = {}
+    for name, data in check("files", body["files"], FilesSaid).items():
+        place = f"files.{name}"
+        file = json_object(place, data, ("size", "sha256"), ("size", "sha256"))
+        size = check(f"{place}.size", file["size"], Size)
+        found[name] = KeptFile(size, check(f"{place}.sha256", file["sha256"], Digest))
+    return found
 
 
 def _start(cursor: str, run: NumberedRun) -> int:
     """The byte of the journal at which a page begins."""
     match = _CURSOR.fullmatch(cursor)
     if not match or int(match[1]) > run.number:
-        raise Refused(400, f"after: {cursor[:40]!r} is no cursor that was given out here")
+        raise RequestError(400, f"after: {cursor[:40]!r} is no cursor that was given out here")
     if int(match[1]) < run.number:
-        raise Refused(410, f"after: {cursor} is of run {match[1]}; this is run {run.number}")
+        raise RequestError(410, f"after: {cursor} is of run {match[1]}; this is run {run.number}")
     return int(match[2])
 
 
 def _limit(text: str) -> int:
-    if re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MAX_PAGE:
+    if re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MAX_ENTRIES:
         return int(text)
-    raise Refused(400, f"limit must be from 1 to {MAX_PAGE}, not {text[:40]!r}")
+    raise RequestError(400, f"limit must be from 1 to {MAX_ENTRIES}, not {text[:40]!r}")
 
 
-def _gone(run: NumberedRun) -> Refused:
+def _gone(run: NumberedRun) -> RequestError:
     if run.over.is_set():
-        return Refused(409, f"run {run.number} ended while it was being read: ask again")
-    return Refused(503, f"the journal {run.journal.path} is gone")
+        return RequestError(409, f"run {run.number} ended while it was being read: ask again")
+    return RequestError(503, f"the journal {run.journal.path} is gone")
 
 
 def _json(
@@ -341,8 +345,7 @@ def _json(
 
 
 def _error(status: int, reason: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    text = " ".join(reason.split())
-    return _json({"error": text if len(text) <= 400 else f"{text[:400]}..."}, status, headers)
+    return _json({"error": one_line(reason)}, status, headers)
 
 
 async def _apart(work: Callable[[], T]) -> T:

@@ -3,30 +3,18 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from mockservers.journal import Entry, JournalFile
-from mockservers.plan import Plan, plan_to_json
+from mockservers.journal import End, Header, JournalFile, end_line, header_line
+from mockservers.plan import Plan
+from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers
 
-END: Entry = {"end": True, "status": 0, "claims": None, "files_after": None}
-"""The end of a journal that was written without knowing what the clients say or keep."""
-
 PAGE_BYTES = 1_000_000
-"""Bytes of a journal in one page, but for its last line."""
-
-
-def header(plans: Mapping[str, Plan], command: Sequence[str] | None = None) -> Entry:
-    """The first line of a journal; of no command, when anybody may ask the servers."""
-    return {
-        "journal": 1,
-        "plans": {label: plan_to_json(plan) for label, plan in plans.items()},
-        "command": list(command) if command is not None else None,
-        "asked": None,
-        "files_before": None,
-    }
+"""Bytes of a journal in one slice, its last line excepted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +28,7 @@ class NumberedRun:
     """It was replaced, and its last request has ended: its journal is whole."""
 
 
-class Runs:
+class RunHistory:
     """The runs on `servers`, numbered from 1.
 
     Run 1 writes its journal to `file`, run N to the same name with `.N` before the suffix. Without
@@ -69,7 +57,8 @@ class Runs:
             path = path.with_name(f"{path.stem}.{number}{path.suffix}")
         try:
             journal = JournalFile(path)
-            journal.write(header(plans))
+            journal.write_line(header_line(_header(plans)))
+            journal.flush()
             if journal.error:
                 journal.close()
                 raise journal.error
@@ -91,7 +80,7 @@ class Runs:
             await run.over.wait()
 
     def _over(self, run: NumberedRun) -> None:
-        run.journal.write(END)
+        run.journal.write_line(end_line(End()))
         run.journal.close()
         if run.journal.error and not self.incomplete:
             self.incomplete = run.journal
@@ -102,17 +91,21 @@ class Runs:
         run.over.set()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A piece of a journal; it goes on at the byte `stop`."""
+def _header(plans: Mapping[str, Plan]) -> Header:
+    return Header(plans={label: plan_to_json(plan) for label, plan in plans.items()})
 
-    header: Entry | None
+
+@dataclass(frozen=True, slots=True)
+class JournalSlice:
+    """A piece of a journal, as JSON; it goes on at the byte `stop`."""
+
+    header: dict[str, Any] | None
     """The first line, when the piece starts with it."""
-    entries: list[Entry]
+    entries: list[dict[str, Any]]
     stop: int
 
 
-def read_page(path: Path, start: int, limit: int) -> Page:
+def read_slice(path: Path, start: int, limit: int) -> JournalSlice:
     """At most `limit` entries and about `PAGE_BYTES` of a journal, from the byte `start`.
 
     Raises ValueError where no line starts there. A last line that is cut short is left out.
@@ -126,7 +119,7 @@ def read_page(path: Path, start: int, limit: int) -> Page:
         lines = file.readlines(PAGE_BYTES)[:limit]
     if lines and not lines[-1].endswith(b"\n"):
         del lines[-1]
-    return Page(
+    return JournalSlice(
         header=json.loads(first[0]) if first else None,
         entries=[json.loads(line) for line in lines],
         stop=start + sum(map(len, first + lines)),

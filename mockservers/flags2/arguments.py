@@ -1,4 +1,4 @@
-"""Country codes and the flags2 command line, as the servers and the ledger read them.
+"""The flags2 command line, as the servers and the ledger read it.
 
 Written apart from the reference, whose expansion a test holds equal to this one: the books
 would prove nothing if both sides of them were kept by the same hand.
@@ -9,43 +9,23 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from string import ascii_uppercase
 from typing import NoReturn
 
-ALL_CODES = tuple(map("".join, product(ascii_uppercase, repeat=2)))
-"""AA to ZZ, 676 of them."""
-
-POP20 = tuple("BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split())
-"""What a flags2 command line without codes asks for: the twenty most populous countries."""
+from mockservers.flags2.codes import ALL_CODES, POP20, packaged_codes
+from mockservers.journal import Claims
+from mockservers.plan import LABELS
 
 MAX_WORDS = 700
 """Words at the end of a command that are looked at: room for every code and all options."""
 
-LABELS = ("LOCAL", "DELAY", "ERROR")
-"""The servers of this package."""
 
-CODE_OF_PATH = {f"/flags/{code}/{code}.gif": code.upper() for code in map(str.lower, ALL_CODES)}
-"""`BR` for `/flags/br/br.gif`; no other path is that of a code."""
-
-
-def country_codes(folder: Path | None = None) -> tuple[str, ...]:
-    """The words of `country_codes.txt` in `folder`, else of the packaged copy (194 codes)."""
-    path = Path(folder, "country_codes.txt") if folder else None
-    if path is None or not path.is_file():
-        path = Path(__file__).parents[1] / "country_codes.txt"
-    return tuple(path.read_text(encoding="utf-8", errors="replace").split())
-
-
-def is_code(text: str) -> bool:
-    """Whether `text` is one of the 676 codes."""
-    return len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
-
-
-def path_of_code(code: str) -> str:
-    """`/flags/br/br.gif` for `BR`."""
-    return f"/flags/{code.lower()}/{code.lower()}.gif"
+def country_codes(folder: Path) -> tuple[str, ...]:
+    """The words of `country_codes.txt` in `folder`, else of the packaged copy."""
+    file = folder / "country_codes.txt"
+    if not file.is_file():
+        return packaged_codes()
+    return tuple(file.read_text(encoding="utf-8", errors="replace").split())
 
 
 class CommandLineError(ValueError):
@@ -53,7 +33,7 @@ class CommandLineError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Flags2Request:
     """What a flags2 command line asks for."""
 
     codes: tuple[str, ...]
@@ -78,7 +58,7 @@ def add_flags2_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def expand(args: argparse.Namespace, folder: Path | None = None) -> Order:
+def expand(args: argparse.Namespace, folder: Path | None = None) -> Flags2Request:
     """The codes and the server that parsed arguments mean; raises CommandLineError.
 
     `folder` is where `-a` looks for `country_codes.txt` first.
@@ -92,7 +72,7 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Order:
     if args.every:
         wanted = set(ALL_CODES)
     elif args.all:
-        wanted = set(country_codes(folder))
+        wanted = set(country_codes(folder) if folder else packaged_codes())
     else:
         for word in args.cc:
             # A code is asked for by itself or by its first letter.
@@ -100,10 +80,10 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Order:
             if not named:
                 raise CommandLineError(f"CC must be A to Z or AA to ZZ, not {word!r}")
             wanted |= named
-    return Order(tuple(sorted(wanted)[: args.limit]) or POP20, label)
+    return Flags2Request(tuple(sorted(wanted)[: args.limit]) or POP20, label)
 
 
-def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Order:
+def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Flags2Request:
     """Read `words` by the flags2 grammar; raises CommandLineError where they do not parse."""
     parser = _Parser(add_help=False)
     add_flags2_arguments(parser)
@@ -115,7 +95,7 @@ def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Order:
     return expand(args, folder)
 
 
-def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Order]:
+def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Flags2Request]:
     """Every tail of a command that parses by the flags2 grammar, the longest first.
 
     The first word is the program. Which tail holds the program's own arguments is known only
@@ -124,3 +104,22 @@ def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Ord
     for start in range(max(1, len(command) - MAX_WORDS), len(command) + 1):
         with suppress(CommandLineError):
             yield parse_flags2(command[start:], folder)
+
+
+def asked_codes(
+    command: Sequence[str], claims: Claims, folder: Path | None = None
+) -> tuple[str, ...] | None:
+    """The codes that a program was asked for, or None where that cannot be known.
+
+    They are those of the longest tail of the command that reads as a flags2 command line and
+    agrees with what the program announced; else the list that it printed.
+    """
+    if claims.announced is None:
+        return None
+    announced = (claims.announced, claims.first, claims.last)
+    for reading in readings(command, folder):
+        if (len(reading.codes), reading.codes[0], reading.codes[-1]) == announced:
+            return reading.codes
+    if claims.listed and len(claims.listed) == claims.announced:
+        return claims.listed
+    return None

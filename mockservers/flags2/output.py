@@ -1,17 +1,19 @@
-"""What a program says of its own run, read from its stdout; pure.
+"""What a flags2 program says of its own run, read from its stdout; pure.
 
-Understood are the reports of the flags2 programs: the three announcing lines, `-v` lines, and
-the totals behind a line of twenty hyphens.
+Understood are the lines of the flags2 programs: three that announce, `-v` lines, and the totals
+after a line of twenty hyphens.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+
+from mockservers.journal import Claims
 
 MAX_LINE = 4096
 """Characters of a line that are looked at; no line understood here is longer."""
+MAX_CODES = 10_000
+"""Codes whose lines are kept."""
 
 _SITE = re.compile(r"(\w+) site: \S+")
 _SEARCH = re.compile(r"Searching for (\d+) flags?: (?:from (\S+) to (\S+)|(\S+(?:, \S+)*))")
@@ -23,82 +25,70 @@ _OUTCOMES = {"OK": "ok", "not found": "not_found", None: "error"}
 _TOTALS = {"downloaded": "ok", "not found": "not_found", "errors": "error"}
 
 
-@dataclass(slots=True)
-class Claims:
-    """What has been said so far; feed it lines with `hear`."""
+class ClaimsReader:
+    """Reads the output of a program line by line; `claims` is what it has said so far."""
 
-    label: str | None = None
-    """The server that the program says it asks."""
-    announced: int | None = None
-    """How many codes it says it will ask for; `first`, `last` or `listed` are some of them."""
-    first: str | None = None
-    last: str | None = None
-    listed: list[str] | None = None
-    concurrency: int | None = None
-    """How many connections it says it will use."""
-    fates: dict[str, Counter[str]] = field(default_factory=dict)
-    """How often a code was said to be ok, not_found or error (`-v` lines)."""
-    totals: dict[str, int] | None = None
-    """The final report: ok, not_found, error, interrupted; None when there was none."""
+    def __init__(self) -> None:
+        self._announced: dict[str, object] = {}
+        self._fates: dict[str, Counter[str]] = {}
+        self._totals: dict[str, int] | None = None
 
-    def hear(self, line: str) -> None:
+    def read(self, line: str) -> None:
         """Take in a line of output, without its line end."""
         line = line[:MAX_LINE]
         if line == "-" * 20:
-            self.totals = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
-        elif self.totals is not None and (match := _TOTAL.fullmatch(line)):
+            self._totals = _no_totals()
+        elif self._totals is not None and (match := _TOTAL.fullmatch(line)):
             word = match[2] or match[3] or match[4] or match[5]
-            self.totals[_TOTALS.get(word, word)] = int(match[1])
+            self._totals[_TOTALS.get(word, word)] = int(match[1])
         elif match := _FATE.fullmatch(line):
-            code, said = match[1] or match[3], _OUTCOMES[match[2]]
-            if len(self.fates) < 10_000 or code in self.fates:
-                self.fates.setdefault(code, Counter())[said] += 1
+            self._add(match[1] or match[3], _OUTCOMES[match[2]])
         elif match := _SITE.fullmatch(line):
-            self.label = match[1]
+            self._announced["label"] = match[1]
         elif match := _SEARCH.fullmatch(line):
-            self.announced, self.first, self.last = int(match[1]), match[2], match[3]
-            if match[4]:
-                self.listed = match[4].split(", ")
-                self.first, self.last = self.listed[0], self.listed[-1]
+            self._announce(int(match[1]), match[2], match[3], match[4])
         elif match := _CONNECTIONS.fullmatch(line):
-            self.concurrency = int(match[1])
+            self._announced["concurrency"] = int(match[1])
 
-    def report(self, said: Mapping[str, str]) -> None:
-        """Take in what became of each code (ok, not_found or error), in place of its lines."""
-        self.totals = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
-        for code, outcome in said.items():
+    def _announce(self, count: int, first: str, last: str, listed: str | None) -> None:
+        self._announced |= {"announced": count, "first": first, "last": last}
+        if listed:
+            codes = tuple(listed.split(", "))
+            self._announced |= {"listed": codes, "first": codes[0], "last": codes[-1]}
+
+    def _add(self, code: str, outcome: str) -> None:
+        if len(self._fates) < MAX_CODES or code in self._fates:
+            self._fates.setdefault(code, Counter())[outcome] += 1
+
+    def report(self, outcomes: Mapping[str, str]) -> None:
+        """Take in what became of each code, in place of its lines.
+
+        Raises ValueError for an outcome that is none of ok, not_found, error.
+        """
+        self._totals = _no_totals()
+        for code, outcome in outcomes.items():
             if outcome not in ("ok", "not_found", "error"):
                 raise ValueError(f"{code}: {outcome!r} is none of ok, not_found, error")
-            self.fates.setdefault(code, Counter())[outcome] += 1
-            self.totals[outcome] += 1
+            self._add(code, outcome)
+            self._totals[outcome] += 1
 
-    @classmethod
-    def from_lines(cls, lines: Iterable[str]) -> "Claims":
-        """What is said in lines of output, without their line ends."""
-        claims = cls()
-        for line in lines:
-            claims.hear(line)
-        return claims
+    @property
+    def claims(self) -> Claims:
+        """What was said so far."""
+        fates = {code: dict(counted) for code, counted in self._fates.items()}
+        return Claims(**self._announced, fates=fates, totals=self._totals)  # type: ignore[arg-type]
 
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in the end line of a journal."""
-        return {
-            "label": self.label,
-            "announced": self.announced,
-            "first": self.first,
-            "last": self.last,
-            "listed": self.listed,
-            "concurrency": self.concurrency,
-            "fates": {code: dict(counted) for code, counted in self.fates.items()},
-            "totals": self.totals,
-        }
 
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Claims":
-        """Read back what `to_json` gave; what is absent was not said."""
-        known = {name: data[name] for name in cls.__slots__ if data.get(name) is not None}
-        known["fates"] = {code: Counter(said) for code, said in data.get("fates", {}).items()}
-        return cls(**known)
+def _no_totals() -> dict[str, int]:
+    return {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
+
+
+def claims_of(lines: Iterable[str]) -> Claims:
+    """What is said in lines of output, without their line ends."""
+    reader = ClaimsReader()
+    for line in lines:
+        reader.read(line)
+    return reader.claims
 
 
 class LineReader:

@@ -1,8 +1,8 @@
 """Bytes in, requests out: HTTP/1.x as a server hears it; no sockets, no clocks.
 
-The request line is read here; all behind it by httptools. Here are also the bounds, and what
-RFC 9112 asks a server to refuse. httptools gets whole lines of a head, and nothing of the next
-request before this one is whole: what comes out never depends on how the bytes were cut.
+The request line is read here, everything after it by httptools. Here are also the bounds, and what
+RFC 9112 asks a server to refuse. httptools gets whole lines of a header section, and nothing of the
+next request before this one is complete: what comes out never depends on how the bytes were cut.
 """
 
 import re
@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import httptools
 
-from mockservers.wire import RequestForm
+from mockservers.kinds.response import RequestForm
 
 MAX_TARGET = 8_192
 """Longest request target, in bytes; a longer one is refused with 414."""
 MAX_HEAD = 65_536
-"""Longest request head, in bytes; a longer one is refused with 431."""
+"""Longest request line with its header section, in bytes; a longer one is refused with 431."""
 MAX_BODY = 1_048_576
 """Longest request body that is read (and thrown away), in bytes as sent; a longer one: 413."""
 
@@ -27,7 +27,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _HOST = rb"(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+|\[[0-9A-Za-z.:%_~-]+\])"
 # RFC 9112, section 3; without a version it is HTTP/0.9. No "#" and nothing but ASCII in a target.
 _LINE = re.compile(rb"(%b) ([!\"$-~]+)(?: HTTP/([0-9])\.([0-9]))?\r\n" % _TOKEN)
-_WHOLE_LINES = re.compile(rb"(?:[^\r\n]++\r\n)++(?:\r\n)?")  # of a head, and its end
+_WHOLE_LINES = re.compile(rb"(?:[^\r\n]++\r\n)++(?:\r\n)?")  # of a header section, and its end
 _LINE_SO_FAR = re.compile(rb"\r?\Z|%b(?: |\Z)" % _TOKEN)
 _PATH = re.compile(  # origin-form and absolute-form: RFC 9112, section 3.2
     rb"(?:(?i:https?)://%b(?::[0-9]*)?|(?=/))((?:/[^?]*)?)(?:\?.*)?" % _HOST
@@ -39,7 +39,7 @@ _NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 _HEEDED = b"host connection content-length transfer-encoding expect accept-encoding".split()
 
 
-class Line(NamedTuple):
+class RequestLine(NamedTuple):
     """A request line is there: the request counts from now on."""
 
     method: str
@@ -48,28 +48,28 @@ class Line(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Whole:
-    """The request of the last `Line` has been read to its end."""
+class RequestComplete:
+    """The request of the last `RequestLine` has been read to its end."""
 
-    asked: RequestForm
+    form: RequestForm
     refused: int | None = None
     """A status to answer it with, whatever the plan says: 405 for a method but GET and HEAD."""
 
 
 @dataclass(frozen=True, slots=True)
-class Expect:
+class Continue:
     """The client waits for leave to send its body (RFC 9110, section 10.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class BadRequest:
     """What came cannot be served; nothing more will come out of this parser."""
 
     status: int
     reason: str
 
 
-Event = Line | Whole | Expect | Refused
+Event = RequestLine | RequestComplete | Continue | BadRequest
 
 
 class _Part(Enum):
@@ -81,9 +81,9 @@ class _Part(Enum):
 
 
 class RequestParser:
-    """The requests of one connection, in order; each is a `Line`, then a `Whole`.
+    """The requests of one connection, in order; each is a `RequestLine`, then a `RequestComplete`.
 
-    The last one is a request that ends the connection, or a `Refused`.
+    The last one is a request that ends the connection, or a `BadRequest`.
     """
 
     def __init__(self) -> None:
@@ -98,8 +98,8 @@ class RequestParser:
     def feed(self, data: bytes) -> list[Event]:
         """What has become known with `data`, in order; after the last request always nothing.
 
-        Never raises. Never holds more of a request than its head or, where the head is over,
-        one trailer field; so MAX_HEAD and MAX_BODY bound its memory.
+        Never raises. Never holds more of a request than its header section or, after that, one
+        trailer field; so MAX_HEAD and MAX_BODY bound its memory.
         """
         self._events: list[Event] = []
         at = 0
@@ -120,8 +120,8 @@ class RequestParser:
     def _stop(self, data: bytes, at: int, bound: int) -> int:
         """How far to read `data` from `at` on: never beyond the end of a request.
 
-        That is behind the length it announced, or else behind a line; a line at a time is slow,
-        so the lines of a head are read together as far as they are whole.
+        That is after the length it announced, or else after a line. A line at a time is slow, so
+        the lines of a header section are read together as far as they are whole.
         """
         if self._part is _Part.BODY and self._left:
             return at + self._left
@@ -137,7 +137,7 @@ class RequestParser:
             self._fields.setdefault(name, []).append(value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
-        """The empty line behind the header fields."""
+        """The empty line after the header fields."""
         self._headed = True
 
     def on_message_complete(self) -> None:
@@ -180,7 +180,9 @@ class RequestParser:
         path = _path(method, target)
         self._method = method
         self._minor = 0 if minor == b"0" else 1  # RFC 9110, section 2.5: 1.2 is read as 1.1
-        self._events.append(Line(method.decode(), (target if path is None else path).decode()))
+        self._events.append(
+            RequestLine(method.decode(), (target if path is None else path).decode())
+        )
         if major != b"1":
             self._refuse(505, "not HTTP/1.0 or HTTP/1.1")
         elif path is None:
@@ -210,7 +212,7 @@ class RequestParser:
         # Without its zeros: int() refuses thousands of them. It has been read as a number before.
         length = int(self._fields.get(b"content-length", [b""])[0].lstrip(b"0") or 0)
         options = self._members(b"connection")
-        # httptools leaves a body behind Upgrade to the other protocol: nobody knows where it ends.
+        # httptools leaves a body after Upgrade to the other protocol: its end is unknown.
         unread = self._whole and bool(codings or length)
         if len(hosts) > 1 or (self._minor and not hosts):  # RFC 9112, section 3.2
             self._refuse(400, f"{len(hosts)} Host fields")
@@ -223,9 +225,9 @@ class RequestParser:
         elif length > MAX_BODY:
             self._refuse(413, "request body too long")
         else:
-            self._asked = RequestForm(
+            self._form = RequestForm(
                 head_only=self._method == b"HEAD",
-                # RFC 9112, section 9.3. Behind CONNECT there may be anything.
+                # RFC 9112, section 9.3. After CONNECT, there may be anything.
                 keep_alive=b"close" not in options
                 and (self._minor == 1 or b"keep-alive" in options)
                 and self._method != b"CONNECT"
@@ -235,7 +237,7 @@ class RequestParser:
             )
             expects = b"100-continue" in self._members(b"expect")
             if expects and self._minor and not self._whole:
-                self._events.append(Expect())
+                self._events.append(Continue())
             self._part = _Part.BODY
             self._room = MAX_BODY
             self._left = length  # bytes of a body of announced length that have not come yet
@@ -248,8 +250,8 @@ class RequestParser:
             self._give(piece)
         if self._whole:
             allowed = self._method in (b"GET", b"HEAD")
-            self._events.append(Whole(self._asked, None if allowed else 405))
-            self._ended = not self._asked.keep_alive
+            self._events.append(RequestComplete(self._form, None if allowed else 405))
+            self._ended = not self._form.keep_alive
             self._expect_request()
         elif not self._room:
             self._refuse(413, "request body too long")
@@ -265,11 +267,11 @@ class RequestParser:
     def _refuse(self, status: int, reason: str) -> None:
         """Say so, once, and nothing from now on."""
         if not self._ended:
-            self._events.append(Refused(status, reason))
+            self._events.append(BadRequest(status, reason))
         self._ended = True
 
     def _members(self, name: bytes) -> list[bytes]:
-        """The members of a list-valued field, small, from all its lines (RFC 9110, section 5.6)."""
+        """The members of a list field, from all lines, in lower case (RFC 9110, section 5.6)."""
         lines = self._fields.get(name, [])
         return [member.strip(b" \t").lower() for line in lines for member in line.split(b",")]
 
@@ -294,34 +296,3 @@ def _offers_gzip(codings: list[bytes]) -> bool:
         name = b"gzip" if coding == b"x-gzip" else coding
         offers[name] = offers.get(name, True) and not refused
     return offers.get(b"gzip", offers.get(b"*", False))
-
-
-_PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
-_MAX_FIELDS = 1024
-_FORMS: dict[bytes, Whole | None] = {}
-"""What is known of heads, without their request line; clients send the same over and over."""
-
-
-def whole_get(data: bytes) -> tuple[str, Whole] | None:
-    """The path and `Whole` of `data`, where it is one whole and plain GET; None elsewhere.
-
-    Says nothing that a new `RequestParser` would not say, only sooner.
-    """
-    line = _PLAIN_LINE.match(data)
-    if line is None:
-        return None
-    fields = data[line.end() :]
-    if fields not in _FORMS:
-        if len(fields) > _MAX_FIELDS or len(_FORMS) >= _MAX_FIELDS:
-            return None
-        _FORMS[fields] = _form_of(fields)
-    whole = _FORMS[fields]
-    return (line[1].decode(), whole) if whole else None
-
-
-def _form_of(fields: bytes) -> Whole | None:
-    parser = RequestParser()
-    match parser.feed(b"GET / HTTP/1.1\r\n" + fields):
-        case [Line(), Whole(asked, None) as whole] if not parser.mid_request and asked.keep_alive:
-            return whole
-    return None

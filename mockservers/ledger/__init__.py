@@ -1,16 +1,19 @@
-"""Do the books balance? What was seen, said and kept, held against each other."""
+"""The ledger: `balance(read_journal(path))` judges a run, also one of another server."""
 
-from mockservers.ledger.judge import (
-    INDETERMINATE,
-    OUTCOMES,
-    WORDS,
-    Imbalance,
-    Ledger,
-    Row,
-    balance,
-    resolve_asked,
-)
+from collections.abc import Iterable
 
-__all__ = [
-    "INDETERMINATE", "OUTCOMES", "WORDS", "Imbalance", "Ledger", "Row", "balance", "resolve_asked",
-]  # fmt: skip
+from mockservers.journal import Files, Line
+from mockservers.ledger.attribution import attribute, collect
+from mockservers.ledger.judge import judge
+from mockservers.ledger.model import IMBALANCES, OUTCOMES, Imbalance, Ledger, Row
+
+__all__ = ["IMBALANCES", "OUTCOMES", "Imbalance", "Ledger", "Row", "balance"]
+
+
+def balance(journal: Iterable[Line], files_after: Files | None = None) -> Ledger:
+    """Judge a journal: its header, its entries, its end (absent when the writer was killed).
+
+    `files_after` takes the place of the files that the journal ends with. Raises ValueError for
+    an empty journal.
+    """
+    return judge(attribute(collect(journal), files_after))

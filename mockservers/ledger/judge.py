@@ -1,618 +1,328 @@
-"""Do the books balance? What was seen, said and kept, held against each other.
+"""Do the books balance? What was seen, claimed and kept, held against each other.
 
-Pure, but for `resolve_asked`, which reads the codes file for `-a`. The judge knows entries only:
-`balance(read_journal(path))` judges a journal written by somebody else's server too. What counts
-as what stands in SPEC.md, "The ledger".
+Each check is a plain function from evidence to findings: imbalances, and notes (plain text). What
+counts as what is in SPEC.md, "The ledger".
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urljoin, urlsplit
 
-from mockservers.flags2.arguments import LABELS, is_code, readings
-from mockservers.flags2.output import Claims
-from mockservers.journal import Entry
+from mockservers.journal import RequestEntry
+from mockservers.ledger.model import (
+    IMBALANCES,
+    OUTCOMES,
+    Account,
+    Evidence,
+    FileState,
+    Imbalance,
+    Ledger,
+    Row,
+    Seen,
+    accepted_in_words,
+    bytes_sent,
+    described,
+    in_words,
+    seen,
+    story,
+)
 
-OUTCOMES = ("ok", "not_found", "error", "interrupted")
-"""What a program can say of a download."""
+NAMED = 26
+"""Lost codes that are named one by one, where only totals were reported."""
 
-WORDS = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
-"""What does not balance is named by one of these."""
+Finding = Imbalance | str
+"""What a check finds: an imbalance, or a note."""
 
-INDETERMINATE = ("no_length", "too_long", "huge_headers")
-"""Kinds of reply with a whole head, of which no one can say whether a client takes them for a
-success. (`cut_headers` is another; it has no status.)"""
-
-_NOTHING = hashlib.sha256(b"").hexdigest()
-_STRAYS = 1000
-_NAMED = 26
-"""Lost codes that are named one by one, where only totals were said."""
-_KEPT_PER_CODE = 64
-"""Requests for one code that are kept, per server, besides those that redirects led there;
-further ones are only counted."""
-_LEADING = 10_000
-"""Redirects that make room for two more requests where they lead, for each may be asked for again,
-once: enough for 50 hops of each of 194 codes."""
-_KEPT_FIELDS = (
-    "n", "conn", "server", "method", "path", "code", "do", "status", "length", "bytes_sent",
-    "complete", "client_gone", "client_closed", "sha256", "location",
-)  # fmt: skip
-
-Files = Mapping[str, Mapping[str, Any]]
-"""The files of a folder: name to `size`, `sha256`, `mtime_ns`."""
+Rows = Mapping[str, Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Imbalance:
-    """Something that does not balance; `code` is None where no single one can be named."""
-
-    word: str
-    code: str | None
-    saw: str
-    said: str
-
-    def to_json(self) -> dict[str, str | None]:
-        """As in the last line of `mockservers run --json`."""
-        return {"word": self.word, "code": self.code, "saw": self.saw, "said": self.said}
-
-
-@dataclass(slots=True)
-class Row:
-    """The account of one code."""
-
-    requests: list[Entry] = field(default_factory=list)
-    """Its requests, redirects that were followed included, in the order of arrival."""
-    more: int = 0
-    """Requests beyond those."""
-    possible: list[Entry] = field(default_factory=list)
-    """Requests of which one was its last, where the books cannot tell which."""
-    accepts: frozenset[str] = frozenset()
-    """What a program may say of it."""
-    said: Counter[str] = field(default_factory=Counter)
-    file: str = field(init=False)
-    """One of: absent; same (written in this run, and equal to the bytes served); kept (equal, but
-    from before the run); different (written, and not equal); old (not equal, from before)."""
-
-    @property
-    def finals(self) -> list[Entry]:
-        """Its last request; several where the books cannot tell which it was."""
-        return self.possible or self.requests[-1:]
-
-    @property
-    def seen(self) -> str:
-        """What the server saw come of it, by the last request."""
-        seen = {_seen(entry) for entry in self.finals} or {"no request"}
-        return seen.pop() if len(seen) == 1 else "indeterminate"
-
-
-@dataclass(slots=True)
-class Ledger:
-    """The books of one run, and what does not balance in them."""
-
-    label: str | None
-    """The server in scope; None: any of them."""
-    asked: tuple[str, ...] | None
-    claims: Claims
-    rows: dict[str, Row]
-    requests: int
-    most_in_flight: int
-    dest: str | None
-    imbalances: list[Imbalance] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def saved(self) -> int:
-        """New files that equal the bytes served."""
-        return sum(row.file == "same" and "ok" in row.accepts for row in self.rows.values())
-
-    @property
-    def kept(self) -> int:
-        """Files that equal the bytes served, and were there before the run, untouched."""
-        return sum(row.file == "kept" for row in self.rows.values())
-
-    @property
-    def balanced(self) -> bool:
-        """Whether nothing is out of balance. Notes do not count."""
-        return not self.imbalances
-
-    def to_json(self) -> dict[str, Any]:
-        """As in the last line of `mockservers run --json`."""
-        return {
-            "ledger": 1,
-            "balanced": self.balanced,
-            "codes": {
-                name: {
-                    "requests": len(row.requests) + row.more,
-                    "status": row.requests[-1]["status"] if row.requests else None,
-                    "seen": row.seen,
-                    "said": next(iter(row.said), None),
-                    "file": row.file,
-                }
-                for name, row in self.rows.items()
-            },
-            "imbalances": [imbalance.to_json() for imbalance in self.imbalances],
-            "notes": self.notes,
-        }
-
-
-def resolve_asked(
-    command: Sequence[str], claims: Claims, folder: Path | None = None
-) -> tuple[str, ...] | None:
-    """The codes that a program was asked for, or None where nobody can know.
-
-    They are those of the longest tail of the command that reads as a flags2 command line and
-    agrees with what the program announced; else the list that it printed.
-    """
-    if claims.announced is None:
-        return None
-    announced = (claims.announced, claims.first, claims.last)
-    for reading in readings(command, folder):
-        if (len(reading.codes), reading.codes[0], reading.codes[-1]) == announced:
-            return reading.codes
-    if claims.listed and len(claims.listed) == claims.announced:
-        return tuple(claims.listed)
-    return None
-
-
-def balance(journal: Iterable[Entry], files_after: Files | None = None) -> Ledger:
-    """Judge a journal: its header, its entries, its end (absent when the writer was killed).
-
-    `files_after` takes the place of the files that the journal ends with. Raises ValueError for
-    an empty journal.
-    """
-    lines = iter(journal)
-    header = next(lines, None)
-    if header is None:
-        raise ValueError("the journal is empty")
-    requests: list[Entry] = []
-    strays: list[Entry] = []
-    kept: Counter[tuple[str, str]] = Counter()
-    more: Counter[tuple[str, str]] = Counter()
-    led_to: Counter[str] = Counter()
-    timed_out: list[str] = []
-    end: Entry = {}
-    most_in_flight: Counter[str] = Counter()
-    count = leading = 0
-    for entry in lines:
-        if entry.get("end"):
-            end = entry
-        elif entry.get("type") == "gate" and not entry["filled"]:
-            timed_out.append(
-                f"the gate of {entry['server']} opened by its time: {entry['held']} held"
-            )
-        elif entry.get("type") == "request":
-            count += 1
-            server = entry["server"]
-            most_in_flight[server] = max(most_in_flight[server], entry["in_flight"])
-            if entry["method"] == "HEAD":
-                continue
-            slim = {name: entry.get(name) for name in _KEPT_FIELDS}
-            path = unquote(entry["path"])
-            if slim["location"] and leading < _LEADING:
-                leading += 1
-                led_to[_led_to(slim)[1]] += 2
-            what = server, entry["code"] or path
-            if kept[what] < led_to[path] + (_KEPT_PER_CODE if entry["code"] else 0):
-                kept[what] += 1
-                requests.append(slim)
-            elif entry["code"]:
-                more[what] += 1
-            elif len(strays) < _STRAYS:
-                strays.append(slim)
-    claims = Claims.from_json(end.get("claims") or {})
-    asked = end.get("asked") if end else None if header.get("command") else header.get("asked")
-    ledger = Ledger(
-        label=claims.label,
-        asked=tuple(asked) if asked is not None else None,
-        claims=claims,
-        rows={},
-        requests=count,
-        most_in_flight=max(most_in_flight.values(), default=0),
-        dest=header.get("dest"),
-        notes=timed_out,
+def judge(evidence: Evidence) -> Ledger:
+    """The ledger of a run."""
+    rows = {name: _row(evidence, account) for name, account in evidence.accounts.items()}
+    found = list(_findings(evidence, rows))
+    imbalances = [one for one in found if isinstance(one, Imbalance)]
+    return Ledger(
+        label=evidence.label,
+        asked=evidence.asked,
+        claims=evidence.claims,
+        rows=rows,
+        requests=evidence.requests,
+        most_in_flight=evidence.most_in_flight,
+        dest=evidence.dest,
+        imbalances=tuple(
+            sorted(imbalances, key=lambda one: (IMBALANCES.index(one.kind), one.code or ""))
+        ),
+        notes=(*evidence.notes, *(one for one in found if isinstance(one, str))),
     )
-    if claims.label in LABELS:
-        ledger.most_in_flight = most_in_flight[claims.label]
-    for label, plan in (header.get("plans") or {}).items():
-        if plan.get("refuse") and ledger.label in (None, label):
-            ledger.notes.append(f"{label} refuses connections, as its plan says")
-    if not end:
-        ledger.notes.append("the journal has no end: the run was cut off, what was said is lost")
-    # Entries come as requests end: one that was led there may stand before what led it there.
-    requests += [entry for entry in strays if unquote(entry["path"]) in led_to]
-    _enter(ledger, requests, [e for e in strays if unquote(e["path"]) not in led_to])
-    for (server, code), count in more.items():
-        name = _name(ledger, {"server": server, "code": code})
-        if name in ledger.rows:
-            ledger.rows[name].more += count
-    after = end.get("files_after") if files_after is None else files_after
-    _judge(ledger, header.get("files_before") or {}, after)
-    return ledger
 
 
-def _enter(ledger: Ledger, requests: Iterable[Entry], strays: list[Entry]) -> None:
-    """Put every request into the row of its download, or call it unexpected where it is known
-    what was asked for.
-
-    A request that follows a redirect belongs to the download that was redirected.
-    """
-    ledger.rows = {code: Row() for code in ledger.asked or ()}
-    waiting: Waiting = {}
-    came_by: dict[tuple[str, str], set[str]] = {}
-    for entry in sorted(requests, key=lambda entry: entry["n"]):
-        name = _redirected(waiting, entry, ledger) or _name(ledger, entry)
-        if name is None:
-            strays.append(entry)
-            continue
-        ledger.rows.setdefault(name, Row()).requests.append(entry)
-        came_by.setdefault((entry["server"], unquote(entry["path"])), set()).add(name)
-        if entry["location"]:
-            waiting.setdefault(_led_to(entry), []).append((name, entry["conn"], False))
-    for entry in strays if ledger.asked is not None else ():
-        _unexpected(ledger, entry)
-    # Who still waits may have been there all the same, and another be taken for it.
-    for (there, path), hops in waiting.items():
-        for server in (there,) if there else LABELS:
-            if (server, path) in came_by:
-                came_by[server, path].update(name for name, *_ in hops)
-    _disentangle(ledger, came_by.values())
-
-
-def _name(ledger: Ledger, entry: Entry) -> str | None:
-    """The row of a request that nobody was redirected to; None for one that was not asked for."""
-    code: str | None = entry["code"]
-    if ledger.asked is None:
-        return code if ledger.label or not code else f"{entry['server']} {code}"
-    in_scope = ledger.label in (None, entry["server"])
-    return code if in_scope and code in ledger.rows else None
-
-
-Waiting = dict[tuple[str | None, str], list[tuple[str, int, bool]]]
-"""Where redirects lead (server, or None for any; path): row and connection of each, and whether
-it was asked for there already, in vain."""
-
-
-def _redirected(waiting: Waiting, entry: Entry, ledger: Ledger) -> str | None:
-    """The row of the download that was led to this request, if one was; it waits no longer."""
-    path = unquote(entry["path"])
-    keys = ((entry["server"], path), (None, path))
-    hops = [(key, hop) for key in keys for hop in waiting.get(key, ())]
-    near = [(key, hop) for key, hop in hops if hop[1] == entry["conn"]]
-    own = _name(ledger, entry)
-    begun = own is not None and bool(own in ledger.rows and ledger.rows[own].requests)
-    if not hops or (own and not begun and not near):
-        return None
-    # Who was there in vain may come once more, in the end for a reply; others, twice.
-    key, hop = min(near or hops, key=lambda found: found[1][2] == (entry["status"] is None))
-    waiting[key].remove(hop)
-    name, _, in_vain = hop
-    if entry["status"] is None and not in_vain:
-        waiting[key].append((name, entry["conn"], True))
-    return name
-
-
-def _disentangle(ledger: Ledger, groups: Iterable[set[str]]) -> None:
-    """Where several downloads came by one path and met different replies, nobody can tell who met
-    which: each may have ended as any of them did.
-    """
-    apart: list[set[str]] = []
-    for names in groups:
-        if len(names) > 1:
-            together = names.union(*(group for group in apart if group & names))
-            apart = [*(group for group in apart if not group & names), together]
-    for names in apart:
-        rows = [ledger.rows[name] for name in names]
-        ends = [
-            e for row in rows for e in row.requests if not e["location"] or e is row.requests[-1]
-        ]
-        # What ended without a reply may have been asked for again, by whomever.
-        asked_again = any(entry["status"] is None for row in rows for entry in row.requests)
-        if asked_again or len({(_seen(entry), entry["sha256"]) for entry in ends}) > 1:
-            for row in rows:
-                row.possible = ends
-            among = ", ".join(sorted(names)[:10])
-            ledger.notes.append(
-                f"redirects led to one path: which of {among} met which is not known"
-            )
-
-
-def _led_to(entry: Entry) -> tuple[str | None, str]:
-    """Server (None: any) and decoded path to which a reply redirects; some clients decode it."""
-    here = f"http://here.invalid{entry['path']}"
-    try:
-        to = urlsplit(urljoin(here, entry["location"]))
-    except ValueError:
-        return None, ""
-    return entry["server"] if to.netloc == "here.invalid" else None, unquote(to.path) or "/"
-
-
-def _leads(earlier: Entry, later: Entry) -> bool:
-    """Whether a reply redirects to what was asked for later."""
-    server, path = _led_to(earlier)
-    return server in (None, later["server"]) and path == unquote(later["path"])
-
-
-def _unexpected(ledger: Ledger, entry: Entry) -> None:
-    saw = f"{entry['method']} {entry['path']} on {entry['server']}"
-    said = f"asked of {ledger.label}" if entry["code"] in (ledger.asked or ()) else "not asked for"
-    ledger.imbalances.append(Imbalance("unexpected", entry["code"], saw, said))
-
-
-def _judge(ledger: Ledger, before: Files, after: Files | None) -> None:
-    interrupted = bool(ledger.claims.totals and ledger.claims.totals["interrupted"])
-    for name, row in ledger.rows.items():
-        code = name[-2:]
-        row.file = _file_state(row, code, before, after)
-        file = (after or {}).get(f"{code.lower()}.gif", {}).get("sha256")
-        row.accepts = _accepts(row, file, files_known=after is not None, interrupted=interrupted)
-        row.said = ledger.claims.fates.get(code, Counter())
-        _judge_repeats(ledger, name, row)
-    if ledger.label == "REMOTE":
-        ledger.notes.append("REMOTE is not served here: its requests cannot be seen")
-    if ledger.asked is None:
-        ledger.notes.append(
-            "which codes were asked for is not known, for the program announced none (SPEC.md, "
-            "The ledger, has the lines): only requests and counts were reconciled"
-        )
-        if ledger.claims.totals is not None:
-            _judge_totals(ledger, ledger.claims.totals)
+def _findings(evidence: Evidence, rows: Rows) -> Iterator[Finding]:
+    for entry in evidence.unexpected:
+        yield _unexpected(evidence, entry)
+    for name, row in rows.items():
+        yield from _repeats(evidence, name, row)
+    if not evidence.served:
+        yield f"{evidence.label} is not served here: its requests cannot be seen"
+    totals = evidence.claims.totals
+    if evidence.asked is not None:
+        claimed = list(_claims(evidence, rows))
     else:
-        _judge_claims(ledger)
-    _judge_files(ledger, before, after or {})
-    if ledger.asked is None and after is not None:
-        _note_files(ledger, before, after)
-    unclear = [name for name, row in ledger.rows.items() if row.seen == "indeterminate"]
-    if unclear:
-        ledger.notes.append(f"ok or error is up to the client: {_names(unclear)}")
-    never = [name for name, row in ledger.rows.items() if not row.requests]
-    if never and ledger.label != "REMOTE":
-        ledger.notes.append(f"{len(never)} never requested: {_names(never)}")
-    announced = ledger.claims.concurrency
-    if announced is not None and ledger.most_in_flight > announced:
-        ledger.notes.append(
-            f"{ledger.most_in_flight} requests were in flight at once, {announced} were announced"
+        yield (
+            "requested codes unknown: the program printed no `Searching for` line (SPEC.md, The "
+            "ledger); checked requests and totals only"
         )
-    ledger.imbalances.sort(key=lambda found: (WORDS.index(found.word), found.code or ""))
+        claimed = [] if totals is None else list(_totals(rows, totals))
+    yield from claimed
+    named = {one.code for one in claimed if one.kind in ("corrupt", "lost")}
+    if evidence.files_after is not None:
+        yield from _files(evidence, rows, named)
+        if evidence.asked is None:
+            yield from _odd_files(evidence, rows)
+    yield from _requests(evidence, rows)
 
 
-def _file_state(row: Row, code: str, before: Files, after: Files | None) -> str:
-    name = f"{code.lower()}.gif"
-    file = (after or {}).get(name)
+# --- a row -----------------------------------------------------------------------------------
+
+
+def _row(evidence: Evidence, account: Account) -> Row:
+    claims = evidence.claims
+    interrupted = bool(claims.totals and claims.totals.get("interrupted"))
+    state = _file_state(evidence, account)
+    return Row(
+        code=account.code,
+        file_name=account.file_name,
+        requests=account.requests,
+        more=account.more,
+        followed=account.followed,
+        possible=account.possible,
+        accepts=_accepts(evidence, account, state, interrupted),
+        claims=claims.fates.get(account.code, {}),
+        file=state,
+    )
+
+
+def _file_state(evidence: Evidence, account: Account) -> FileState:
+    file = (evidence.files_after or {}).get(account.file_name)
     if file is None:
-        return "absent"
-    if file["sha256"] not in {_bytes_sent(entry) for entry in row.finals}:
-        return "old" if before.get(name) == file else "different"
-    return "kept" if before.get(name) == file else "same"
+        return FileState.ABSENT
+    untouched = evidence.files_before.get(account.file_name) == file
+    if file.sha256 not in {bytes_sent(entry) for entry in account.finals}:
+        return FileState.OLD if untouched else FileState.DIFFERENT
+    return FileState.KEPT if untouched else FileState.SAME
 
 
-def _bytes_sent(entry: Entry) -> str:
-    return entry["sha256"] or _NOTHING
+def _accepts(
+    evidence: Evidence, account: Account, state: FileState, interrupted: bool
+) -> frozenset[str]:
+    """What may be said of a code.
 
-
-def _accepts(row: Row, file: str | None, *, files_known: bool, interrupted: bool) -> frozenset[str]:
-    """What may be said of a code: ok <=> a whole 200 whose bytes are the file, not_found <=> 404,
-    error <=> anything else, or a 404 for a client that may have gone before; what was not finished
-    on Ctrl-C may be called interrupted. `file` is the SHA-256 of its file.
+    ok <=> a whole 200 whose bytes are the file; not_found <=> 404; error <=> anything else, or a
+    404 for a client that may have gone before. After Ctrl-C, what is not kept may be called
+    interrupted.
     """
-    accepts = set() if row.finals else {"error"}
-    for entry in row.finals:
-        seen = _seen(entry)
-        if seen == "not_found":
-            accepts.add("not_found")
-            if entry["client_closed"]:
-                accepts.add("error")
-        elif seen == "error":
+    file = (evidence.files_after or {}).get(account.file_name)
+    accepts = set() if account.finals else {"error"}
+    for entry in account.finals:
+        came_to = seen(entry)
+        if came_to is Seen.NOT_FOUND:
+            accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
+        elif came_to is Seen.ERROR:
             accepts.add("error")
-        elif not files_known or file == _bytes_sent(entry):
+        elif evidence.files_after is None or (file and file.sha256 == bytes_sent(entry)):
             accepts.add("ok")
-            if seen == "indeterminate" or row.file == "kept":
+            if came_to is Seen.INDETERMINATE or state is FileState.KEPT:
                 accepts.add("error")
         else:
             accepts.add("error")
-    if interrupted and row.file != "same":
+    if interrupted and state is not FileState.SAME:
         accepts.add("interrupted")
     return frozenset(accepts)
 
 
-def _judge_repeats(ledger: Ledger, name: str, row: Row) -> None:
+# --- requests --------------------------------------------------------------------------------
+
+
+def _unexpected(evidence: Evidence, entry: RequestEntry) -> Imbalance:
+    saw = f"{entry.method} {entry.path} on {entry.server}"
+    of_another_server = entry.code in (evidence.asked or ())
+    expected = f"asked of {evidence.label}" if of_another_server else "not asked for"
+    return Imbalance("unexpected", entry.code, saw, expected=expected)
+
+
+def _repeats(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+    """A second request is a redirect that is followed, or one retry after no response."""
+    if row.possible:
+        return  # it is not known which of these requests are its own
     recovered = False
-    for earlier, later in zip(row.requests, row.requests[1:], strict=False):
-        if row.possible:
-            return  # whose requests these are is not known
-        if earlier["location"] and _leads(earlier, later):
+    for earlier, followed in zip(row.requests, row.followed, strict=False):
+        if followed:
             recovered = False
-        elif earlier["status"] is None and not recovered:
+        elif earlier.status is None and not recovered:
             recovered = True
-            ledger.notes.append(f"{name} recovered: asked again after {_describe(earlier)}")
-        elif ledger.asked is None:
+            yield f"{name} recovered: asked again after {described(earlier)}"
+        elif evidence.asked is None:
             count = len(row.requests) + row.more
-            ledger.notes.append(f"{name} was asked for {count} times")
+            yield f"{name} was asked for {count} times"
             return
         else:
-            saw = "; then ".join(map(_describe, row.requests))
-            ledger.imbalances.append(Imbalance("duplicated", name, saw, "asked for once"))
+            saw = "; then ".join(map(described, row.requests))
+            yield Imbalance("duplicated", name, saw, expected="asked for once")
             return
 
 
-def _judge_claims(ledger: Ledger) -> None:
-    claims, rows = ledger.claims, ledger.rows
-    for code in claims.fates:
+def _requests(evidence: Evidence, rows: Rows) -> Iterator[str]:
+    """What is worth a note about requests."""
+    unclear = [name for name, row in rows.items() if row.seen is Seen.INDETERMINATE]
+    if unclear:
+        yield f"ok or error is up to the client: {_names(unclear)}"
+    never = [name for name, row in rows.items() if not row.requests]
+    if never and evidence.served:
+        yield f"{len(never)} never requested: {_names(never)}"
+    announced = evidence.claims.concurrency
+    if announced is not None and evidence.most_in_flight > announced:
+        yield (
+            f"{evidence.most_in_flight} requests were in flight at once, {announced} were announced"
+        )
+
+
+# --- claims ----------------------------------------------------------------------------------
+
+
+def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
+    """Hold what a program said of codes, and its totals, against what was seen."""
+    claims = evidence.claims
+    for code, said in claims.fates.items():
         if code not in rows:
-            said = _words(claims.fates[code])
-            ledger.imbalances.append(Imbalance("unexpected", code, "not asked for", said))
+            yield Imbalance("unexpected", code, "not asked for", claimed=in_words(said))
     if claims.totals is None:
-        saw = f"{ledger.requests} requests for {len(rows)} codes"
-        ledger.imbalances.append(Imbalance("lost", None, saw, "no final report"))
+        saw = f"{evidence.requests} requests for {len(rows)} codes"
+        yield Imbalance("lost", None, saw, claimed="no final report")
     if claims.fates:
         for code, row in rows.items():
-            _judge_lines(ledger, code, row)
+            yield from _line(code, row, reported=claims.totals is not None)
         if claims.totals is not None:
-            _judge_sums(ledger, claims.totals)
+            yield from _sums(rows, claims.totals)
     elif claims.totals is not None:
-        _judge_totals(ledger, claims.totals)
+        yield from _totals(rows, claims.totals)
 
 
-def _judge_lines(ledger: Ledger, code: str, row: Row) -> None:
+def _line(code: str, row: Row, *, reported: bool) -> Iterator[Imbalance]:
     """Hold what was said of one code against what was seen."""
-    saw = _saw(row)
-    if not row.said:
-        if "interrupted" not in row.accepts and ledger.claims.totals is not None:
-            ledger.imbalances.append(Imbalance("lost", code, saw, "nothing"))
-    elif row.said.total() > 1:
-        ledger.imbalances.append(Imbalance("duplicated", code, saw, _words(row.said)))
-    elif not row.accepts & set(row.said):
-        word = _wrong_ok(row) if "ok" in row.said else "miscounted"
-        ledger.imbalances.append(Imbalance(word, code, saw, _words(row.said)))
+    saw, said = story(row), in_words(row.claims)
+    if not row.claims:
+        if "interrupted" not in row.accepts and reported:
+            yield Imbalance("lost", code, saw, claimed=said)
+    elif sum(row.claims.values()) > 1:
+        yield Imbalance("duplicated", code, saw, claimed=said)
+    elif not row.accepts & set(row.claims):
+        kind = _wrong_ok(row) if "ok" in row.claims else "miscounted"
+        yield Imbalance(kind, code, saw, claimed=said)
 
 
 def _wrong_ok(row: Row) -> str:
-    """The word for a download that was called ok and is not."""
+    """The kind of imbalance of a download that was called ok and is not."""
     if not row.requests:
         return "lost"
-    if row.file != "absent":
+    if row.file is not FileState.ABSENT:
         return "corrupt"
-    return "lost" if row.seen == "ok" else "miscounted"
+    return "lost" if row.seen is Seen.OK else "miscounted"
 
 
-def _judge_sums(ledger: Ledger, totals: Mapping[str, int]) -> None:
+def _sums(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
     """Hold the lines of a program against its own totals."""
-    lines = Counter(said for row in ledger.rows.values() for said in row.said)
-    lines["interrupted"] = len(ledger.rows) - sum(bool(row.said) for row in ledger.rows.values())
-    if not totals["interrupted"]:
-        lines["interrupted"] = 0  # what has no line was called lost already
-    if any(lines[outcome] != totals[outcome] for outcome in OUTCOMES):
-        saw = f"{_words(lines)} by its own lines"
-        ledger.imbalances.append(Imbalance("miscounted", None, saw, _words(totals)))
+    lines = Counter(said for row in rows.values() for said in row.claims)
+    silent = sum(not row.claims for row in rows.values())
+    # Without Ctrl-C, a code without a line was called lost already.
+    lines["interrupted"] = silent if totals.get("interrupted") else 0
+    if any(lines[outcome] != totals.get(outcome, 0) for outcome in OUTCOMES):
+        saw = f"{in_words(lines)} by its own lines"
+        yield Imbalance("miscounted", None, saw, claimed=in_words(totals))
 
 
-def _judge_totals(ledger: Ledger, totals: Mapping[str, int]) -> None:
+def _totals(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
     """Hold the totals alone against all that may be said of the codes."""
-    rows = ledger.rows
-    accepted = Counter(row.accepts for row in rows.values())
-    most_ok = sum("ok" in row.accepts for row in rows.values())
-    said = sum(totals.values())
-    if said == len(rows) and _fits(accepted, totals):
+    said, words = sum(totals.values()), in_words(totals)
+    if said == len(rows) and _fits(rows, totals):
         return
     if said < len(rows):
         unseen = [(code, "lost") for code, row in rows.items() if said == 0 or not row.requests]
-        suspects = unseen if len(unseen) == len(rows) - said <= _NAMED else []
+        suspects = unseen if len(unseen) == len(rows) - said <= NAMED else []
         if not suspects:
-            saw = f"{len(rows)} codes asked for: {_seen_words(ledger)}"
-            ledger.imbalances.append(Imbalance("lost", None, saw, _words(totals)))
+            saw = f"{len(rows)} codes asked for: {accepted_in_words(rows)}"
+            yield Imbalance("lost", None, saw, claimed=words)
             return
     else:
-        bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _calls_for_doubt(row)]
-        suspects = bad if len(bad) == totals["ok"] - most_ok else []
-    for code, word in suspects:
-        ledger.imbalances.append(Imbalance(word, code, _saw(rows[code]), _words(totals)))
+        most_ok = sum("ok" in row.accepts for row in rows.values())
+        bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _casts_doubt(row)]
+        suspects = bad if len(bad) == totals.get("ok", 0) - most_ok else []
+    for code, kind in suspects:
+        yield Imbalance(kind, code, story(rows[code]), claimed=words)
     if not suspects:
-        saw = _seen_words(ledger)
-        ledger.imbalances.append(Imbalance("miscounted", None, saw, _words(totals)))
+        yield Imbalance("miscounted", None, accepted_in_words(rows), claimed=words)
 
 
-def _fits(accepted: Mapping[frozenset[str], int], totals: Mapping[str, int]) -> bool:
+def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
     """Whether each code can be given one of the outcomes it accepts, to these totals.
 
     It can where no set of outcomes is all that is left to more codes than it has (Hall's theorem).
     """
+    accepted = Counter(row.accepts for row in rows.values())
     return all(
         sum(count for accepts, count in accepted.items() if accepts <= frozenset(some))
-        <= sum(totals[outcome] for outcome in some)
+        <= sum(totals.get(outcome, 0) for outcome in some)
         for size in range(len(OUTCOMES))
         for some in combinations(OUTCOMES, size)
     )
 
 
-def _calls_for_doubt(row: Row) -> bool:
+def _casts_doubt(row: Row) -> bool:
     """Whether the books themselves show how this could wrongly be called ok."""
-    return "ok" not in row.accepts and (row.file != "absent" or row.seen == "ok")
+    kept = row.file is not FileState.ABSENT
+    return "ok" not in row.accepts and (kept or row.seen is Seen.OK)
 
 
-def _judge_files(ledger: Ledger, before: Files, after: Files) -> None:
-    """Name the files that no download accounts for."""
-    named = {found.code for found in ledger.imbalances if found.word in ("corrupt", "lost")}
-    codes = {f"{name[-2:].lower()}.gif": name for name in ledger.rows}
-    for file, content in sorted(after.items()):
+# --- files -----------------------------------------------------------------------------------
+
+
+def _files(evidence: Evidence, rows: Rows, named: set[str | None]) -> Iterator[Imbalance]:
+    """Files that no download accounts for; `named` are the codes that were named already."""
+    codes = {row.file_name: name for name, row in rows.items()}
+    for file, content in sorted((evidence.files_after or {}).items()):
         name = codes.get(file)
-        if before.get(file) == content or (name and name in named):
+        if evidence.files_before.get(file) == content or (name and name in named):
             continue
-        kept = f"{file} has {content['size']} bytes"
-        row = ledger.rows[name] if name else None
-        if row and row.seen == "ok":
-            if row.file == "different":
-                ledger.imbalances.append(Imbalance("corrupt", name, _saw(row), kept))
-        elif ledger.asked is not None and not (row and row.file == "same" and "ok" in row.accepts):
-            code = name or (file[:2].upper() if is_code(file[:2].upper()) else None)
-            saw = _saw(row) if row else "no download of it"
-            ledger.imbalances.append(Imbalance("leftover", code, saw, kept))
+        kept = f"{file} has {content.size} bytes"
+        row = rows[name] if name else None
+        if row and row.seen is Seen.OK:
+            if row.file is FileState.DIFFERENT:
+                yield Imbalance("corrupt", name, story(row), claimed=kept)
+        elif evidence.asked is not None and not (row and _is_saved(row)):
+            code = name or evidence.codes_of_files.get(file)
+            saw = story(row) if row else "no download of it"
+            yield Imbalance("leftover", code, saw, claimed=kept)
 
 
-def _note_files(ledger: Ledger, before: Files, after: Files) -> None:
-    """Say what is odd about the files of a program of which nobody knows what it was asked for."""
-    whole = {name: row for name, row in ledger.rows.items() if row.seen == "ok"}
-    good = {f"{name[-2:].lower()}.gif" for name, row in whole.items() if row.file == "same"}
+def _is_saved(row: Row) -> bool:
+    return row.file is FileState.SAME and "ok" in row.accepts
+
+
+def _odd_files(evidence: Evidence, rows: Rows) -> Iterator[str]:
+    """What is odd about files where it is not known what was asked for."""
+    whole = [row for row in rows.values() if row.seen is Seen.OK]
+    good = {row.file_name for row in whole if row.file is FileState.SAME}
+    before = evidence.files_before
     odd = [
         name
-        for name, file in sorted(after.items())
+        for name, file in sorted((evidence.files_after or {}).items())
         if name not in good and before.get(name) != file
     ]
     if odd:
-        ledger.notes.append(f"files that no whole download accounts for: {_names(odd)}")
-    if whole and not ledger.saved and not ledger.kept:
-        ledger.notes.append(
-            f"none of {len(whole)} whole downloads is in {ledger.dest} (--dest names the folder)"
-        )
-
-
-# --- words --------------------------------------------------------------------------------
+        yield f"files that no whole download accounts for: {_names(odd)}"
+    kept = any(_is_saved(row) or row.file is FileState.KEPT for row in rows.values())
+    if whole and not kept:
+        where = f"{evidence.dest} (--dest names the folder)"
+        yield f"none of {len(whole)} whole downloads is in {where}"
 
 
 def _names(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-
-
-def _seen(entry: Entry) -> str:
-    if entry["do"] == "cut_headers" and entry["complete"]:
-        return "indeterminate"
-    if entry["status"] == 404:
-        return "not_found"
-    if entry["status"] != 200 or entry["do"] == "bad_gzip":
-        return "error"
-    if entry["do"] in INDETERMINATE:
-        return "indeterminate"
-    if entry["bytes_sent"] != entry["length"]:
-        return "error"
-    return "indeterminate" if entry["do"] == "reset" or not entry["complete"] else "ok"
-
-
-def _describe(entry: Entry) -> str:
-    if entry["status"] is None:
-        if entry["client_gone"]:
-            return "the client leaving before a reply"
-        ending = {"reset": "a reset", "empty": "a close", "garbage": "garbage"}
-        return f"{ending.get(entry['do'], 'an end')} before a reply"
-    if entry["bytes_sent"] or entry["length"]:
-        of = "" if entry["length"] is None else f" of {entry['length']}"
-        return f"{entry['status']} with {entry['bytes_sent']}{of} bytes"
-    return str(entry["status"])
-
-
-def _saw(row: Row) -> str:
-    saw = "; then ".join(map(_describe, row.requests)) or "no request"
-    return saw if row.file in ("absent", "same") else f"{saw}; the file is {row.file}"
-
-
-def _words(counted: Mapping[str, int]) -> str:
-    """`1 ok, 2 error`, in the order of `OUTCOMES`, without zeros."""
-    words = [f"{counted[o]} {o.replace('_', ' ')}" for o in OUTCOMES if counted.get(o)]
-    return ", ".join(words) or "nothing"
-
-
-def _seen_words(ledger: Ledger) -> str:
-    seen = Counter("/".join(sorted(row.accepts, reverse=True)) for row in ledger.rows.values())
-    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(seen.items()))

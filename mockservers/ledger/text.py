@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from mockservers.ledger.judge import OUTCOMES, Ledger
+from mockservers.ledger.model import OUTCOMES, Ledger, Seen
+from mockservers.text import plural
 
 MOST_NOTES = 20
 """Notes that are printed; the others are counted."""
@@ -11,14 +12,14 @@ MOST_NOTES = 20
 def ledger_text(ledger: Ledger) -> str:
     """The ledger in lines: the verdict first, then the books, then what does not balance."""
     found = len(ledger.imbalances)
-    verdict = f"NOT BALANCED: {found} imbalance{_s(found)}" if found else "the books balance"
+    verdict = f"NOT BALANCED: {plural(found, 'imbalance')}" if found else "the books balance"
     if ledger.asked is None and not found:
         verdict += ", as far as they go"
     lines = [f"ledger: {verdict}", _asked(ledger), _requests(ledger)]
     lines += _outcomes(ledger)
     lines.append(_files(ledger))
     lines += [
-        f"  {one.word:<10} {one.code or '--'}: saw {one.saw}; said: {one.said}"
+        f"  {one.kind:<10} {one.code or '--'}: saw {one.actual}; said: {one.said}"
         for one in ledger.imbalances
     ]
     lines += [f"  note       {note}" for note in ledger.notes[:MOST_NOTES]]
@@ -33,7 +34,7 @@ def _asked(ledger: Ledger) -> str:
     codes = ledger.asked
     which = ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
     of = f" of {ledger.label}" if ledger.label else ""
-    return f"  asked      {len(codes)} code{_s(len(codes))}{of}: {which}"
+    return f"  asked      {plural(len(codes), 'code')}{of}: {which}"
 
 
 def _requests(ledger: Ledger) -> str:
@@ -41,23 +42,23 @@ def _requests(ledger: Ledger) -> str:
     announced = ledger.claims.concurrency
     limit = "" if announced is None else f", {announced} announced"
     return (
-        f"  requests   {ledger.requests} for {codes} code{_s(codes)}; "
+        f"  requests   {ledger.requests} for {plural(codes, 'code')}; "
         f"at most {ledger.most_in_flight} in flight{limit}"
     )
 
 
 def _outcomes(ledger: Ledger) -> list[str]:
-    seen = Counter(row.seen for row in ledger.rows.values())
+    seen = Counter[str](row.seen for row in ledger.rows.values())
     said = ledger.claims.totals
     lines = [f"  outcomes   {'':<13} {'seen':>5}" + (f" {'said':>5}" if said else "")]
-    for outcome in (*OUTCOMES, "indeterminate", "no request"):
-        told = said.get(outcome, 0) if said else 0
-        if seen[outcome] or told or outcome == "ok":
+    for outcome in (*OUTCOMES, Seen.INDETERMINATE, Seen.NO_REQUEST):
+        reported = said.get(outcome, 0) if said else 0
+        if seen[outcome] or reported or outcome == "ok":
             row = f"             {outcome.replace('_', ' '):<13} {seen[outcome]:>5}"
-            lines.append(row + (f" {told:>5}" if said else ""))
+            lines.append(row + (f" {reported:>5}" if said else ""))
     if said is None:
-        told = len(ledger.claims.fates)
-        only = f"only lines for {told} code{_s(told)}" if told else "nothing was said"
+        fates = len(ledger.claims.fates)
+        only = f"only lines for {plural(fates, 'code')}" if fates else "nothing was said"
         lines.append(f"             (no final report was printed: {only})")
     return lines
 
@@ -68,7 +69,3 @@ def _files(ledger: Ledger) -> str:
     same = "equal to the bytes served" if saved == 1 else "each equal to the bytes served"
     kept = f"; {ledger.kept} there before, and not written again" if ledger.kept else ""
     return f"  files      {saved} saved{where}" + (f", {same}" if saved else "") + kept
-
-
-def _s(count: int) -> str:
-    return "" if count == 1 else "s"

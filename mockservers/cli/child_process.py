@@ -1,8 +1,7 @@
-"""Run a command against the servers, listen to what it says, and keep its files' book."""
+"""The child process of `mockservers run`: its environment, its output, its signals, its end."""
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import signal
 import socket
@@ -13,10 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from types import FrameType
-from typing import Any
 
-from mockservers.flags2.arguments import LABELS
-from mockservers.flags2.output import Claims, LineReader
+from mockservers.flags2.output import ClaimsReader, LineReader
+from mockservers.plan import LABELS
 
 GRACE_S = 5.0
 """Seconds that a command has to end after SIGTERM or SIGHUP, before the next signal."""
@@ -25,7 +23,7 @@ FINISH_S = 40.0
 NOTICE_S = 1.0
 """Seconds after SIGINT until a line on stderr says what is being waited for."""
 SILENT_S = 1.0
-"""Seconds of silence after which a pipe that a command left open is heard no longer."""
+"""Seconds of silence after which a pipe that a command left open is read no longer."""
 LOOK_S = 0.001
 """Seconds from one look at that pipe to the next."""
 
@@ -65,26 +63,6 @@ def environment(
     return env
 
 
-def book_of_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """The regular files of a folder (not of folders below it): name to size, SHA-256, and the
-    time of the last change, which tells a file that was written again from one that was not.
-    """
-    book: dict[str, dict[str, Any]] = {}
-    with contextlib.suppress(OSError):
-        for path in sorted(folder.iterdir()):
-            with contextlib.suppress(OSError):
-                if path.is_file():
-                    with path.open("rb") as file:
-                        digest = hashlib.file_digest(file, "sha256").hexdigest()
-                    status = path.stat()
-                    book[path.name] = {
-                        "size": status.st_size,
-                        "sha256": digest,
-                        "mtime_ns": status.st_mtime_ns,
-                    }
-    return book
-
-
 @contextlib.contextmanager
 def refusing_port() -> Iterator[int]:
     """A loopback port that is bound and refuses: nobody listens, and nobody else can."""
@@ -93,14 +71,13 @@ def refusing_port() -> Iterator[int]:
         yield sock.getsockname()[1]
 
 
-async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Claims) -> int:
+async def run_command(command: Sequence[str], env: Mapping[str, str], output: ClaimsReader) -> int:
     """Run a command to its end; returns its exit status as a shell gives it (128 + signal).
 
-    Its stdout is passed through as it comes, and heard for `claims`; stdin and stderr are its
-    own. SIGINT, SIGTERM and SIGHUP to this process are passed on to the command and all that it
-    started; the status is 128 + signal then. What is left of its session ends with it. From
-    then on the signals are ignored, for the ledger is about to be printed. Raises
-    CannotRunError.
+    Its stdout is passed through as it comes, and read by `output`; stdin and stderr are inherited.
+    SIGINT, SIGTERM and SIGHUP to this process are passed on to the command and all that it
+    started; the status is 128 + signal then. What is left of its session ends with it. From then
+    on the signals are ignored, for the ledger is about to be printed. Raises CannotRunError.
     """
     loop = asyncio.get_running_loop()
     process: _Process | None = None
@@ -117,7 +94,7 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
     # First, so that no signal ends this process and leaves a command running that it has started.
     previous = {signum: signal.signal(signum, on_signal) for signum in _SIGNALS}
     try:
-        process, hearing, ended = _start(command, env, claims)
+        process, reading, ended = _start(command, env, output)
     except BaseException:
         for handler in previous.items():
             signal.signal(*handler)
@@ -126,15 +103,15 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], claims: Cl
     for signum in _SIGNALS:
         signal.signal(signum, signal.SIG_IGN)  # the ledger is about to be printed
     signal_group(process, "SIGKILL")  # what the command left running
-    await hearing.drain()
+    await reading.drain()
     if received:
         return 128 + received[0]
     return 128 - status if status < 0 else status
 
 
 def _start(
-    command: Sequence[str], env: Mapping[str, str], claims: Claims
-) -> tuple[_Process, "_Hearing", "asyncio.Future[int]"]:
+    command: Sequence[str], env: Mapping[str, str], output: ClaimsReader
+) -> tuple[_Process, "_OutputThread", "asyncio.Future[int]"]:
     """Start the command in a session of its own, so that all of it can be ended together.
 
     Its status is in the future when it has ended.
@@ -142,12 +119,12 @@ def _start(
     stdin = subprocess.DEVNULL if sys.stdin is None or sys.stdin.isatty() else None
     program = command[0]
     # A pipe of our own: asyncio's would make the end of the command wait for its children's.
-    hear, speak = os.pipe()
-    hearing = _Hearing(hear, claims)
+    read_end, write_end = os.pipe()
+    reading = _OutputThread(read_end, output)
     try:
-        hearing.start()  # first, so that nothing is left running where no thread can be started
+        reading.start()  # first, so that nothing is left running where no thread can be started
         process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
-            command, env=env, stdin=stdin, stdout=speak, start_new_session=os.name == "posix"
+            command, env=env, stdin=stdin, stdout=write_end, start_new_session=os.name == "posix"
         )
         ended = _end_of(process)
     except FileNotFoundError:
@@ -156,10 +133,10 @@ def _start(
         reason = exc.strerror if isinstance(exc, OSError) else exc
         raise CannotRunError(f"cannot execute {program}: {reason}", 126) from None
     finally:
-        os.close(speak)
-        if hearing.ident is None:
-            os.close(hear)
-    return process, hearing, ended
+        os.close(write_end)
+        if reading.ident is None:
+            os.close(read_end)
+    return process, reading, ended
 
 
 def _end_of(process: _Process) -> "asyncio.Future[int]":
@@ -181,13 +158,13 @@ def _end_of(process: _Process) -> "asyncio.Future[int]":
     return ended
 
 
-class _Hearing(threading.Thread):
-    """Passes a pipe on to stdout as it comes, and tells the claims of its lines."""
+class _OutputThread(threading.Thread):
+    """Passes a pipe on to stdout as it comes, and reads the claims in its lines."""
 
-    def __init__(self, pipe: int, claims: Claims) -> None:
+    def __init__(self, pipe: int, output: ClaimsReader) -> None:
         super().__init__(daemon=True)
         self._pipe = pipe
-        self._claims = claims
+        self._output = output
         self._reader = LineReader()
         self._pieces = 0
         self._waits = True
@@ -196,7 +173,7 @@ class _Hearing(threading.Thread):
         while data := os.read(self._pipe, 65_536):
             self._pieces, self._waits = self._pieces + 1, False
             for line in self._reader.feed(data):
-                self._claims.hear(line)
+                self._output.read(line)
             with contextlib.suppress(OSError):  # our own reader has gone: go on for the ledger
                 sys.stdout.buffer.write(data)
                 sys.stdout.buffer.flush()
@@ -211,7 +188,7 @@ class _Hearing(threading.Thread):
             if not self._waits or self._pieces != pieces:
                 pieces, since = self._pieces, monotonic()
         for line in self._reader.close():
-            self._claims.hear(line)
+            self._output.read(line)
 
 
 def _pass_on(process: _Process, received: list[signal.Signals]) -> None:

@@ -1,0 +1,222 @@
+"""The options of the commands, and what they mean: plans, content, ports."""
+
+import argparse
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from mockservers.cli.command_line import Parser, UsageError, complain
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue
+from mockservers.flags2.arguments import add_flags2_arguments
+from mockservers.journal import JournalFile
+from mockservers.plan import LABELS, SEED_BOUND, Plan
+from mockservers.plan_json import plan_from_json
+from mockservers.profiles import PROFILES
+from mockservers.run_state import Catalogue
+
+DEFAULT_PORTS = (8001, 8002, 8003)
+
+
+class Served(NamedTuple):
+    """What to serve, and how: the options that the commands share."""
+
+    plans: Mapping[str, Plan]
+    catalogue: Catalogue
+
+
+def parser() -> Parser:
+    """The parser of all commands; `action` is the name of the one that was chosen."""
+    top = Parser(
+        prog="mockservers",
+        description="Mock servers LOCAL, DELAY and ERROR that break exactly as planned.",
+    )
+    commands = top.add_subparsers(
+        title="commands", metavar="COMMAND", dest="action", required=True, parser_class=Parser
+    )
+    _add_serve(commands.add_parser("serve", help="serve until Ctrl-C"))
+    _add_run(commands.add_parser("run", help="run a command and balance the books"))
+    _add_ledger(commands.add_parser("ledger", help="balance the books of an earlier run again"))
+    compare = commands.add_parser("compare", help="two runs beside each other, as a page")
+    compare.add_argument(
+        "journals", metavar="JOURNAL", type=Path, nargs=2, help="kept by --journal"
+    )
+    _add_html(compare, required=True)
+    predict = commands.add_parser("predict", help="show the result of a run without running it")
+    _add_served(predict)
+    add_flags2_arguments(predict)
+    predict.add_argument(
+        "--json", action="store_true", help="per code and in total, as one line of JSON"
+    )
+    return top
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    _add_served(serve)
+    _add_listening(serve)
+    serve.add_argument(
+        "--control",
+        metavar="PORT|auto",
+        type=_control_port,
+        help="let programs of this machine drive the servers from here (docs/control.md)",
+    )
+    serve.add_argument("--json", action="store_true", help="one line of JSON when ready")
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    _add_served(run)
+    _add_listening(run)
+    run.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    run.add_argument(
+        "--dest",
+        metavar="DIR",
+        type=Path,
+        default=Path("downloads"),
+        help="where the command saves its files (default: %(default)s)",
+    )
+    _add_html(run)
+    run.add_argument(
+        "command",
+        metavar="-- COMMAND",
+        nargs=argparse.REMAINDER,
+        help="what to run; FLAGS2_LOCAL_URL, FLAGS2_DELAY_URL and FLAGS2_ERROR_URL are the servers",
+    )
+
+
+def _add_ledger(ledger: argparse.ArgumentParser) -> None:
+    ledger.add_argument("journal", metavar="JOURNAL", type=Path, help="what --journal kept")
+    ledger.add_argument(
+        "--files",
+        metavar="DIR",
+        type=Path,
+        help="judge the files that are there now (default: those the journal ends with)",
+    )
+    ledger.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    _add_html(ledger)
+
+
+def _add_html(parser: argparse.ArgumentParser, *, required: bool = False) -> None:
+    parser.add_argument(
+        "--html",
+        metavar="FILE",
+        type=Path,
+        required=required,
+        help="write a page for a browser (needs the extra `pages`)",
+    )
+
+
+def _add_served(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--seed", metavar="N", type=int, help="seed of every plan in use")
+    parser.add_argument(
+        "--plan",
+        metavar="[LABEL=]FILE",
+        action="append",
+        default=[],
+        help="the plan of all three servers, or of one; may be repeated",
+    )
+    parser.add_argument(
+        "--root", metavar="DIR", type=Path, help="serve the files of a folder, not the flags"
+    )
+
+
+def _add_listening(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--host",
+        metavar="H",
+        default="localhost",
+        help="address to listen on (default: %(default)s, that is 127.0.0.1 and ::1)",
+    )
+    parser.add_argument(
+        "--ports",
+        metavar="A,B,C|auto",
+        type=_ports,
+        default=DEFAULT_PORTS,
+        help="ports of LOCAL, DELAY and ERROR (default: 8001,8002,8003)",
+    )
+    parser.add_argument("--journal", metavar="FILE", type=Path, help="keep the journal here")
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    if text == "auto":
+        return (0, 0, 0)
+    try:
+        ports = tuple(map(int, text.split(",")))
+    except ValueError:
+        ports = ()
+    if len(set(ports)) != 3 or len(ports) != 3 or not all(0 < port < 65536 for port in ports):
+        raise argparse.ArgumentTypeError(
+            f"three different ports from 1 to 65535 are needed, as 8001,8002,8003, "
+            f"or the word auto; not {text!r}"
+        )
+    return ports
+
+
+def _control_port(text: str) -> int:
+    if text == "auto":
+        return 0
+    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536):
+        raise argparse.ArgumentTypeError(
+            f"a port from 1 to 65535 is needed, or the word auto; not {text!r}"
+        )
+    return int(text)
+
+
+def served(args: argparse.Namespace) -> Served:
+    """The plans and the content that the options name; raises UsageError and PlanError."""
+    if args.seed is not None and not 0 <= args.seed < SEED_BOUND:
+        raise UsageError(f"--seed must be from 0 to {SEED_BOUND - 1}, not {args.seed}")
+    plans = dict(PROFILES)
+    named: dict[str, Plan] = {}
+    for text in args.plan:
+        label, equals, file = text.partition("=")
+        if equals and label.upper() in LABELS:
+            named[label.upper()] = _read_plan(file)
+        elif equals and label.isidentifier() and not Path(text).exists():
+            raise UsageError(f"--plan {text}: {label} is none of {', '.join(LABELS)}")
+        else:
+            plans = dict.fromkeys(LABELS, _read_plan(text))
+    plans |= named
+    if args.seed is not None:
+        plans = {label: replace(plan, seed=args.seed) for label, plan in plans.items()}
+    try:
+        catalogue = FolderCatalogue(args.root) if args.root is not None else FlagCatalogue()
+    except NotADirectoryError as exc:
+        raise UsageError(str(exc)) from None
+    return Served(plans, catalogue)
+
+
+def _read_plan(file: str) -> Plan:
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except OSError as exc:
+        raise UsageError(f"cannot read the plan {file}: {exc.strerror}") from None
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"{file}: not a JSON plan: it is not UTF-8 ({exc.reason})") from None
+    return plan_from_json(text, file)
+
+
+@contextmanager
+def journal_at(path: Path | None) -> Iterator[JournalFile]:
+    """The journal of a run: at `path`, which stays, or in a temporary file, which does not."""
+    with tempfile.TemporaryDirectory(prefix="mockservers-") as folder:
+        try:
+            journal = JournalFile(path or Path(folder, "journal.jsonl"))
+        except OSError as exc:
+            raise UsageError(f"cannot write the journal {path}: {exc.strerror}") from None
+        try:
+            yield journal
+        finally:
+            journal.close()
+
+
+def journal_status(journal: JournalFile, status: int) -> int:
+    """The exit status; an incomplete journal is reported, and is no success."""
+    if journal.error is None:
+        return status
+    reason = journal.error.strerror or journal.error
+    message = f"the journal {journal.path} is incomplete: {reason}; the books cannot be balanced"
+    complain("mockservers", message)
+    return status or 1

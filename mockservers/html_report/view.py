@@ -1,0 +1,230 @@
+"""What the page says of a run, computed before it is drawn; pure."""
+
+import base64
+import hashlib
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mockservers.content.flag_images import flag
+from mockservers.faults import Drip
+from mockservers.flags2.codes import is_code
+from mockservers.html_report.charts import chart, span
+from mockservers.journal import Header, Line, RequestEntry
+from mockservers.ledger.model import OUTCOMES, FileState, Imbalance, Ledger, Row
+from mockservers.plan import LABELS, Plan, fate
+from mockservers.plan_json import plan_from_json
+
+MOST_BARS = 20_000
+"""Requests that are drawn; beyond that, every n-th."""
+MOST_OFF = 100
+"""Codes out of balance that are drawn besides, and requests of each."""
+MOST_ROWS = 2_000
+"""Codes in the table; what does not balance comes first."""
+
+_ORDER = (*OUTCOMES, "indeterminate", "no request")
+_WORDS = {
+    "ok": "downloaded",
+    "not_found": "not found",
+    "error": "failed",
+    "no request": "never asked",
+}
+
+
+# --- what is on the page ---------------------------------------------------------------
+
+
+def view_of(ledger: Ledger, journal: Iterable[Line]) -> dict[str, Any]:
+    """What the page shows of a run: its ledger, and the same journal, read once more.
+
+    A dict of JSON values; the times of `chart` are seconds since the first request.
+    """
+    lines = iter(journal)
+    header = next(lines)
+    assert isinstance(header, Header)
+    drawn = _Drawn(ledger, _Planned(header.plans))
+    for entry in lines:
+        if isinstance(entry, RequestEntry):
+            drawn.add(entry)
+    limit = ledger.claims.concurrency
+    shown = chart(drawn.requests, drawn.spans, drawn.met, limit, drawn.out_of_balance)
+    took_s = shown["took_s"]
+    at_once = limit or ledger.most_in_flight
+    thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
+    return {
+        "verdict": verdict(ledger),
+        "balanced": ledger.balanced,
+        "imbalances": [one.to_json() for one in ledger.imbalances],
+        "notes": list(ledger.notes),
+        "facts": _facts(ledger, header, took_s),
+        "bound": drawn.planned.sentence(at_once, took_s, announced=limit),
+        "thinned": None if drawn.stride == 1 else thinned,
+        "chart": shown,
+        "codes": _codes(ledger),
+        "more_codes": max(0, len(ledger.rows) - MOST_ROWS),
+        "replay": replay_line(header),
+        "plans": {label: json.dumps(plan, indent=2) for label, plan in header.plans.items()},
+    }
+
+
+class _Drawn:
+    """Chooses the requests that are drawn, and counts all."""
+
+    def __init__(self, ledger: Ledger, planned: "_Planned") -> None:
+        self.out_of_balance = {one.code: 0 for one in ledger.imbalances[:MOST_OFF]}
+        self.stride = max(1, -(-ledger.requests // MOST_BARS))
+        self.requests: list[RequestEntry] = []
+        self.spans: list[tuple[float, float]] = []
+        self.met: Counter[str] = Counter()
+        self.planned = planned
+
+    def add(self, entry: RequestEntry) -> None:
+        """Count a request, and keep it if it is to be drawn."""
+        self.met[entry.met] += 1
+        self.spans.append(span(entry))
+        self.planned.add(entry)
+        off = self.out_of_balance.get(entry.code, MOST_OFF) < MOST_OFF
+        if off:
+            self.out_of_balance[entry.code] += 1
+        if off or len(self.spans) % self.stride == 0:
+            self.requests.append(entry)
+
+
+def verdict(ledger: Ledger) -> str:
+    """The balance in one sentence, what was lost first."""
+    by_kind: dict[str, list[str]] = {}
+    for one in ledger.imbalances:
+        by_kind.setdefault(one.kind, []).append(one.code or "totals")
+    if by_kind:
+        parts = [
+            f"{len(names)} {kind} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
+            for kind, names in by_kind.items()
+        ]
+        return f"Not balanced: {', '.join(parts)}."
+    far = "" if ledger.asked is not None else ", as far as they go"
+    seen = Counter[str](row.seen for row in ledger.rows.values())
+    parts = [f"{seen[name]} {_WORDS.get(name, name)}" for name in _ORDER if seen[name]]
+    counted = f": {', '.join(parts)}" if parts else ""
+    return f"The books balance{far}{counted}."
+
+
+def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str]]:
+    facts = []
+    if header.command:
+        facts.append(("Command", shlex.join(header.command)))
+    facts.append(("Server", ledger.label or "not announced"))
+    plans = header.plans
+    seeds = {label: plan.get("seed", 0) for label, plan in plans.items()}
+    if ledger.label in seeds:
+        facts.append(("Seed", str(seeds[ledger.label])))
+    elif len(set(seeds.values())) == 1:
+        facts.append(("Seed", str(next(iter(seeds.values())))))
+    asked = "not known" if ledger.asked is None else str(len(ledger.asked))
+    facts.append(("Codes asked for", asked))
+    facts.append(("Requests", str(ledger.requests)))
+    limit = ledger.claims.concurrency
+    announced = "none announced" if limit is None else f"{limit} announced"
+    facts.append(("In flight at most", f"{ledger.most_in_flight}, {announced}"))
+    equal = f"{ledger.saved}, each equal to the bytes served"
+    facts.append(("Files saved", equal if ledger.saved else "none"))
+    facts.append(("First request to last", f"{took_s:.2f} s"))
+    return facts
+
+
+class _Planned:
+    """Adds up the seconds that a plan makes a run wait."""
+
+    def __init__(self, plans: Mapping[str, Any]) -> None:
+        self._plans = {label: plan_from_json(json.dumps(plan)) for label, plan in plans.items()}
+        self._total_s = 0.0
+        self._longest_s = 0.0
+
+    def add(self, entry: RequestEntry) -> None:
+        """Count a request."""
+        waits = entry.delay_s
+        if entry.do == "hang":  # as long as the client had patience
+            start, end = span(entry)
+            waits = max(waits, end - start)
+        elif entry.do == "drip":
+            waits += entry.bytes_sent / self._rate(entry)
+        self._total_s += waits
+        self._longest_s = max(self._longest_s, waits)
+
+    def _rate(self, entry: RequestEntry) -> float:
+        plan = self._plans.get(entry.server, Plan())
+        name = entry.code or entry.path
+        fault = fate(plan, entry.server, name, entry.attempt, entry.path)
+        return fault.bytes_per_s if isinstance(fault, Drip) else float("inf")
+
+    def sentence(self, at_once: int, took_s: float, *, announced: int | None) -> str:
+        """The shortest time that this could have taken, against the time it took.
+
+        No schedule of jobs on `at_once` machines is shorter than its longest job, nor than all of
+        them shared out evenly: the lower bound of the makespan.
+        """
+        bound_s = max(self._longest_s, self._total_s / max(at_once, 1))
+        if not bound_s:
+            return f"The plan makes nobody wait; from first request to last it took {took_s:.2f} s."
+        limit = "announced" if announced else "seen"
+        return (
+            f"With {at_once} at a time ({limit}), the {self._total_s:.2f} s of waiting that the "
+            f"plan asks for take {bound_s:.2f} s at least; it took {took_s:.2f} s, "
+            f"{took_s / bound_s:.2f} times that."
+        )
+
+
+def _codes(ledger: Ledger) -> list[dict[str, Any]]:
+    found: dict[str | None, list[Imbalance]] = {}
+    for one in ledger.imbalances:
+        found.setdefault(one.code, []).append(one)
+    names = sorted(ledger.rows, key=lambda name: name not in found)  # a stable sort
+    return [_code(name, ledger.rows[name], found.get(name, [])) for name in names[:MOST_ROWS]]
+
+
+def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
+    last = row.requests[-1] if row.requests else None
+    return {
+        "code": name,
+        "words": [one.kind for one in found],
+        "evidence": [f"saw {one.actual}; said: {one.said}" for one in found],
+        "fates": list(dict.fromkeys(entry.met for entry in row.requests)),
+        "requests": len(row.requests) + row.more,
+        "status": last.status if last else None,
+        "seen": row.seen.replace("_", " "),
+        "said": ", ".join(row.claims).replace("_", " "),
+        "file": row.file,
+        "picture": _picture(name, row),
+    }
+
+
+def _picture(name: str, row: Row) -> str | None:
+    """The flag, as a data URL, where the file equals the bytes served and those are our flag."""
+    if row.file not in (FileState.SAME, FileState.KEPT) or not is_code(name):
+        return None
+    image = flag(name)
+    served = {entry.sha256 for entry in row.finals}
+    if served != {hashlib.sha256(image).hexdigest()}:
+        return None
+    return f"data:image/gif;base64,{base64.b64encode(image).decode()}"
+
+
+# --- to run it again -------------------------------------------------------------------
+
+
+def replay_line(header: Header) -> str | None:
+    """One line for a shell that runs the command on the same plans again."""
+    if not header.command:
+        return None
+    files, options = [], []
+    for label, plan in header.plans.items():
+        if label not in LABELS:
+            continue
+        file = f"plan-{label.lower()}.json"
+        files.append(f"printf %s {shlex.quote(json.dumps(plan))} > {file}")
+        options.append(f"--plan {label}={file}")
+    if header.dest not in (None, "downloads"):
+        options.append(f"--dest {shlex.quote(header.dest or '')}")
+    run = " ".join(["mockservers run", *options, "--", shlex.join(header.command)])
+    return " && ".join([*files, run])

@@ -1,0 +1,164 @@
+"""All that exists for speed: a GET that came whole, and a response that is known before.
+
+A server that plans nothing spends most of its time in `recv` and `send`. To keep near its price
+(`bench/README.md`, CPU per request beside nginx), three things are done once and kept: header
+sections that clients send again and again are parsed once; the bytes of a response that is the
+same at every attempt are joined once; its journal entry is a template, for to build and encode
+one costs a tenth of a request. What comes out is what `RequestParser`, `ServerRun` and `Request`
+would do without it.
+"""
+
+import re
+
+from msgspec import UNSET, Struct
+
+from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
+from mockservers.journal import RequestEntry, encode
+from mockservers.kinds.base import Fault
+from mockservers.kinds.response import Ending, RequestForm, Response
+from mockservers.plan import fate
+from mockservers.run_state import Arrival, Request, Resource, ServerRun, digest
+
+MAX_PREPARED_BYTES = 262_144
+"""Longest body of a response that is kept prepared."""
+MAX_FIELDS = 1024
+"""Longest header section that is kept, in bytes, and how many are."""
+
+_PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
+_INTEGER, _SECONDS = 7_000_000_000_000_000_001, 7_000_000_000_000_000_002
+"""Stand in an entry for what differs from request to request."""
+
+
+# --- requests ------------------------------------------------------------------------------
+
+
+class KnownHeaders:
+    """What is known of header sections, without their request line."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, RequestComplete | None] = {}
+
+    def whole_get(self, data: bytes) -> tuple[str, RequestComplete] | None:
+        """The path and form of `data`, where it is one complete and plain GET; None elsewhere."""
+        line = _PLAIN_LINE.match(data)
+        if line is None:
+            return None
+        fields = data[line.end() :]
+        if fields not in self._known:
+            if len(fields) > MAX_FIELDS or len(self._known) >= MAX_FIELDS:
+                return None
+            self._known[fields] = _parsed(fields)
+        complete = self._known[fields]
+        return (line[1].decode(), complete) if complete else None
+
+
+def _parsed(fields: bytes) -> RequestComplete | None:
+    parser = RequestParser()
+    match parser.feed(b"GET / HTTP/1.1\r\n" + fields):
+        case [RequestLine(), RequestComplete(form, None) as complete]:
+            return complete if form.keep_alive and not parser.mid_request else None
+    return None
+
+
+# --- responses -----------------------------------------------------------------------------
+
+
+class Prepared(Struct, frozen=True, eq=False):
+    """A response that is the same at every attempt, and is sent whole, at once, after no delay."""
+
+    path: str
+    name: str
+    fault: Fault
+    resource: Resource | None
+    response: Response
+    body: bytes
+    data: bytes
+    """All of its bytes."""
+    template: bytes
+    """Its journal entry, with places for n, conn, attempt, in_flight and the three times."""
+
+    def entry(self, conn: int, attempt: int, arrival: Arrival, end_s: float) -> bytes:
+        """The journal entry of a request that was answered so."""
+        n, in_flight, start_s = arrival
+        return self.template % (n, conn, attempt, in_flight, start_s, start_s, end_s)
+
+    def request(self, server_run: ServerRun, attempt: int, arrival: Arrival) -> Request:
+        """The request to which this response has begun, where not all was taken at once."""
+        name, fault, resource = self.name, self.fault, self.resource
+        request = Request(server_run, arrival, "GET", self.path, name, attempt, fault, resource)
+        request.form = RequestForm()
+        request.response = self.response
+        request.first_byte_s = arrival.start_s
+        return request
+
+
+class PreparedResponses:
+    """The prepared responses of one server in one run, by path and form.
+
+    A name has as many as `RequestForm` has values, so that memory is bounded.
+    """
+
+    def __init__(self, server_run: ServerRun) -> None:
+        self._server_run = server_run
+        self._prepared: dict[tuple[str, RequestForm], Prepared | None] = {}
+
+    def find(self, path: str, form: RequestForm) -> Prepared | None:
+        """The response to a GET of `path`, where it can be known before."""
+        key = (path, form)
+        if key in self._prepared:
+            return self._prepared[key]
+        name = self._server_run.catalogue.name(path)
+        if name == path:
+            return None
+        self._prepared[key] = prepared = _prepare(self._server_run, path, name, form)
+        return prepared
+
+
+def _prepare(server_run: ServerRun, path: str, name: str, form: RequestForm) -> Prepared | None:
+    plan, catalogue = server_run.plan, server_run.catalogue
+    rule = plan.rules.get(path) or plan.rules.get(name) or ()
+    if plan.per_attempt or len(rule) > 1 or plan.gate or not catalogue.in_memory:
+        return None
+    resource = catalogue.find(path)
+    info = resource.info if resource else None
+    fault = fate(plan, server_run.label, name, 1, path).effective(form, info)
+    response = fault.response(form, info, path)
+    if fault.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
+        return None
+    body = response.body if response.body is not None else resource.body if resource else b""
+    assert body is not None
+    if len(body) > MAX_PREPARED_BYTES:
+        return None
+    body = body[: response.body_stop]
+    data = response.head + body + response.tail
+    template = _template(server_run.label, path, name, fault, response, body)
+    return Prepared(path, name, fault, resource, response, body, data, template)
+
+
+def _template(
+    label: str, path: str, name: str, fault: Fault, response: Response, body: bytes
+) -> bytes:
+    entry = RequestEntry(
+        n=_INTEGER,
+        conn=_INTEGER,
+        server=label,
+        method="GET",
+        path=path,
+        code=name,
+        attempt=_INTEGER,
+        do=fault.do,
+        status=response.status,
+        location=UNSET if response.location is None else response.location,
+        length=response.length,
+        bytes_sent=len(body),
+        complete=True,
+        client_gone=False,
+        sha256=digest(body, len(body)) if body else None,
+        in_flight=_INTEGER,
+        delay_s=0.0,
+        start_s=_SECONDS,
+        first_byte_s=_SECONDS,
+        end_s=_SECONDS,
+    )
+    escaped = encode(entry).replace(b"%", b"%%")
+    return escaped.replace(b"%d" % _INTEGER, b"%d").replace(b"%d" % _SECONDS, b"%.6f")

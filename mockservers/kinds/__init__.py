@@ -1,0 +1,1 @@
+"""The kinds of response, a class each, in families; `mockservers.faults` has all their names."""

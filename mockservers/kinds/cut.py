@@ -1,0 +1,98 @@
+"""Responses that end early, or never begin."""
+
+from msgspec.structs import replace
+
+from mockservers.kinds.base import Bytes, Fault, Look, Seconds, Serve
+from mockservers.kinds.response import Ending, RequestForm, ResourceInfo, Response, whole
+
+__all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Truncate"]
+
+
+class Empty(Fault, frozen=True):
+    """The connection is closed in order, without a byte of response."""
+
+    look = Look("silent", "plain")
+    silent_end = "a close"
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        return Response(b"", 0, Ending.CLOSE, None, None)
+
+
+class Reset(Fault, frozen=True):
+    """The connection is reset (RST) after `after_bytes` of the response, from its first byte."""
+
+    after_bytes: Bytes = 0
+
+    look = Look("silent", "rising")
+    silent_end = "a reset"
+
+    def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
+        """Where there is no resource, there is no middle to reset in: the plain 404."""
+        return Serve(delay_s=self.delay_s) if info is None and self.after_bytes else self
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        if info is None:
+            return Response(b"", 0, Ending.RESET, None, None)
+        served = whole(form, info)
+        if self.after_bytes < len(served.head):
+            return Response(served.head[: self.after_bytes], 0, Ending.RESET, None, None)
+        stop = min(self.after_bytes - len(served.head), served.body_stop)
+        certain = stop < served.body_stop
+        return replace(served, body_stop=stop, ending=Ending.RESET, certain=certain)
+
+
+class Truncate(Fault, frozen=True):
+    """The full length is announced, `after_bytes` of the body are sent, then an orderly close."""
+
+    after_bytes: Bytes = 0
+
+    look = Look("broken", "rising")
+    needs_resource = True
+
+    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.damaged`."""
+        served = whole(form, info)
+        if form.head_only or self.after_bytes >= served.body_stop:
+            return served
+        return replace(served, body_stop=self.after_bytes, ending=Ending.CLOSE)
+
+
+class CutHeaders(Fault, frozen=True):
+    """The first `after_bytes` of the header section, then an orderly close; never all of it.
+
+    After the status line, some clients take what they have for a whole header section.
+    """
+
+    after_bytes: Bytes | None = None
+    """None: half of the header section."""
+
+    look = Look("broken", "falling")
+    needs_resource = True
+    unclear = True
+
+    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.damaged`."""
+        head = whole(form, info).head
+        cut = len(head) // 2 if self.after_bytes is None else min(self.after_bytes, len(head) - 1)
+        # Less than a status cannot be taken for a response.
+        certain = cut < len(b"HTTP/1.1 200")
+        return Response(head[:cut], 0, Ending.CLOSE, None, None, certain)
+
+
+class Hang(Fault, frozen=True):
+    """No response: an orderly close `or_s` seconds after the delay, or when the client closes."""
+
+    or_s: Seconds = 60.0
+
+    look = Look("silent", "level")
+
+    @property
+    def wait_s(self) -> float:
+        """See `Fault.wait_s`."""
+        return super().wait_s + self.or_s
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        return Response(b"", 0, Ending.CLOSE, None, None)

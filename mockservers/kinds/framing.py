@@ -1,0 +1,103 @@
+"""Responses whose framing is wrong: length, chunks, or no HTTP at all (RFC 9112, sections 6, 7)."""
+
+from msgspec.structs import replace
+
+from mockservers.kinds.base import Bytes, Chance, Fault, Look
+from mockservers.kinds.cut import Truncate
+from mockservers.kinds.response import (
+    Ending,
+    RequestForm,
+    ResourceInfo,
+    Response,
+    header_section,
+    whole,
+)
+
+__all__ = ["BadChunk", "Garbage", "NoLength", "TooLong"]
+
+SURPLUS = b"more than was announced\r\n" * 4
+"""What `too_long` sends after the announced body."""
+BAD_SIZE = b"this is no size\r\n"
+"""What `bad_chunk` sends in place of its second chunk size."""
+
+
+class TooLong(Fault, frozen=True):
+    """The whole resource, and after the announced length bytes that do not belong to it."""
+
+    look = Look("broken", "level")
+    needs_resource = True
+    unclear = True
+
+    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.damaged`."""
+        if form.head_only:  # there is no body that could be bad
+            return whole(form, info)
+        # It announces the close: else the next request on the connection would get the surplus.
+        closed = whole(form._replace(keep_alive=False), info)
+        return replace(closed, tail=SURPLUS, certain=False)
+
+
+class NoLength(Fault, frozen=True):
+    """No length is announced, `after_bytes` of the body are sent, then an orderly close.
+
+    No client can tell that something is missing (RFC 9112, section 6.3, last case).
+    """
+
+    after_bytes: Bytes | None = None
+    """None: half of the body."""
+
+    look = Look("broken", "upright")
+    needs_resource = True
+    unclear = True
+
+    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.damaged`."""
+        closing = form._replace(keep_alive=False)
+        head = header_section(200, closing, (("Content-Type", info.content_type),), None)
+        half = info.length // 2
+        sent = half if self.after_bytes is None else min(self.after_bytes, info.length)
+        stop = 0 if form.head_only else sent
+        return Response(head, stop, Ending.CLOSE, 200, None, certain=False)
+
+
+class Garbage(Fault, frozen=True):
+    """Bytes that are not HTTP, then an orderly close."""
+
+    noise: bytes = b""
+    """What is sent: drawn (SPEC.md, "The draw"), and not part of a plan."""
+
+    look = Look("broken", "dots")
+    silent_end = "garbage"
+    drawn = ("noise",)
+
+    def resolved(self, chance: Chance) -> "Garbage":
+        """See `Fault.resolved`."""
+        return super().resolved(chance).with_drawn(noise=chance.noise())
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        return Response(self.noise, 0, Ending.CLOSE, None, None)
+
+
+class BadChunk(Fault, frozen=True):
+    """Chunked coding: half of the body in a good chunk, then a chunk size that is no number."""
+
+    look = Look("broken", "cross")
+    needs_resource = True
+
+    def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
+        """HTTP/1.0 has no chunks: there, half of the body is missing instead."""
+        if info and form.minor == 0:
+            return Truncate(info.length // 2, delay_s=self.delay_s)
+        return super().effective(form, info)
+
+    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.damaged`."""
+        if form.head_only:
+            return whole(form, info)
+        fields = (("Content-Type", info.content_type), ("Transfer-Encoding", "chunked"))
+        head = header_section(200, form, fields, None)
+        half = info.length // 2
+        # A chunk of no bytes would end a complete response (RFC 9112, section 7.1).
+        size, end_of_chunk = (b"%x\r\n" % half, b"\r\n") if half else (b"", b"")
+        return Response(head + size, half, Ending.CLOSE, 200, None, tail=end_of_chunk + BAD_SIZE)

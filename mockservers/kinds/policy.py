@@ -1,0 +1,65 @@
+"""Responses that send a client elsewhere, or ask it to wait."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from mockservers.kinds.base import Fault, Look
+from mockservers.kinds.response import RequestForm, ResourceInfo, Response, bodiless
+
+__all__ = ["RateLimit", "Redirect", "RedirectLoop"]
+
+Target = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[\x21-\x7e]{1,4000}\Z",
+        description="a URL or a path in printable ASCII without spaces, of 1 to 4000 characters",
+    ),
+]
+WholeSeconds = Annotated[
+    int, Meta(ge=0, le=1_000_000, description="a whole number of seconds from 0 to 1000000")
+]
+
+
+class Redirect(Fault, frozen=True):
+    """302 to another place."""
+
+    to: Target
+    """A URL, or a path on the same server: the value of the Location field."""
+
+    look = Look("elsewhere", "level")
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        return redirect(self.to, form)
+
+
+class RedirectLoop(Fault, frozen=True):
+    """302 to the very same path: each hop is the next attempt."""
+
+    look = Look("elsewhere", "upright")
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        to = quote(path, safe="/%:=&;+$,@!*'()~")
+        # Two slashes would begin the name of a host (RFC 3986, section 4.2).
+        return redirect(f"/.{to}" if to.startswith("//") else to, form)
+
+
+class RateLimit(Fault, frozen=True):
+    """429 with a Retry-After field."""
+
+    retry_after_s: WholeSeconds = 1
+
+    look = Look("refused", "falling")
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        return bodiless(429, form, (("Retry-After", str(self.retry_after_s)),))
+
+
+def redirect(to: str, form: RequestForm) -> Response:
+    """302 with a Location field."""
+    return replace(bodiless(302, form, (("Location", to),)), location=to)

@@ -1,0 +1,238 @@
+"""The ledger of a run: what was seen, claimed and kept of each code, and what does not balance."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from mockservers.faults import KINDS
+from mockservers.journal import Claims, Files, RequestEntry
+
+OUTCOMES = ("ok", "not_found", "error", "interrupted")
+"""What a program can say of a download."""
+
+IMBALANCES = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
+"""The kinds of imbalance, worst first."""
+
+_NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+class Seen(StrEnum):
+    """What the server saw come of a download, by its last request."""
+
+    OK = "ok"
+    NOT_FOUND = "not_found"
+    ERROR = "error"
+    INDETERMINATE = "indeterminate"
+    """Up to the client."""
+    NO_REQUEST = "no request"
+
+
+class FileState(StrEnum):
+    """The file of a download, against the bytes that were served."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    """Written in this run, and equal."""
+    KEPT = "kept"
+    """Equal, but from before the run."""
+    DIFFERENT = "different"
+    """Written in this run, and not equal."""
+    OLD = "old"
+    """Not equal, but from before the run."""
+
+
+class Imbalance(Struct, frozen=True):
+    """Something that does not balance."""
+
+    kind: str
+    """One of `IMBALANCES`."""
+    code: str | None
+    """None where no single one can be named."""
+    actual: str
+    """What the servers saw."""
+    claimed: str | None = None
+    """What the program said, or kept."""
+    expected: str | None = None
+    """What it should have done, where it said nothing of it."""
+
+    @property
+    def said(self) -> str:
+        """What is held against what was seen."""
+        return self.claimed if self.claimed is not None else self.expected or "nothing"
+
+    def to_json(self) -> dict[str, str | None]:
+        """As in the last line of `mockservers run --json`."""
+        return {"word": self.kind, "code": self.code, "saw": self.actual, "said": self.said}
+
+
+class Account(Struct, frozen=True):
+    """The requests of one download."""
+
+    code: str
+    file_name: str
+    """The name under which the program saves it."""
+    requests: tuple[RequestEntry, ...] = ()
+    """Redirects that were followed included, in the order of arrival."""
+    more: int = 0
+    """Requests beyond those."""
+    followed: tuple[bool, ...] = ()
+    """For each request but the last, whether the next one follows its redirect."""
+    possible: tuple[RequestEntry, ...] = ()
+    """Requests of which one was the last, where the books cannot tell which."""
+
+    @property
+    def finals(self) -> tuple[RequestEntry, ...]:
+        """The last request; several where the books cannot tell which it was."""
+        return self.possible or self.requests[-1:]
+
+    @property
+    def seen(self) -> Seen:
+        """What the server saw come of it."""
+        found = {seen(entry) for entry in self.finals} or {Seen.NO_REQUEST}
+        return found.pop() if len(found) == 1 else Seen.INDETERMINATE
+
+
+class Row(Account, frozen=True, kw_only=True):
+    """The account of one download, with what was claimed and kept of it."""
+
+    accepts: frozenset[str]
+    """What a program may say of it."""
+    claims: Mapping[str, int]
+    """How often it was said to be ok, not_found or error."""
+    file: FileState
+
+
+class Evidence(Struct, frozen=True, kw_only=True):
+    """All that a ledger is made of, each request in the account of its download."""
+
+    label: str | None
+    """The server in scope; None: any of them."""
+    served: bool
+    """Whether that server is one of ours."""
+    asked: tuple[str, ...] | None
+    """None where it is not known."""
+    claims: Claims
+    accounts: dict[str, Account]
+    """By code; where neither codes nor server are known, by `SERVER CODE`."""
+    unexpected: tuple[RequestEntry, ...]
+    """Requests of no account."""
+    requests: int
+    most_in_flight: int
+    dest: str | None
+    files_before: Files
+    files_after: Files | None
+    """None where they are not known."""
+    codes_of_files: Mapping[str, str]
+    """The code that a file is named after, for files that no account has."""
+    notes: tuple[str, ...]
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    """The books of one run, and what does not balance in them."""
+
+    label: str | None
+    asked: tuple[str, ...] | None
+    claims: Claims
+    rows: dict[str, Row]
+    requests: int
+    most_in_flight: int
+    dest: str | None
+    imbalances: tuple[Imbalance, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def saved(self) -> int:
+        """New files that equal the bytes served."""
+        rows = self.rows.values()
+        return sum(row.file is FileState.SAME and "ok" in row.accepts for row in rows)
+
+    @property
+    def kept(self) -> int:
+        """Files that equal the bytes served, and were there before the run, untouched."""
+        return sum(row.file is FileState.KEPT for row in self.rows.values())
+
+    @property
+    def balanced(self) -> bool:
+        """Whether nothing is out of balance. Notes do not count."""
+        return not self.imbalances
+
+    def to_json(self) -> dict[str, Any]:
+        """As in the last line of `mockservers run --json`."""
+        return {
+            "ledger": 1,
+            "balanced": self.balanced,
+            "codes": {
+                name: {
+                    "requests": len(row.requests) + row.more,
+                    "status": row.requests[-1].status if row.requests else None,
+                    "seen": row.seen,
+                    "said": next(iter(row.claims), None),
+                    "file": row.file,
+                }
+                for name, row in self.rows.items()
+            },
+            "imbalances": [imbalance.to_json() for imbalance in self.imbalances],
+            "notes": list(self.notes),
+        }
+
+
+# --- what a request comes to -----------------------------------------------------------------
+
+
+def seen(entry: RequestEntry) -> Seen:
+    """What a client can make of the response to a request."""
+    kind = KINDS.get(entry.do or "")
+    unclear = kind is not None and kind.unclear
+    if entry.status is None:
+        return Seen.INDETERMINATE if unclear and entry.complete else Seen.ERROR
+    if entry.status == 404:
+        return Seen.NOT_FOUND
+    if entry.status != 200 or (kind and not kind.decodable):
+        return Seen.ERROR
+    if unclear:
+        return Seen.INDETERMINATE
+    if entry.bytes_sent != entry.length:
+        return Seen.ERROR
+    doubtful = entry.do == "reset" or not entry.complete
+    return Seen.INDETERMINATE if doubtful else Seen.OK
+
+
+def bytes_sent(entry: RequestEntry) -> str:
+    """The SHA-256 of the body bytes sent."""
+    return entry.sha256 or _NOTHING
+
+
+def described(entry: RequestEntry) -> str:
+    """The response to a request in words: `200 with 500 of 27681 bytes`."""
+    if entry.status is None:
+        if entry.client_gone:
+            return "the client leaving before a reply"
+        kind = KINDS.get(entry.do or "")
+        return f"{kind.silent_end if kind else 'an end'} before a reply"
+    if entry.bytes_sent or entry.length:
+        of = "" if entry.length is None else f" of {entry.length}"
+        return f"{entry.status} with {entry.bytes_sent}{of} bytes"
+    return str(entry.status)
+
+
+def story(row: Row) -> str:
+    """All responses of a download in words, and its file where that is odd."""
+    saw = "; then ".join(map(described, row.requests)) or "no request"
+    odd = row.file not in (FileState.ABSENT, FileState.SAME)
+    return f"{saw}; the file is {row.file}" if odd else saw
+
+
+def in_words(counted: Mapping[str, int]) -> str:
+    """`1 ok, 2 error`, in the order of `OUTCOMES`, without zeros."""
+    words = [f"{counted[o]} {o.replace('_', ' ')}" for o in OUTCOMES if counted.get(o)]
+    return ", ".join(words) or "nothing"
+
+
+def accepted_in_words(rows: Mapping[str, Row]) -> str:
+    """`3 ok, 1 ok/error`: what may be said of all rows."""
+    found = Counter("/".join(sorted(row.accepts, reverse=True)) for row in rows.values())
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(found.items()))
