@@ -38,7 +38,14 @@ import atheris
 with atheris.instrument_imports(include=["mockservers.http.request_parser"]):
     from mockservers.http import request_parser as parser
 from mockservers import running
-from mockservers.http.request_parser import Event, Expect, Line, Refused, RequestParser, Whole
+from mockservers.http.request_parser import (
+    BadRequest,
+    Continue,
+    Event,
+    RequestComplete,
+    RequestLine,
+    RequestParser,
+)
 
 LIVE_SHARE = 100
 """One input in so many goes to the live server."""
@@ -209,7 +216,9 @@ def read(pieces: list[bytes]) -> tuple[list[Event], bool]:
 
 def is_last(event: Event) -> bool:
     """Whether no more may follow."""
-    return isinstance(event, Refused) or (isinstance(event, Whole) and not event.asked.keep_alive)
+    return isinstance(event, BadRequest) or (
+        isinstance(event, RequestComplete) and not event.form.keep_alive
+    )
 
 
 def check_parser(data: bytes) -> tuple[list[Event], bool]:
@@ -217,7 +226,9 @@ def check_parser(data: bytes) -> tuple[list[Event], bool]:
     events, under_way = read([data])
     assert (events, under_way) == read(in_pieces(data)), "the pieces change the events"
     plain = parser.whole_get(data)
-    assert not plain or events == [Line("GET", plain[0]), plain[1]], "the short cut leads elsewhere"
+    assert not plain or events == [RequestLine("GET", plain[0]), plain[1]], (
+        "the short cut leads elsewhere"
+    )
     order = "".join(type(event).__name__[0] for event in events)
     assert re.fullmatch("(LE?W)*(LE?)?R?", order), f"events in the order {order}"
     assert not any(map(is_last, events[:-1])), "an event behind the last"
@@ -229,22 +240,24 @@ def statuses(events: list[Event]) -> list[int]:
     found = []
     for event in events:
         match event:
-            case Line():
+            case RequestLine():
                 pass
-            case Expect():
+            case Continue():
                 found.append(100)
-            case Whole(refused=refused):
+            case RequestComplete(refused=refused):
                 found.append(refused or 0)
-            case Refused(status=status):
+            case BadRequest(status=status):
                 found.append(status)
     return found
 
 
 def statuses_in(received: bytes, events: list[Event]) -> list[int]:
     """The statuses of the replies that came; raises AssertionError for what is no reply."""
-    heads = [isinstance(event, Whole) and event.asked.head_only for event in events]
+    heads = [isinstance(event, RequestComplete) and event.form.head_only for event in events]
     replies = [
-        head for head, event in zip(heads, events, strict=True) if not isinstance(event, Line)
+        head
+        for head, event in zip(heads, events, strict=True)
+        if not isinstance(event, RequestLine)
     ]
     found: list[int] = []
     while received:
@@ -398,9 +411,9 @@ class Fuzz:
 def kind_of(events: list[Event], under_way: bool) -> str:
     """What is wrong with an input, in a word or two."""
     match events:
-        case [*_, Refused(status=413 | 414 | 431 | 501)]:
+        case [*_, BadRequest(status=413 | 414 | 431 | 501)]:
             return "oversized"
-        case [*_, Refused()]:
+        case [*_, BadRequest()]:
             return "malformed"
     return "cut" if under_way or not events else "in order"
 

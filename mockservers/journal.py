@@ -8,6 +8,7 @@ ignored.
 
 import errno
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -315,4 +316,6 @@ def _converted(data: dict[str, Any], wanted: type[T], what: str) -> T:
     try:
         return msgspec.convert(data, wanted)
     except msgspec.ValidationError as exc:
-        raise ValueError(f"is no {what}: {exc}") from None
+        field = re.search(r"`(?:\$\.)?([^`]+)`$", str(exc))
+        problem = f"{field[1]!r} is missing or of another type" if field else exc
+        raise ValueError(f"is no {what}: {problem}") from None

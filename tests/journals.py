@@ -4,8 +4,13 @@ import hashlib
 import json
 import random
 
+from msgspec import convert, to_builtins
+
+from mockservers import ledger
 from mockservers.content.flag_images import flag
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
+from mockservers.html_report import view
+from mockservers.journal import KeptFile, line_from_json
 
 PLANS = {"ERROR": {"plan": 1, "seed": 629}}
 
@@ -25,7 +30,7 @@ def request(n, code, start_s, end_s, *, do="serve", status=200, in_flight=1, **m
 
 def said(*lines):
     """The claims of a program that printed these lines."""
-    return Claims.from_lines(lines).to_json()
+    return to_builtins(claims_of(lines))
 
 
 def report(codes, limit, ok, not_found=0, errors=0, told=()):
@@ -94,3 +99,19 @@ def as_file(path, lines):
     """Write a journal."""
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     return path
+
+
+def lines_of(journal):
+    """The lines of a journal that is written down as JSON objects."""
+    return [line_from_json(line) if isinstance(line, dict) else line for line in journal]
+
+
+def balance(journal, files=None):
+    """The ledger of a journal in JSON objects."""
+    files = None if files is None else convert(files, dict[str, KeptFile])
+    return ledger.balance(lines_of(journal), files)
+
+
+def view_of(judged, journal):
+    """What the page shows of a journal in JSON objects."""
+    return view.view_of(judged, lines_of(journal))

@@ -10,12 +10,16 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
+from journals import balance
+from msgspec import to_builtins
 from support import own_ctrl_c
 
-from mockservers.cli.run_command import book_of_files
-from mockservers.flags2.output import Claims
+from mockservers.files import files_in
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.output import claims_of
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
-from mockservers.ledger import Ledger, balance, resolve_asked
+from mockservers.journal import Claims
+from mockservers.ledger import Ledger
 from mockservers.plan import Plan
 from mockservers.running_servers import RunningServers
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
@@ -105,13 +109,13 @@ def run_main(downloader, command, download_many=None) -> str:
 
 def keep_books(command, stdout, entries, folder: Path) -> Played:
     """Judge a run from its journal, as `mockservers run` does."""
-    claims = Claims.from_lines(stdout.splitlines())
+    claims = claims_of(stdout.splitlines())
     header = {"journal": 1, "command": command, "files_before": {}, "dest": "downloads"}
     end = {
         "end": True,
-        "asked": resolve_asked(command, claims),
-        "claims": claims.to_json(),
-        "files_after": book_of_files(folder),
+        "asked": asked_codes(command, claims),
+        "claims": to_builtins(claims),
+        "files_after": files_in(folder),
     }
     files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
     ledger = balance([header, *entries, end])

@@ -2,8 +2,10 @@
 
 import hashlib
 
-from mockservers.flags2.output import Claims
-from mockservers.ledger import balance
+from journals import balance
+from msgspec import to_builtins
+
+from mockservers.flags2.output import claims_of
 
 BODY = b"GIF87a, more or less"
 
@@ -67,13 +69,18 @@ def judge(asked, entries, said, files=(), before=(), dest="downloads"):
     header = ["ERROR site: http://127.0.0.1:8003/flags"]
     header.append(f"Searching for {len(asked)} flag{plural}: {', '.join(asked)}")
     header.append("2 concurrent connections will be used.")
-    claims = Claims.from_lines([*header, *said])
+    claims = claims_of([*header, *said])
     files = {f"{code.lower()}.gif": file() for code in files} if isinstance(files, tuple) else files
     return balance(
         [
             {"journal": 1, "command": ["x"], "files_before": dict(before), "dest": dest},
             *entries,
-            {"end": True, "asked": list(asked), "claims": claims.to_json(), "files_after": files},
+            {
+                "end": True,
+                "asked": list(asked),
+                "claims": to_builtins(claims),
+                "files_after": files,
+            },
         ]
     )
 
@@ -88,8 +95,8 @@ def report(ok=0, not_found=0, error=0, interrupted=0):
 
 def found_in(ledger):
     """What does not balance, by word and code; then `note` for each note."""
-    assert all(one.saw for one in ledger.imbalances)
+    assert all(one.actual for one in ledger.imbalances)
     return [
-        *(f"{one.word} {one.code or '--'}" for one in ledger.imbalances),
+        *(f"{one.kind} {one.code or '--'}" for one in ledger.imbalances),
         *["note"] * len(ledger.notes),
     ]

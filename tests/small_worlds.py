@@ -12,13 +12,14 @@ from typing import NamedTuple
 from play import play_sockets
 
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
     BadChunk,
     BadGzip,
     CutHeaders,
     Drip,
     Empty,
+    Fault,
     Garbage,
     Hang,
     HugeHeaders,
@@ -26,7 +27,6 @@ from mockservers.faults import (
     RateLimit,
     Redirect,
     RedirectLoop,
-    Reply,
     Reset,
     Serve,
     Status,
@@ -34,11 +34,11 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.flags2.arguments import country_codes, path_of_code
+from mockservers.flags2.codes import packaged_codes, path_of_code
 from mockservers.plan import Plan
 from mockservers.predict import predict
 
-FIND = found_in(FlagCatalogue())
+FIND = info_in(FlagCatalogue())
 
 OK, NOT_FOUND, ERROR = {"ok"}, {"not_found"}, {"error"}
 EITHER = OK | ERROR
@@ -48,14 +48,14 @@ EITHER = OK | ERROR
 class Fate(NamedTuple):
     """What happens to a code, and what a downloader may then say of it."""
 
-    reply: Reply | None
+    reply: Fault | None
     """None: there is no flag of this code."""
     may_say: set[str]
     sends_flag: bool = False
     """The flag of the code arrives, every byte of it and no other."""
 
 
-NEXT = Redirect("the next code")
+NEXT = Redirect("the-next-code")
 """Stands for a redirect to the flag of the code behind, or of the first one."""
 
 FATES = {
@@ -101,7 +101,7 @@ class World:
     @property
     def codes(self) -> tuple[str, ...]:
         """One code for each fate, in the order of requests."""
-        known = country_codes()[:: len(country_codes()) // len(self.fates)]
+        known = packaged_codes()[:: len(packaged_codes()) // len(self.fates)]
         return tuple(
             ABSENT[place] if name == "absent" else known[place]
             for place, name in enumerate(self.fates)
@@ -111,7 +111,7 @@ class World:
     def plan(self) -> Plan:
         """What the server does."""
         codes = self.codes
-        rules: dict[str, tuple[Reply, ...]] = {}
+        rules: dict[str, tuple[Fault, ...]] = {}
         for place, (code, name) in enumerate(zip(codes, self.fates, strict=True)):
             reply = FATES[name].reply or Serve()
             if reply is NEXT:

@@ -9,6 +9,8 @@ from unittest import mock
 import psutil
 from hypothesis import Phase, settings
 
+from mockservers.flags2.codes import is_code, path_of_code
+from mockservers.plan import fate
 from reference import flags2_common
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
@@ -64,3 +66,19 @@ def has_ended(pid: int, within_s: float = 20) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def fate_of(plan, label, resource, attempt):
+    """The fate of a request for a code or a path."""
+    path = path_of_code(resource) if is_code(resource) else resource
+    return fate(plan, label, resource, attempt, path)
+
+
+def effective(fault, form, info):
+    """The fault that acts on a request of this form."""
+    return fault.effective(form, info)
+
+
+def render(fault, form, info, path="/"):
+    """The response of a fault."""
+    return fault.response(form, info, path)

@@ -18,10 +18,11 @@ from support import until_it_waits
 
 from conformance.answers import findings, read_answer
 from conformance.questions import Question
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
 from mockservers.inprocess import BASE_URL
-from mockservers.plan import draw, fate, noise, plan_from_json, reply_to_json
+from mockservers.plan import draw, fate, noise
+from mockservers.plan_json import fault_to_json, plan_from_json
 from mockservers.predict import predict, totals
 from reference import quicksort
 from reference.flags2_common import SERVERS
@@ -261,7 +262,7 @@ def plan_of(text):
 )
 def test_a_request_of_an_example_meets_its_reply(plan, request_, reply):
     label, resource, attempt = request_.split()
-    met = reply_to_json(fate(plan_of(plan), label, resource, int(attempt)))
+    met = fault_to_json(fate(plan_of(plan), label, resource, int(attempt)))
     wanted = json.loads(reply)
     delay_s = wanted.pop("delay_s", 0)
     assert met.pop("delay_s", 0) == pytest.approx(delay_s, abs=1e-6, rel=0)
@@ -287,7 +288,7 @@ def test_the_totals_of_the_whole_sample_are_known_before_it_runs():
     (found,) = [run for run in RUNS if "-e" in run[3]]
     *_, plan, arguments, lines = found
     order = parse_flags2([word for word in arguments if word not in ("-m", "5")])
-    known = totals(predict(plan, order.label, order.codes, found_in(FlagCatalogue())))
+    known = totals(predict(plan, order.label, order.codes, info_in(FlagCatalogue())))
     report = " ".join(lines)
     assert f"{known['ok']} flags downloaded. {known['not_found']} not found." in report
     assert f"{known['error']} errors." in report

@@ -154,9 +154,9 @@ class ServerEnd(socket.socket):
 class Wire:
     """Joins what is connected to the ports of `servers`, and keeps the clients' ends."""
 
-    def __init__(self, house):
-        self._house = house
-        self._label_of_port = {urlsplit(url).port: label for label, url in house.urls.items()}
+    def __init__(self, servers):
+        self._servers = servers
+        self._label_of_port = {urlsplit(url).port: label for label, url in servers.urls.items()}
         self.ends = []
         self.connect_s = 0.0
         """How long it takes to connect."""
@@ -165,7 +165,8 @@ class Wire:
         """A socket that is connected to one of the servers."""
         label = self._label_of_port[port]
         await asyncio.sleep(self.connect_s)
-        if label in self._house.refusing:
+        state = self._servers.states[label]
+        if state.refusing:
             raise ConnectionRefusedError
         client, server = socket.socketpair()
         self.ends.append(client)
@@ -176,7 +177,7 @@ class Wire:
         loop = asyncio.get_running_loop()
         try:
             await loop.connect_accepted_socket(
-                lambda: mockservers.connection.Connection(self._house, label), end
+                lambda: mockservers.connection.Connection(state), end
             )
         except BaseException:
             client.close()
@@ -197,7 +198,7 @@ def joined(runner, plans=None):
     """The real servers in the loop of `runner`, and the wire that leads to them."""
     block = running(plans)
     servers = runner.run(block.__aenter__())
-    wire = Wire(servers._house)
+    wire = Wire(servers._servers)
     with (
         mock.patch.object(
             aiohttp.connector.aiohappyeyeballs, "start_connection", wire.start_connection

@@ -12,11 +12,10 @@ import chromium
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from commands import run
-from journals import as_file, journal, many, report, request
+from journals import as_file, balance, journal, many, report, request, view_of
 
 from conformance.report import report_html
-from mockservers.html_report.page import compare_page, run_page, view_of
-from mockservers.ledger import balance
+from mockservers.html_report.render import compare_page, run_page
 
 CODES = ["BR", "CN", "DE"]
 HOSTILE = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>\u202e"

@@ -17,9 +17,9 @@ from commands import SCRIPTS, environment, pytest_in, sections, write
 import mockservers
 from mockservers import strategies
 from mockservers.faults import KINDS, Reset
-from mockservers.flags2.arguments import LABELS
 from mockservers.inprocess import CannotCarryError, refuse_what_needs_sockets
-from mockservers.plan import Gate, Plan, plan_from_json
+from mockservers.plan import LABELS, Gate, Plan
+from mockservers.plan_json import plan_from_json
 
 TOP = Path(__file__).parents[2]
 PAGE = (TOP / "docs/testing.md").read_text(encoding="utf-8")

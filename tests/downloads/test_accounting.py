@@ -10,9 +10,9 @@ from play import DOWNLOADERS, play_in_process, play_sockets
 from support import examples
 
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import Empty, Redirect, Reset, Serve, Status
-from mockservers.flags2.arguments import ALL_CODES, path_of_code
+from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.inprocess import CARRIED
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.predict import predict
@@ -25,7 +25,7 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 def forecasts(plan, codes):
-    return predict(plan, "ERROR", codes, found_in(CATALOGUE))
+    return predict(plan, "ERROR", codes, info_in(CATALOGUE))
 
 
 def check_accounts(played, codes):

@@ -25,7 +25,7 @@ from rows import CLEAN, serving
 from support import examples, until_it_waits
 
 from mockservers.faults import Hang, Serve
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 from mockservers.plan import Gate, Plan
 from reference import flags2_common, flags2_threadpool
 from reference.flags2_common import HTTPStatus, on_ctrl_c
@@ -201,7 +201,7 @@ def test_requests_in_flight_finish_and_the_report_has_them(servers, command, ver
         stdout, stderr = program.communicate(timeout=15)
     assert program.returncode == 130
     assert "Traceback" not in stderr
-    claims = Claims.from_lines(stdout.splitlines())
+    claims = claims_of(stdout.splitlines())
     assert claims.totals == {"ok": 2, "not_found": 0, "error": 0, "interrupted": 3}
     assert stdout.splitlines()[-1] == "3 interrupted."
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"br.gif", "cn.gif"}

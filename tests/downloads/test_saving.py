@@ -15,7 +15,7 @@ from play import DOWNLOADERS, run_main, workplace
 from rows import BODY, CLEAN, CODES, serving
 from support import examples
 
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 from reference import flags2_common
 
 COMMANDS = ("flags2-threadpool", "flags2-asyncio")
@@ -26,7 +26,7 @@ def download(downloader, prepare):
         prepare(folder)
         stdout = run_main(downloader, ["program", "-v", *CODES])
         left = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return Claims.from_lines(stdout.splitlines()), left
+    return claims_of(stdout.splitlines()), left
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)

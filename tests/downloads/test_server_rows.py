@@ -7,7 +7,7 @@ import pytest
 from play import DOWNLOADERS, run_main, workplace
 from rows import BODY, CODES, HIT, ROWS, serving
 
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 from reference import flags2_common, flags2_threadpool
 
 GOLDEN = Path(__file__).parents[1] / "golden/rows.json"
@@ -19,7 +19,7 @@ def download(downloader, row, monkeypatch, codes=CODES, longest_s=20.0):
     with serving(row) as base_url, workplace({"LOCAL": base_url}) as folder:
         stdout = run_main(downloader, ["program", "-v", "-m", "3", *codes])
         files = {path.name: path.read_bytes() for path in folder.glob("*")}
-    claims = Claims.from_lines(stdout.splitlines())
+    claims = claims_of(stdout.splitlines())
     return claims, files
 
 

@@ -13,16 +13,16 @@ from typing import Any
 
 from conformance.clauses import clauses
 from conformance.vectors import FILES, digest
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
-from mockservers.plan import plan_from_json
+from mockservers.plan_json import plan_from_json
 from mockservers.predict import predict, totals
 
 HERE = Path(__file__).parent
 DRAWS = HERE.parent / "vectors/draw.json"
 FOLDER = HERE.parents[1] / "conformance/vector_files"
 
-FIND = found_in(FlagCatalogue())
+FIND = info_in(FlagCatalogue())
 NO_LIMIT = 2**63 - 1
 RECORDED = "recorded by running the listings"
 Body = dict[str, Any]

@@ -24,8 +24,8 @@ from virtual_loop import BEGIN_S, Stuck, choices, in_turn, joined, orders, virtu
 
 from mockservers.content.flag_images import flag
 from mockservers.faults import Reset, Serve
-from mockservers.flags2.arguments import ALL_CODES
-from mockservers.flags2.output import Claims
+from mockservers.flags2.codes import ALL_CODES
+from mockservers.flags2.output import claims_of
 from mockservers.plan import Plan
 from reference import flags2_asyncio, flags2_common
 
@@ -85,7 +85,7 @@ class Run:
 
     @property
     def claims(self):
-        return Claims.from_lines(self.stdout.splitlines())
+        return claims_of(self.stdout.splitlines())
 
 
 def play(runner, codes, m, urls=None, *, verbose=True, press=None, lines=False):

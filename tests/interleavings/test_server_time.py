@@ -15,8 +15,8 @@ from virtual_loop import BEGIN_S, in_turn, joined, orders, virtual_time
 
 from mockservers import connection
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, found_in
-from mockservers.faults import Drip, Empty, Hang, Reset, Serve, Status, Truncate, wait_s
+from mockservers.content.resources import FlagCatalogue, info_in
+from mockservers.faults import Drip, Empty, Hang, Reset, Serve, Status, Truncate
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.predict import predict
 from reference import flags2_asyncio, flags2_common
@@ -150,9 +150,9 @@ def test_in_any_order_and_with_any_delay_the_books_balance_as_predicted(plan, m,
     assert played.ledger.balanced, played.ledger.imbalances
     assert played.claims.totals is not None
     assert all(said.total() == 1 for said in played.claims.fates.values())
-    for code, forecast in predict(plan, "LOCAL", codes, found_in(FlagCatalogue())).items():
+    for code, forecast in predict(plan, "LOCAL", codes, info_in(FlagCatalogue())).items():
         (reply,) = plan.rules.get(code, (Serve(),))
-        late = wait_s(reply) > SILENCE_S
+        late = reply.wait_s > SILENCE_S
         assert played.outcomes[code] == ("error" if late else forecast.outcome)
 
 
@@ -183,7 +183,7 @@ def served(plan=None):
                     return await talk(reader, writer, lambda: loop.time() - began_s)
                 finally:
                     writer.close()
-                    while servers._house.connections["LOCAL"]:
+                    while servers._servers.states["LOCAL"].connections:
                         await asyncio.sleep(0.01)
 
             return runner.run(conversation())
@@ -254,7 +254,7 @@ def test_who_does_not_close_after_an_orderly_close_is_dropped_2_s_later():
     async def stay(reader, writer, clock):
         writer.write(get("BR"))
         _, closed_s = await ended(reader, clock)
-        while servers._house.connections["LOCAL"]:
+        while servers._servers.states["LOCAL"].connections:
             await asyncio.sleep(0.01)
         return closed_s, clock()
 
@@ -272,7 +272,7 @@ def test_who_takes_nothing_for_75_s_is_dropped(resets):
         writer.transport.pause_reading()
         writer.write(get("CN") if resets else get("BR") * 60)
         await asyncio.sleep(1)
-        while servers._house.connections["LOCAL"]:
+        while servers._servers.states["LOCAL"].connections:
             await asyncio.sleep(0.1)
         return clock()
 

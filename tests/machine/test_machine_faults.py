@@ -19,14 +19,16 @@ from pathlib import Path
 
 import pytest
 from commands import command_line, environment, mockservers_run, run
+from journals import balance
+from msgspec import to_builtins
 from support import has_ended
 
-from mockservers.cli.run_command import book_of_files
 from mockservers.content.flag_images import flag
 from mockservers.faults import Status
-from mockservers.flags2.output import Claims
+from mockservers.files import files_in
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.output import claims_of
 from mockservers.journal import JournalFile, read_journal
-from mockservers.ledger import balance, resolve_asked
 from mockservers.plan import Gate, Plan
 
 termios = pytest.importorskip("termios", reason="uses POSIX shells, limits and terminals")
@@ -149,7 +151,7 @@ def test_a_download_accounts_for_every_code_or_says_why_it_ended(servers, fault,
         expected = fault.of_asyncio
     assert "Traceback" not in done.stderr
     assert not halves(tmp_path)
-    claims = Claims.from_lines(done.stdout.splitlines())
+    claims = claims_of(done.stdout.splitlines())
     if expected is ENDED:
         assert done.returncode == 1
         assert claims.totals is None
@@ -166,9 +168,9 @@ def test_a_download_accounts_for_every_code_or_says_why_it_ended(servers, fault,
         *entries,
         {
             "end": True,
-            "asked": resolve_asked([program, *words], claims),
-            "claims": claims.to_json(),
-            "files_after": book_of_files(tmp_path / "downloads"),
+            "asked": asked_codes([program, *words], claims),
+            "claims": to_builtins(claims),
+            "files_after": files_in(tmp_path / "downloads"),
         },
     ]
     ledger = balance(journal)
@@ -222,7 +224,7 @@ def test_on_a_terminal_the_bar_is_on_stderr_and_the_report_on_stdout(servers, pr
             shown += piece
     assert b"4/4" in shown
     assert "\x1b" not in done.stdout
-    assert WELL.items() <= Claims.from_lines(done.stdout.splitlines()).totals.items()
+    assert WELL.items() <= claims_of(done.stdout.splitlines()).totals.items()
 
 
 # --- mockservers run -------------------------------------------------------------------

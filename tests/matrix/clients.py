@@ -27,7 +27,7 @@ import requests
 import urllib3
 from play import run_main, workplace
 
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
 
 
@@ -165,7 +165,7 @@ def downloader(program: ModuleType) -> Ask:
             stdout = run_main(program, ["program", "-v", code])
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(downloads / question.file.name, question.file)
-        claims = Claims.from_lines(stdout.splitlines())
+        claims = claims_of(stdout.splitlines())
         (outcome,) = claims.fates[code.upper()]
         text = re.search(r"^\*\*\* Error for ..: (.*)$", stdout, re.MULTILINE)
         port = urlsplit(question.url).port

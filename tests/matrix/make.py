@@ -16,7 +16,7 @@ from matrix.measure import measure
 from matrix.page import JSON_FILE, PAGE_FILE, dumps, page
 from matrix.replies import ROWS
 
-from mockservers.plan import plan_to_json
+from mockservers.plan_json import plan_to_json
 
 TIMES = 3
 

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from journals import balance
 from matrix.clients import Ask, Client, Question
 from matrix.replies import Row
+from msgspec import to_builtins
 
 from mockservers import running
-from mockservers.cli.run_command import book_of_files
-from mockservers.flags2.output import Claims
-from mockservers.journal import Entry
-from mockservers.ledger import Ledger, balance
+from mockservers.files import files_in
+from mockservers.journal import Claims, Entry
+from mockservers.ledger import Ledger
 
 Cell = dict[str, Any]
 """`outcome`, `says`, `exit` (as in `Told`, without what is None); `requests`, how many the server
@@ -47,7 +48,7 @@ def _cell(ask: Ask, row: Row) -> Cell:
             for entry in servers.entries
             if entry["type"] == "request" and entry["server"] == "LOCAL"
         ]
-        files = book_of_files(Path(folder))
+        files = files_in(Path(folder))
         saved = file.read_bytes() if file.exists() else None
     served = (entries[-1]["sha256"] if entries else None) or hashlib.sha256(b"").hexdigest()
     judged = _judge(row, told.outcome, entries, files)
@@ -62,7 +63,7 @@ def _cell(ask: Ask, row: Row) -> Cell:
         "requests": len(entries),
         "saved": _state(saved, row.resource),
         "accepts": sorted(had_it_saved.rows[code].accepts),
-        "imbalances": [found.word for found in judged.imbalances],
+        "imbalances": [found.kind for found in judged.imbalances],
     }
     return {key: value for key, value in cell.items() if value is not None}
 
@@ -70,7 +71,7 @@ def _cell(ask: Ask, row: Row) -> Cell:
 def _judge(row: Row, outcome: str, entries: list[Entry], files: dict[str, Any]) -> Ledger:
     claims = Claims()
     claims.report({row.code: outcome})
-    end = {"end": True, "asked": [row.code], "claims": claims.to_json(), "files_after": files}
+    end = {"end": True, "asked": [row.code], "claims": to_builtins(claims), "files_after": files}
     return balance([{"journal": 1}, *entries, end])
 
 

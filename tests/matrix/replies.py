@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from support import render
+
 from mockservers.content.flag_images import flag
 from mockservers.faults import (
     BadChunk,
@@ -9,6 +11,7 @@ from mockservers.faults import (
     CutHeaders,
     Drip,
     Empty,
+    Fault,
     Garbage,
     Hang,
     HugeHeaders,
@@ -16,7 +19,6 @@ from mockservers.faults import (
     RateLimit,
     Redirect,
     RedirectLoop,
-    Reply,
     Reset,
     Serve,
     Status,
@@ -24,9 +26,9 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.flags2.arguments import path_of_code
+from mockservers.flags2.codes import path_of_code
+from mockservers.kinds.response import RequestForm, ResourceInfo
 from mockservers.plan import Plan
-from mockservers.wire import Found, RequestForm, render
 
 CODE = "BR"
 """The code that is asked for."""
@@ -47,7 +49,7 @@ class Row:
 
     name: str
     """Begins with the kind of the first reply."""
-    replies: tuple[Reply, ...] = ()
+    replies: tuple[Fault, ...] = ()
     code: str = CODE
     patience_s: float = PATIENT_S
     gzip: bool | None = None
@@ -78,7 +80,7 @@ class Row:
 
 
 _BODY = len(flag(CODE))
-_HEAD = render(Serve(), RequestForm(), Found(_BODY, "image/gif")).head
+_HEAD = render(Serve(), RequestForm(), ResourceInfo(_BODY, "image/gif")).head
 
 
 def _behind(text: bytes) -> int:

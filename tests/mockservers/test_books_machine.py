@@ -40,6 +40,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from journals import lines_of
+from msgspec import to_builtins
 from plain_books import SAYINGS, PlainBooks, Told, file_of, path_of
 from support import examples
 
@@ -47,13 +49,14 @@ from mockservers import running
 from mockservers.cli import commands as cli
 from mockservers.content.flag_images import flag
 from mockservers.control.api import Control
-from mockservers.control.run_history import END, Runs, header
+from mockservers.control.run_history import RunHistory
 from mockservers.faults import (
     BadChunk,
     BadGzip,
     CutHeaders,
     Drip,
     Empty,
+    Fault,
     Garbage,
     Hang,
     HugeHeaders,
@@ -61,27 +64,26 @@ from mockservers.faults import (
     RateLimit,
     Redirect,
     RedirectLoop,
-    Reply,
     Reset,
     Serve,
     Status,
     TooLong,
     Truncate,
     WrongType,
-    wait_s,
 )
-from mockservers.flags2.arguments import LABELS, country_codes
-from mockservers.journal import JournalFile, read_journal
-from mockservers.plan import Bucket, Gate, Plan, fate, plan_to_json
+from mockservers.flags2.codes import packaged_codes
+from mockservers.journal import End, JournalFile, read_journal
+from mockservers.plan import LABELS, Bucket, Gate, Plan, fate
+from mockservers.plan_json import plan_to_json
 
-FLAGS = {path_of(code): flag(code) for code in CODES if code in country_codes()}
+FLAGS = {path_of(code): flag(code) for code in CODES if code in packaged_codes()}
 LEADS = (path_of("CN"), "/elsewhere", path_of("BR"))
 REPLIES = (
     Serve(), Status((503,)), Status((404,)), Status((204,)), Status((500, 501, 502)), Empty(),
     Reset(), Reset(40), Reset(150), Reset(10**6), Truncate(100), Truncate(10**6), CutHeaders(),
     TooLong(), NoLength(), NoLength(100), Drip(10_000_000), Hang(0.001), Garbage(), BadChunk(),
     BadGzip(), WrongType(), HugeHeaders(), RedirectLoop(), RateLimit(), *map(Redirect, LEADS),
-    Hang(60), Serve(60),  # nobody waits for these
+    Hang(60), Serve(delay_s=60),  # nobody waits for these
 )  # fmt: skip
 ON_WHAT_EXISTS = (
     Truncate, CutHeaders, TooLong, NoLength, Drip, BadChunk, BadGzip, WrongType, HugeHeaders,
@@ -104,6 +106,14 @@ drawn_plans = st.builds(
     per_attempt=st.booleans(),
     refuse=st.sampled_from([False] * 7 + [True]),
 )
+
+
+HEADER = {"journal": 1, "command": None, "asked": None, "files_before": None}
+END = {"end": True, "status": 0, "asked": None, "claims": None, "files_after": None}
+
+
+def in_json(plans):
+    return {label: plan_to_json(plan) for label, plan in plans.items()}
 
 
 class Wire:
@@ -173,7 +183,7 @@ class Asked:
     method: str
     path: str
     attempt: int
-    reply: Reply
+    reply: Fault
     in_flight: int
     wire: Wire
     gzip: bool
@@ -306,14 +316,14 @@ class Embedded:
     def __init__(self, servers, folder):
         self.servers = servers
         self.folder = folder
-        self.house = servers._house
+        self.house = servers._servers
         self.ended = []
 
     def clear(self):
         """Nothing is left of an example that failed."""
         self.ended.clear()
         self.servers.cancel_pending()
-        self.until(lambda: not any(self.house.connections.values()))
+        self.until(lambda: not any(state.connections for state in self.house.states.values()))
 
     def begin(self, plans, plan, label):
         self.ended.append(self.servers.begin_run(plans))
@@ -355,8 +365,8 @@ class Embedded:
         """Each run's journal as a file, written as the commands write it."""
         for number, (plans, entries) in enumerate(zip(plans_of_runs, self.ended, strict=True)):
             file = JournalFile(Path(self.folder, f"{number}.jsonl"))
-            for entry in [header(plans), *entries, END]:
-                file.write_line(json.dumps(entry))
+            for line in [HEADER | {"plans": in_json(plans)}, *entries, END]:
+                file.write_line(json.dumps(line).encode())
             file.close()
             yield file.path
         self.ended.clear()
@@ -391,7 +401,7 @@ class Controlled(Embedded):
 
     def __init__(self, servers, folder):
         super().__init__(servers, folder)
-        self.runs = Runs(self.house, Path(folder, "journal.jsonl"), Path(folder))
+        self.runs = RunHistory(self.house, Path(folder, "journal.jsonl"), Path(folder))
         self.control = Control(self.house, self.runs)
         self.call(lambda: self.runs.begin({}))
         self.port = self.run(self.control.start(0)).rsplit(":", 1)[1]
@@ -513,20 +523,22 @@ class Machine(RuleBasedStateMachine):
         """All the servers have to do is done."""
         mine = len(self.idle) + len(self.open)
         house = self.door.house
-        self.door.until(lambda: sum(map(len, house.connections.values())) == mine)
+        self.door.until(
+            lambda: sum(len(state.connections) for state in house.states.values()) == mine
+        )
         self.door.until(lambda: self.door.servers.under_way == len(self.now.under_way()))
 
     def connect(self, label):
         """A connection that the server knows of, or None where nobody listens."""
         house = self.door.house
-        before = len(house.connections[label])
+        before = len(house.states[label].connections)
         try:
             wire = Wire(house.urls[label])
         except ConnectionRefusedError:
             assert self.now.plans[label].refuse
             return None
         assert not self.now.plans[label].refuse
-        self.door.until(lambda: len(house.connections[label]) == before + 1)
+        self.door.until(lambda: len(house.states[label].connections) == before + 1)
         return wire
 
     def send(self, data, label, method, path, gzip, wire):
@@ -555,7 +567,7 @@ class Machine(RuleBasedStateMachine):
                 self.answer(one)
 
     def answer(self, asked):
-        if not asked.refused and wait_s(asked.reply) > 1:
+        if not asked.refused and asked.reply.wait_s > 1:
             return  # nobody waits for it
         asked.data, kept = asked.wire.read(asked.method)
         self.end(asked, "answered")
@@ -612,7 +624,7 @@ class Machine(RuleBasedStateMachine):
             self.idle.remove((label, wire))
         asked = self.send("half" if how == "half" else "all", label, method, path, gzip, wire)
         self.arrived()
-        gate_or_wait = label in self.now.held or wait_s(asked.reply) > 1
+        gate_or_wait = label in self.now.held or asked.reply.wait_s > 1
         if how == "unread" and not gate_or_wait:
             wire.close(rudely=False)
             self.end(asked, "unread")
@@ -702,9 +714,9 @@ class Machine(RuleBasedStateMachine):
         """`mockservers ledger` says the same of the journal in a file."""
         path = Path(self.door.folder, "told.jsonl")
         lines = journal(entries, told)
-        lines[0] = header(self.now.plans)
+        lines[0] = HEADER | {"plans": in_json(self.now.plans)}
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        assert list(read_journal(path)) == json.loads(json.dumps(lines))
+        assert list(read_journal(path)) == lines_of(lines)
         assert ledger_command(path) == (0 if judged["balanced"] else 1, judged)
 
     @precondition(lambda self: self.now.asked)
@@ -724,9 +736,9 @@ class Machine(RuleBasedStateMachine):
         plans = [run.plans for run in self.runs]
         for run, path in zip(self.runs, self.door.journals(plans), strict=True):
             first, *entries, end = read_journal(path)
-            assert first["plans"] == {label: plan_to_json(run.plans[label]) for label in LABELS}
-            run.check(entries)
-            assert end["end"] is True
+            assert first.plans == {label: plan_to_json(run.plans[label]) for label in LABELS}
+            run.check(list(map(to_builtins, entries)))
+            assert isinstance(end, End)
         assert ledger_command(path)[1]["balanced"]
 
 

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from support import examples
 
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource, found_in
-from mockservers.flags2.arguments import ALL_CODES, country_codes, path_of_code
-from mockservers.wire import Found
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue, info_in
+from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
+from mockservers.kinds.response import ResourceInfo
+from mockservers.run_state import Resource
 
 SECRET = b"nobody may read this"
 INSIDE = [
@@ -112,7 +113,7 @@ def test_nothing_outside_is_ever_found(root, path):
     if resource:
         content = resource.read(0, 10_000)
         assert content.decode() in INSIDE
-        assert resource.found.length == len(content)
+        assert resource.info.length == len(content)
 
 
 @examples(100)
@@ -130,7 +131,7 @@ def test_every_file_inside_is_found_however_it_is_encoded(root, name):
         resource = catalogue.find(path)
         assert resource.read(0, 100) == name.encode()
         assert resource.read(2, 4) == name.encode()[2:4]
-        assert found_in(catalogue)(path) == resource.found
+        assert info_in(catalogue)(path) == resource.info
 
 
 def test_links_that_lead_back_inside_are_followed_and_others_are_not(root):
@@ -187,7 +188,7 @@ def test_a_name_that_is_a_path_elsewhere_is_not_found(tmp_path):
 )
 def test_the_type_of_a_file_is_that_of_its_name(tmp_path, name, content_type):
     (tmp_path / name).write_bytes(b"")
-    assert FolderCatalogue(tmp_path).find(f"/{name}").found.content_type == content_type
+    assert FolderCatalogue(tmp_path).find(f"/{name}").info.content_type == content_type
 
 
 class Careless(FolderCatalogue):
@@ -218,7 +219,7 @@ class Careless(FolderCatalogue):
             if not str(file).startswith(str(self._folder)):
                 return None
         content = file.read_bytes() if file.is_file() else None
-        return content and Resource(Found(len(content), ""), lambda a, b: content[a:b])
+        return content and Resource(ResourceInfo(len(content), ""), lambda a, b: content[a:b])
 
 
 @pytest.mark.parametrize("forgets", ["links", "encoding", "prefix"])
@@ -244,8 +245,8 @@ def test_a_root_that_is_no_folder_is_refused(root):
 def test_the_flags_are_found_at_their_paths_and_nowhere_else():
     catalogue = FlagCatalogue()
     there = {code for code in ALL_CODES if catalogue.find(path_of_code(code))}
-    assert there == set(country_codes())
+    assert there == set(packaged_codes())
     body = flag("BR")
-    assert found_in(catalogue)(path_of_code("BR")) == Found(len(body), "image/gif")
+    assert info_in(catalogue)(path_of_code("BR")) == ResourceInfo(len(body), "image/gif")
     for path in ["/flags/BR/BR.gif", "/flags/br/us.gif", "/flags/br/br.gif/", "//flags/br/br.gif"]:
-        assert found_in(catalogue)(path) is None
+        assert info_in(catalogue)(path) is None

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
+import mockservers
 from mockservers.flags2 import arguments as ours
+from mockservers.flags2.codes import ALL_CODES, CODE_OF_PATH, packaged_codes, path_of_code
 from reference import flags2_common as theirs
 
 WORDS = st.lists(
@@ -18,10 +20,10 @@ WORDS = st.lists(
 
 def test_the_two_packages_have_the_one_file():
     top = Path(__file__).parents[2] / "country_codes.txt"
-    for package in (ours, theirs):
+    for package in (mockservers, theirs):
         copy = Path(package.__file__).with_name("country_codes.txt")
         assert copy.read_bytes() == top.read_bytes()
-    assert len(ours.country_codes()) == len(set(ours.country_codes())) == 194
+    assert len(packaged_codes()) == len(set(packaged_codes())) == 194
 
 
 @examples(600)
@@ -53,18 +55,16 @@ def test_a_word_is_a_code_for_both_or_for_neither(word):
 
 
 def test_every_code_has_its_own_path():
-    paths = {ours.path_of_code(code) for code in ours.ALL_CODES}
+    paths = {path_of_code(code) for code in ALL_CODES}
     assert len(paths) == 676
-    assert [ours.CODE_OF_PATH[ours.path_of_code(code)] for code in ours.ALL_CODES] == list(
-        ours.ALL_CODES
-    )
+    assert [CODE_OF_PATH[path_of_code(code)] for code in ALL_CODES] == list(ALL_CODES)
 
 
 @pytest.mark.parametrize(
     "path", ["/flags/BR/BR.gif", "/flags/br/us.gif", "/flags/br/br.gif/", "/br/br.gif", "", "/"]
 )
 def test_no_other_path_is_that_of_a_code(path):
-    assert path not in ours.CODE_OF_PATH
+    assert path not in CODE_OF_PATH
 
 
 @pytest.mark.parametrize(

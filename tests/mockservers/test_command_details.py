@@ -39,16 +39,17 @@ from virtual_loop import BEGIN_S, virtual_time
 import mockservers
 from mockservers import strategies
 from mockservers.cli import commands as cli
-from mockservers.cli import run_command as supervise
 from mockservers.cli import status_line as live
+from mockservers.cli.child_process import run_command as supervise
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Drip, Hang, Redirect, Status
-from mockservers.flags2.arguments import country_codes, path_of_code
-from mockservers.flags2.output import Claims
+from mockservers.flags2.codes import packaged_codes, path_of_code
 from mockservers.http.listeners import PortInUseError
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
-from mockservers.plan import Plan, plan_to_json
+from mockservers.journal import Claims
+from mockservers.plan import Plan
+from mockservers.plan_json import plan_to_json
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell, signals or a terminal")
 WELL = journal(["BR"], [request(1, "BR", 0.0, 0.5)], report(["BR"], 1, 1, told=["BR OK"]))
@@ -596,7 +597,7 @@ def test_servers_have_the_catalogue_they_are_given(how, tmp_path):
 
 
 def words(ledger):
-    return [(found.word, found.code) for found in ledger.imbalances]
+    return [(found.kind, found.code) for found in ledger.imbalances]
 
 
 def test_what_was_asked_for_is_what_something_is_said_of():
@@ -622,7 +623,7 @@ def test_on_a_loop_the_ledger_waits_for_what_is_under_way():
     async def claim():
         async with mockservers.running(Plan(rules={"BR": (Hang(0.05),)})) as servers:
             with waiting_for_br(servers):
-                while not servers._house.run.under_way:
+                while not servers._servers.run.under_way:
                     await asyncio.sleep(0)
                 return await servers.ledger({"BR": "error"})
 
@@ -838,7 +839,7 @@ def test_servers_that_have_ended_are_not_asked_for_a_run(tmp_path):
 
 # --- what strategies draw -----------------------------------------------------------------
 
-PATHS = {path_of_code(code) for code in country_codes()}
+PATHS = {path_of_code(code) for code in packaged_codes()}
 
 
 @pytest.mark.parametrize(
@@ -853,7 +854,7 @@ PATHS = {path_of_code(code) for code in country_codes()}
         (strategies.statuses(), lambda reply: reply.reason is None),
         (strategies.replies(Redirect), lambda reply: reply.to in PATHS),
         (strategies.delays(), lambda delay: isinstance(delay, float) and delay > 0.005),
-        (strategies.codes(), lambda code: code not in country_codes()),
+        (strategies.codes(), lambda code: code not in packaged_codes()),
         (strategies.code_lists(), lambda codes: len(codes) == 12),
     ],
 )
@@ -868,6 +869,6 @@ def test_what_is_drawn_keeps_nobody_waiting_for_long(reply):
     longest_s = getattr(reply.delay_s, "high_s", None) or getattr(reply.delay_s, "max_s", fixed_s)
     assert longest_s <= 0.01
     if isinstance(reply, Drip):
-        assert max(len(flag(code)) for code in country_codes()) / reply.bytes_per_s < 0.1
+        assert max(len(flag(code)) for code in packaged_codes()) / reply.bytes_per_s < 0.1
     if isinstance(reply, Status):
         assert not {301, 302, 303, 307, 308} & set(reply.status)

@@ -17,10 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
+from mockservers.cli.child_process import environment as environment_of_run
 from mockservers.cli.commands import main
-from mockservers.cli.run_command import environment as environment_of_run
 from mockservers.content.flag_images import flag
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 
 DOWNLOADERS = ("flags2-threadpool", "flags2-asyncio")
 TOP = Path(__file__).parents[2]
@@ -75,7 +75,7 @@ def test_what_is_predicted_is_what_a_run_does(command, tmp_path, plan_file):
         options=[*options, "--journal", "journal.jsonl"],
     )  # fmt: skip
     assert ledger["balanced"], ledger["imbalances"]
-    claims = Claims.from_lines(done.stdout.splitlines())
+    claims = claims_of(done.stdout.splitlines())
     said = {code: next(iter(fates)) for code, fates in claims.fates.items()}
     assert said == {code: met["outcome"] for code, met in forecast["codes"].items()}
     assert claims.totals["ok"] == forecast["totals"]["ok"]
@@ -148,7 +148,7 @@ def test_curl_wget_and_xargs_curl_get_what_the_plan_says(tmp_path, plan_file):
     ]  # fmt: skip
     assert done.returncode == 0
     assert ledger["balanced"]
-    assert any("not known" in note for note in ledger["notes"])
+    assert any("codes unknown" in note for note in ledger["notes"])
     for code in ("US", "FR", "IT"):
         assert (tmp_path / f"{code.lower()}.gif").read_bytes() == flag(code)
 
@@ -328,7 +328,7 @@ def test_a_bad_plan_is_told_by_file_place_and_value(tmp_path, plan_file):
     done = run("mockservers", "run", "--plan", plan, "--", "true", cwd=tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
-        f"mockservers: {plan}: mix[0].delay_s: -1 is less than the minimum of 0\n"
+        f"mockservers: {plan}: mix[0].delay_s: -1 is not a number of seconds from 0 to 3600\n"
     )
 
 
@@ -387,7 +387,7 @@ def test_predict_counts_all_four_outcomes(tmp_path, plan_file):
 @examples(20)
 @given(st.integers(0, 2**53 - 1))
 def test_a_seed_replaces_that_of_every_plan(seed):
-    from mockservers.cli.commands import _house, _parser
+    from mockservers.cli.options import parser, served
 
-    args = _parser().parse_args(["predict", "--seed", str(seed)])
-    assert {plan.seed for plan in _house(args).plans.values()} == {seed}
+    args = parser().parse_args(["predict", "--seed", str(seed)])
+    assert {plan.seed for plan in served(args).plans.values()} == {seed}

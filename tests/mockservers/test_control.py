@@ -30,12 +30,13 @@ from mockservers.cli import commands as cli
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue
 from mockservers.control import api as control
-from mockservers.control.api import Control, end_of_told
-from mockservers.control.run_history import Runs, read_page
+from mockservers.control.api import Control, end_as_reported
+from mockservers.control.run_history import RunHistory, read_slice
 from mockservers.faults import Hang
 from mockservers.journal import read_journal
 from mockservers.ledger import balance
-from mockservers.plan import Plan, plan_to_json
+from mockservers.plan import Plan
+from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers
 
 TOP = Path(__file__).parents[2]
@@ -51,7 +52,7 @@ class Driven:
     def __init__(self, folder, file=None):
         self.servers = MockServers(FlagCatalogue())
         self.folder = folder
-        self.runs = Runs(self.servers, file, folder)
+        self.runs = RunHistory(self.servers, file, folder)
         self.control = Control(self.servers, self.runs)
 
     async def __aenter__(self):
@@ -115,7 +116,8 @@ async def driven(tmp_path):
 
 
 def entries(path):
-    return list(read_journal(path))
+    assert list(read_journal(path))
+    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def requests(path):
@@ -386,27 +388,27 @@ def test_a_page_starts_where_a_line_starts_and_nowhere_else(tmp_path):
     starts = {sum(map(len, lines[:n])): n for n in range(5)}
     for start in range(path.stat().st_size + 9):
         if start in starts:
-            page = read_page(path, start, 9)
+            page = read_slice(path, start, 9)
             first = max(1, starts[start])
             assert page.entries == [json.loads(line) for line in lines[first:4]]
             assert page.stop == len(b"".join(lines[:4]))
         else:
             with pytest.raises(ValueError, match="no line of the journal starts"):
-                read_page(path, start, 9)
+                read_slice(path, start, 9)
 
 
 def test_a_page_has_a_thousand_entries_of_the_usual_length(tmp_path):
     path = tmp_path / "journal.jsonl"
     lines = [{"journal": 1}, *({"path": "x" * 500, "n": n} for n in range(1001))]
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
-    assert [entry["n"] for entry in read_page(path, 0, 1000).entries] == list(range(1000))
+    assert [entry["n"] for entry in read_slice(path, 0, 1000).entries] == list(range(1000))
 
 
 def test_a_page_is_bounded_in_bytes_too(tmp_path, monkeypatch):
     monkeypatch.setattr("mockservers.control.run_history.PAGE_BYTES", 100)
     path = tmp_path / "journal.jsonl"
     path.write_bytes(b'{"journal": 1}\n' + (json.dumps({"path": "x" * 60}) + "\n").encode() * 9)
-    assert len(read_page(path, 0, 9).entries) == 2
+    assert len(read_slice(path, 0, 9).entries) == 2
 
 
 # --- the ledger ------------------------------------------------------------------------------
@@ -482,7 +484,7 @@ def file_told(**fields):
 
 def test_as_much_as_may_be_told_is_taken():
     told = {"asked": ["BR"] * 676, "files": dict.fromkeys(map(str, range(10_000)), FILE)}
-    assert len(end_of_told(json.dumps(told))["files_after"]) == 10_000
+    assert len(end_as_reported(json.dumps(told)).files_after) == 10_000
 
 
 @pytest.mark.parametrize(
@@ -492,36 +494,36 @@ def test_as_much_as_may_be_told_is_taken():
         ("{", "not JSON"),
         ("[" * 100_000, "not JSON"),
         ("9" * 5000, "not JSON"),
-        ("[]", "the body: [] is not of type 'object'"),
+        ("[]", "the body: [] is not an object"),
         ('{"codes": []}', "'codes'"),
-        ('{"asked": ["br"]}', "asked[0]: 'br' does not match"),
+        ('{"asked": ["br"]}', "asked[0]: 'br' is not a code (AA to ZZ)"),
         ('{"asked": ["BR\\n"]}', "asked[0]"),
-        ('{"said": {"BR": "great"}}', "said.BR: 'great' is not one of"),
+        ('{"said": {"BR": "great"}}', "said.BR: 'great' is not ok, not_found or error"),
         ('{"said": {"BR": []}}', "said.BR"),
         ('{"said": {"\\ud800": "ok"}}', "said"),
         ('{"said": {}, "stdout": ""}', "one of them is enough"),
-        ('{"stdout": 1}', "stdout: 1 is not of type 'string'"),
-        ('{"files": {"br.gif": {"size": 1}}}', "'sha256' is a required property"),
+        ('{"stdout": 1}', "stdout: 1 is not a string"),
+        ('{"files": {"br.gif": {"size": 1}}}', "the key 'sha256' is missing"),
         ('{"files": {"br.gif": {"size": NaN, "sha256": "' + "0" * 64 + '"}}}', "size"),
-        ('{"asked": "BR"}', "asked: 'BR' is not of type 'array'"),
-        ('{"asked": [1]}', "asked[0]: 1 is not of type 'string'"),
+        ('{"asked": "BR"}', "asked: 'BR' is not an array"),
+        ('{"asked": [1]}', "asked[0]: 1 is not a code"),
         (json.dumps({"asked": ["BR"] * 677}), "asked"),
-        ('{"said": []}', "said: [] is not of type 'object'"),
-        ('{"said": {"br": "ok"}}', "'br' does not match"),
-        ('{"files": []}', "files: [] is not of type 'object'"),
+        ('{"said": []}', "said: [] is not an object"),
+        ('{"said": {"br": "ok"}}', "'br' is not a code"),
+        ('{"files": []}', "files: [] is not an object"),
         (json.dumps({"files": dict.fromkeys(map(str, range(10_001)), FILE)}), "files"),
-        ('{"files": {"br.gif": 1}}', "1 is not of type 'object'"),
-        (file_told(size=-1), "less than the minimum of 0"),
-        (file_told(size=1.5), "1.5 is not of type 'integer'"),
-        (file_told(sha256=1), "1 is not of type 'string'"),
-        (file_told(sha256="0" * 63), "does not match"),
-        (file_told(sha256="0" * 64 + "\n"), "does not match"),
-        (file_told(mtime_ns=1), "'mtime_ns' was unexpected"),
+        ('{"files": {"br.gif": 1}}', "files.br.gif: 1 is not an object"),
+        (file_told(size=-1), "-1 is not a size in bytes"),
+        (file_told(size=1.5), "1.5 is not a size"),
+        (file_told(sha256=1), "1 is not a SHA-256"),
+        (file_told(sha256="0" * 63), "is not a SHA-256"),
+        (file_told(sha256="0" * 64 + "\n"), "is not a SHA-256"),
+        (file_told(mtime_ns=1), "unknown key 'mtime_ns'"),
     ],
 )
 def test_what_cannot_be_told_is_refused_by_place_and_value(told, says):
     with pytest.raises(ValueError, match=re.escape(says)):
-        end_of_told(told)
+        end_as_reported(told)
 
 
 @asynchronous
@@ -638,7 +640,7 @@ async def test_the_control_api_is_on_loopback_only(driven):
         ("PUT", "/plan", "[" * 100_000, {}, 400, "not a JSON plan"),
         ("PUT", "/plan", '{"plan": 2}', {}, 400, "plan: "),
         ("PUT", "/plan", '{"plan": 1, "mix": [{"weight": 101, "do": "empty"}]}', {}, 400,
-         "plan: mix[0].weight: 101 is greater than the maximum of 100"),
+         "plan: mix[0].weight: 101 is not a percentage from 0 to 100"),
         ("PUT", "/plan", '{"plan": 1, "' + "x" * 10_000 + '": 1}', {}, 400, "unknown key"),
         ("PUT", "/plan", '{"plan": 1, "rules": {"/a\\nb": [{"do": "fly"}]}}', {}, 400, "'fly' is"),
         ("POST", "/ledger", '{"said": {"BR": "' + "x" * 10_000 + '"}}', {}, 400, "said.BR: 'xxx"),
@@ -756,7 +758,7 @@ async def test_what_is_hardly_http_brings_neither_a_traceback_nor_the_servers_do
 @examples(200)
 @given(st.text(max_size=20), st.integers(1, 5))
 def test_no_text_for_a_cursor_is_a_fault_of_ours(text, number):
-    with contextlib.suppress(control.Refused):
+    with contextlib.suppress(control.RequestError):
         cursor = control._start(text, type("Run", (), {"number": number}))
         assert f"{number}-{cursor}" == text
 

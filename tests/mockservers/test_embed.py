@@ -13,9 +13,9 @@ import mockservers
 from mockservers import server
 from mockservers.content.flag_images import flag
 from mockservers.faults import Empty, Hang, Reset, Serve, Status, Truncate
-from mockservers.flags2.arguments import LABELS, path_of_code
+from mockservers.flags2.codes import path_of_code
 from mockservers.http.listeners import PortInUseError
-from mockservers.plan import Plan
+from mockservers.plan import LABELS, Plan
 
 BROKEN = Plan(rules={"BR": (Status((503,)),)})
 
@@ -314,7 +314,7 @@ def saved(folder, **files):
 
 
 def words(ledger):
-    return [(found.word, found.code) for found in ledger.imbalances]
+    return [(found.kind, found.code) for found in ledger.imbalances]
 
 
 def test_the_books_of_an_honest_downloader_balance(servers, tmp_path):

@@ -89,11 +89,11 @@ def test_one_request_after_the_other_is_counted_whatever_the_threads(monkeypatch
     met = []
     arrive = ServerRun.arrive
 
-    def arrive_slowly(server_run, line):
+    def arrive_slowly(server_run, method, path):
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(0.2)
-            met.append(line)
-        return arrive(server_run, line)
+            met.append(path)
+        return arrive(server_run, method, path)
 
     monkeypatch.setattr(ServerRun, "arrive", arrive_slowly)
     with responses_carrier(Plan(), "ERROR", lambda entry: None), ThreadPoolExecutor(2) as pool:

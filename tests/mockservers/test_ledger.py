@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import balance
+from msgspec import convert, to_builtins
 from small_books import (
     BODY,
     bad_gzip,
@@ -21,8 +23,10 @@ from small_books import (
 )
 from support import examples
 
-from mockservers.flags2.output import Claims, LineReader
-from mockservers.ledger import WORDS, balance, resolve_asked
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.output import LineReader, claims_of
+from mockservers.journal import Claims
+from mockservers.ledger import IMBALANCES
 from mockservers.ledger.text import ledger_text
 
 ALL = "200 with 20 of 20 bytes"
@@ -309,7 +313,7 @@ def test_an_empty_file_in_place_of_an_error_is_not_counted_as_saved():
 
 def test_every_word_is_needed():
     used = {line.split()[0] for *_, expected in IMBALANCED.values() for line in expected}
-    assert used - {"note"} == set(WORDS)
+    assert used - {"note"} == set(IMBALANCES)
 
 
 def test_however_many_are_redirected_to_one_path_nobody_is_called_out():
@@ -353,7 +357,7 @@ def test_a_second_run_in_the_same_folder_balances():
 def test_an_old_file_that_is_called_ok_is_corrupt():
     old = {"br.gif": file(b"old")}
     ledger = judge(["BR"], [whole("BR")], report(1), old, before=old)
-    assert [(one.word, one.code) for one in ledger.imbalances] == [("corrupt", "BR")]
+    assert [(one.kind, one.code) for one in ledger.imbalances] == [("corrupt", "BR")]
 
 
 def test_where_no_client_can_tell_both_answers_are_accepted():
@@ -369,7 +373,7 @@ def test_a_program_that_announces_nothing_is_reconciled_and_that_is_said():
     ledger = balance([header, whole("BR"), whole("BR", n=2), not_found("ZZ", n=3), end])
     assert ledger.balanced
     assert ledger.rows["ERROR BR"].seen == "ok"
-    assert any("not known" in note for note in ledger.notes)
+    assert any("codes unknown" in note for note in ledger.notes)
 
 
 def test_totals_of_a_program_that_announces_nothing_are_held_against_what_was_seen():
@@ -379,8 +383,8 @@ def test_totals_of_a_program_that_announces_nothing_are_held_against_what_was_se
         return balance([{"journal": 1, "command": ["x"]}, whole("BR"), not_found("ZZ", n=2), end])
 
     assert judged({"ok": 1, "not_found": 1}).balanced
-    assert [one.word for one in judged({"ok": 7}).imbalances] == ["miscounted"]
-    assert [one.word for one in judged({"ok": 1}).imbalances] == ["lost"]
+    assert [one.kind for one in judged({"ok": 7}).imbalances] == ["miscounted"]
+    assert [one.kind for one in judged({"ok": 1}).imbalances] == ["lost"]
 
 
 def test_a_file_that_was_there_before_is_told_apart_from_a_saved_one():
@@ -422,8 +426,8 @@ def test_more_in_flight_than_announced_is_noted():
     ],
 )
 def test_what_was_asked_is_read_from_command_and_announcement(command, line, asked):
-    claims = Claims.from_lines([line])
-    resolved = resolve_asked(command, claims)
+    claims = claims_of([line])
+    resolved = asked_codes(command, claims)
     assert (len(resolved) == 20) if asked == "default" else (resolved == asked)
 
 
@@ -471,10 +475,10 @@ def test_an_endless_line_takes_bounded_memory():
     )
 )
 def test_claims_survive_the_journal(lines):
-    claims = Claims.from_lines(lines)
-    assert Claims.from_json(claims.to_json()) == claims
+    claims = claims_of(lines)
+    assert convert(to_builtins(claims), Claims) == claims
 
 
 def test_totals_are_those_behind_the_last_line_of_hyphens():
-    claims = Claims.from_lines([*report(9, 9, 9), *report(1)])
+    claims = claims_of([*report(9, 9, 9), *report(1)])
     assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}

@@ -146,7 +146,6 @@ def test_a_journal_cut_anywhere_gives_a_ledger_or_one_line(tmp_path_factory, dat
         (b'{"journal": 1}\n{"end": true, "asked": 5}\n', ""),
         (b'{"journal": 1}\n{"end": true, "claims": [1]}\n', ""),
         (b'{"journal": 1}\n{"end": true, "claims": {"fates": 3}}\n', ""),
-        (b'{"journal": 1}\n{"end": true, "claims": {"totals": {}}}\n', ""),
         (b'{"journal": 1}\n{"end": true, "files_after": {"br.gif": 3}}\n', ""),
         (b'{"journal": 1, "asked": 3}\n', ""),
     ],

@@ -22,10 +22,9 @@ from drawn_books import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from journals import balance
 from plain_books import SAYINGS, Told, file_of, path_of, what_came
 from support import SCALE, examples
-
-from mockservers.ledger import balance
 
 
 def reply(do, status, sent=0, length=0, **more):

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from journals import balance
 from small_books import (
     BODY,
     bad_gzip,
@@ -22,9 +23,9 @@ from small_books import (
     whole,
 )
 
-from mockservers.flags2.arguments import POP20
-from mockservers.flags2.output import Claims
-from mockservers.ledger import balance, resolve_asked
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.codes import POP20
+from mockservers.journal import Claims
 
 TOTALS = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
 
@@ -293,7 +294,7 @@ def test_who_can_be_nothing_but_an_error_is_given_no_other_outcome():
     files = {"us.gif": file(BODY[:5]), "br.gif": file()}
     ledger = judge(["BR", "CN", "US"], entries, report(1, 1, 0, 1), files, {"br.gif": file()})
     assert ledger.rows["US"].accepts == {"error"}
-    assert [one.word for one in ledger.imbalances if one.code is None] == ["miscounted"]
+    assert [one.kind for one in ledger.imbalances if one.code is None] == ["miscounted"]
 
 
 @pytest.mark.parametrize(("count", "named"), [(26, True), (27, False)])
@@ -326,7 +327,7 @@ def test_a_leftover_belongs_to_the_code_that_its_name_begins_with(name):
 def test_what_is_corrupt_or_lost_is_no_leftover_besides():
     for lines, word in ((["BR OK", *report(1)], "corrupt"), (["US OK", *report(1)], "lost")):
         ledger = judge(["BR", "US"], [cut("BR"), refused("US")], lines, {"br.gif": OTHER})
-        words = [one.word for one in ledger.imbalances if one.code == "BR"]
+        words = [one.kind for one in ledger.imbalances if one.code == "BR"]
         assert words == [word]
 
 
@@ -482,7 +483,7 @@ def seen_of(ledger):
 
 def numbers_of(ledger):
     """The requests that each code has got, by their number."""
-    return {code: [entry["n"] for entry in row.requests] for code, row in ledger.rows.items()}
+    return {code: [entry.n for entry in row.requests] for code, row in ledger.rows.items()}
 
 
 def test_who_asks_on_the_connection_of_a_redirect_was_led_there():
@@ -542,7 +543,7 @@ def test_those_who_met_one_after_the_other_may_all_have_met():
         at("/y", n=7, status=302, location="/z"), at("/y", n=8), at("/z", n=9), at("/z", n=10),
     ]  # fmt: skip
     notes = judge(asked, entries, report(4), ("BR", "CN", "DE", "FR")).notes
-    assert notes == []
+    assert notes == ()
     entries[-1] |= {"status": 503}
     notes = judge(asked, entries, report(3, 0, 1), ("BR", "CN", "DE")).notes
     assert notes[0] == ("redirects led to one path: which of BR, CN, DE, FR met which is not known")
@@ -659,7 +660,7 @@ def test_to_what_is_no_code_two_requests_for_each_redirect_are_kept():
     entries = [led("BR", "/x", n=0)] + [at("/x", n=n) for n in range(1, 1010)]
     ledger = judge(["BR"], entries, report(error=1))
     assert len(ledger.rows["BR"].requests) == 2
-    assert Counter(one.word for one in ledger.imbalances)["unexpected"] == 1001
+    assert Counter(one.kind for one in ledger.imbalances)["unexpected"] == 1001
 
 
 def test_ten_thousand_redirects_make_room_and_further_ones_do_not():
@@ -691,7 +692,7 @@ def test_downloads_that_go_round_where_others_did_are_told_by_their_own_ends():
 
 def test_a_thousand_requests_for_what_is_no_code_are_called_unexpected():
     ledger = judge(["BR"], [at("/x", n=n) for n in range(1002)], report(error=1))
-    assert Counter(one.word for one in ledger.imbalances) == {"unexpected": 1000}
+    assert Counter(one.kind for one in ledger.imbalances) == {"unexpected": 1000}
     assert ledger.requests == 1002
 
 
@@ -746,7 +747,7 @@ def test_a_gate_is_noted_only_where_its_time_opened_it():
         {"type": "gate", "server": label, "held": 2, "filled": filled}
         for label, filled in (("LOCAL", True), ("ERROR", False), ("DELAY", False))
     ]
-    assert found_in(balance(books(*gates, {"type": "connection"}, asked=[], totals={}))) == [
+    assert found_in(balance(books(*gates, asked=[], totals={}))) == [
         "note",
         "note",
     ]
@@ -808,17 +809,17 @@ def test_a_command_line_is_read_where_it_agrees_with_all_that_was_announced(
 ):
     count, first, last = announced
     claims = Claims(announced=count, first=first, last=last)
-    assert resolve_asked(words.split(), claims) == asked
+    assert asked_codes(words.split(), claims) == asked
 
 
 @pytest.mark.parametrize(("count", "asked"), [(2, ("XX", "YY")), (1, None), (3, None), (0, None)])
 def test_a_printed_list_is_believed_where_it_is_as_long_as_announced(count, asked):
-    claims = Claims(announced=count, first="XX", last="YY", listed=["XX", "YY"])
-    assert resolve_asked(["sh", "dl.sh"], claims) == asked
+    claims = Claims(announced=count, first="XX", last="YY", listed=("XX", "YY"))
+    assert asked_codes(["sh", "dl.sh"], claims) == asked
 
 
 def test_all_codes_are_those_of_the_folder_that_is_given(tmp_path):
     Path(tmp_path, "country_codes.txt").write_text("QA QB QC\n", encoding="utf-8")
     claims = Claims(announced=3, first="QA", last="QC")
-    assert resolve_asked(["dl", "-a"], claims, tmp_path) == ("QA", "QB", "QC")
-    assert resolve_asked(["dl", "-a"], claims) is None
+    assert asked_codes(["dl", "-a"], claims, tmp_path) == ("QA", "QB", "QC")
+    assert asked_codes(["dl", "-a"], claims) is None

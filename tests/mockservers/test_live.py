@@ -15,7 +15,7 @@ from journals import request
 from virtual_loop import virtual_time
 
 from mockservers.cli import status_line as live
-from mockservers.cli.status_line import Counted, told
+from mockservers.cli.status_line import Counted, status
 from mockservers.journal import Recorder
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a pseudo-terminal")
@@ -120,16 +120,15 @@ def test_who_is_no_terminal_is_told_nothing(tmp_path):
 def test_requests_are_counted_by_what_they_met():
     entries = []
     counted = Counted(Recorder(entries.append))
-    for status in (200, 404, 200):
-        counted.write_line(json.dumps(request(1, "BR", 0, 1, status=status)))
-    counted.write_line('{"type": "gate"}')
-    counted.write({"end": True})
+    for met in (200, 404, 200):
+        counted.write_line(json.dumps(request(1, "BR", 0, 1, status=met)).encode())
+    counted.write_line(b'{"type": "gate", "server": "ERROR", "held": 1, "filled": true}')
     counted.flush()
-    assert counted.fates == {"serve": 2, "not found": 1}
-    assert len(entries) == 5
+    assert counted.met == {"serve": 2, "not found": 1}
+    assert len(entries) == 4
 
 
 def test_the_line_has_all_requests_those_under_way_too():
-    assert told(Counter(), 0) == "0 requests, 0 in flight"
-    assert told(Counter(), 3) == "3 requests, 3 in flight"
-    assert told(Counter(status=1, serve=4), 2) == "7 requests, 2 in flight: 4 serve, 1 status"
+    assert status(Counter(), 0) == "0 requests, 0 in flight"
+    assert status(Counter(), 3) == "3 requests, 3 in flight"
+    assert status(Counter(status=1, serve=4), 2) == "7 requests, 2 in flight: 4 serve, 1 status"

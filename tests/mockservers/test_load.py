@@ -15,7 +15,7 @@ from commands import command_line, environment, mockservers_run, run
 from support import SCALE
 
 from mockservers.faults import KINDS
-from mockservers.journal import read_journal
+from mockservers.journal import RequestEntry, read_journal
 
 CLIENT = Path(__file__).parents[1] / "load_client.py"
 FEW_FILES = 64
@@ -44,11 +44,11 @@ def test_every_request_has_its_entry_under_a_plan_of_all_kinds(tmp_path):
     said = json.loads(done.stdout.splitlines()[0])
     assert said["sent"] == requests
 
-    entries = [e for e in read_journal(tmp_path / "journal.jsonl") if e.get("type") == "request"]
-    assert [e["n"] for e in sorted(entries, key=lambda e: e["n"])] == list(range(1, requests + 1))
+    entries = [e for e in read_journal(tmp_path / "journal.jsonl") if isinstance(e, RequestEntry)]
+    assert [e.n for e in sorted(entries, key=lambda e: e.n)] == list(range(1, requests + 1))
     assert sum(row["requests"] for row in ledger["codes"].values()) == requests
     # `hang`, `garbage` and so on answer every code, the others those that have a flag.
-    assert set(Counter(entry["do"] for entry in entries)) == set(KINDS)
+    assert set(Counter(entry.do for entry in entries)) == set(KINDS)
     text = run("mockservers", "ledger", "journal.jsonl", cwd=tmp_path).stdout
     assert f"requests   {requests} for 676 codes" in text
     growth_kb = said["late_kb"] - said["early_kb"]
@@ -118,4 +118,4 @@ def test_connections_in_sequence_leave_nothing(serving, tmp_path):
     program.send_signal(signal.SIGINT)
     assert program.communicate(timeout=20)[1] == ""
     entries = list(read_journal(tmp_path / "j.jsonl"))[1:-1]
-    assert sorted(Counter(entry["conn"] for entry in entries)) == list(range(1, n + 3))
+    assert sorted(Counter(entry.conn for entry in entries)) == list(range(1, n + 3))

@@ -8,9 +8,9 @@ from matrix.measure import drift
 from matrix.page import JSON_FILE, PAGE_FILE, dumps, page
 from matrix.replies import ROWS
 
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import KINDS
-from mockservers.plan import plan_to_json
+from mockservers.plan_json import plan_to_json
 from mockservers.predict import predict
 from mockservers.strategies import CLEAR
 
@@ -56,7 +56,7 @@ def test_the_downloaders_agree_on_the_kinds_that_are_called_clear():
 
 
 def test_the_downloaders_meet_what_was_predicted():
-    find = found_in(FlagCatalogue())
+    find = info_in(FlagCatalogue())
     for row in ROWS:
         (forecast,) = predict(row.plan, "LOCAL", [row.code], find).values()
         for name in DOWNLOADERS:

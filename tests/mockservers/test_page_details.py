@@ -8,20 +8,13 @@ import shlex
 from pathlib import Path
 
 import pytest
-from journals import journal, report, request
+from journals import balance, journal, lines_of, report, request, view_of
 
-from mockservers.html_report import page
-from mockservers.html_report.page import (
-    LOOKS,
-    MOST_POINTS,
-    compare_page,
-    page_file,
-    run_page,
-    script_hash,
-    view_of,
-    write_whole,
-)
-from mockservers.ledger import balance
+from mockservers.files import write_whole
+from mockservers.html_report import charts, render
+from mockservers.html_report import view as html_view
+from mockservers.html_report.charts import LOOKS, MOST_POINTS, chart_of
+from mockservers.html_report.render import compare_page, page_file, run_page, script_hash
 
 posix = pytest.mark.skipif(os.name != "posix", reason="files have POSIX modes")
 
@@ -75,7 +68,7 @@ def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
     lines[0]["asked"] = None
     seen = view(lines[:-1])
     assert dict(seen["facts"])["Codes asked for"] == "not known"
-    assert seen["notes"] == balance(lines[:-1]).notes != []
+    assert seen["notes"] == list(balance(lines[:-1]).notes) != []
     assert seen["notes"][0].split(":")[0] in run_page(seen)
 
 
@@ -176,14 +169,14 @@ def test_times_are_told_to_the_microsecond():
 
 
 def test_a_chart_of_nothing_has_one_lane_and_one_point():
-    chart = page.chart_of([], set())
+    chart = chart_of([], set())
     assert chart["bars"]["lanes"] == 1
     assert chart["in_flight"] == {"s": [0.0], "n": [0]}
 
 
 def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
     entries = [request(n, "BR", float(n), n + 1.0) for n in range(5)]
-    bars = page.chart_of(entries, set())["bars"]
+    bars = chart_of(lines_of(entries), set())["bars"]
     assert (bars["lane"], bars["lanes"]) == ([0] * 5, 1)
 
 
@@ -191,26 +184,26 @@ def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
 def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
     """Somewhere in the middle, for a moment, one more is in flight than at any other time."""
     spans = [(float(n), n + 0.5) for n in range(3 * MOST_POINTS)]
-    flight = page._in_flight([*spans, (peak + 0.1, peak + 0.2)], 0.0)
+    flight = charts._in_flight([*spans, (peak + 0.1, peak + 0.2)], 0.0)
     assert len(flight["s"]) <= MOST_POINTS + 1
     assert max(flight["n"]) == 2
     assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
 
 
 def test_of_each_few_points_the_highest_is_kept_and_the_last_of_all(monkeypatch):
-    monkeypatch.setattr(page, "MOST_POINTS", 3)
+    monkeypatch.setattr(charts, "MOST_POINTS", 3)
     spans = [(1.0, 2.0), (1.5, 9.0), (4.0, 5.0), (4.5, 6.0)]
     # 0, 1, 2 | 1, 2, 3 | 2, 1, 0 in flight, by threes
-    assert page._in_flight(spans, 1.0) == {"s": [0.5, 3.5, 4.0, 8.0], "n": [2, 3, 2, 0]}
+    assert charts._in_flight(spans, 1.0) == {"s": [0.5, 3.5, 4.0, 8.0], "n": [2, 3, 2, 0]}
 
 
 def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
     spans = [(float(n), n + 0.5) for n in range(MOST_POINTS // 2)]
-    assert len(page._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
+    assert len(charts._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
 
 
 def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(monkeypatch):
-    monkeypatch.setattr(page, "MOST_BARS", 1)  # of all others, the last
+    monkeypatch.setattr(html_view, "MOST_BARS", 1)  # of all others, the last
     entries = [request(n, "BR", n, n + 0.5) for n in range(150)]
     entries.append(request(150, "CN", 150.0, 150.5))
     seen = view(journal(["BR", "CN"], entries, report(["BR", "CN"], 1, 2)))
@@ -219,7 +212,7 @@ def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(mo
 
 
 def test_of_a_hundred_codes_that_do_not_balance_all_requests_are_drawn(monkeypatch):
-    monkeypatch.setattr(page, "MOST_BARS", 1)
+    monkeypatch.setattr(html_view, "MOST_BARS", 1)
     codes = [a + b for a in "ABCDE" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
     entries = [request(n, code, n, n + 0.5) for n, code in enumerate(codes)]
     seen = view(journal(codes, entries, report(codes, 1, 0, told=[f"{codes[-1]} OK"])))
@@ -246,7 +239,7 @@ def test_of_a_few_thousand_requests_all_are_drawn():
     seen = view(journal(["BR"], entries, []))
     assert seen["thinned"] is None
     assert len(seen["chart"]["bars"]["start"]) == count
-    flight = page._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
+    flight = charts._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
     assert len(flight["s"]) == 2 * 1900 + 1
 
 
@@ -295,7 +288,7 @@ def test_a_code_that_one_run_of_two_was_not_asked_for_differs():
         ["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 1, told=["BR OK"])
     )
     both = [view(one()), view(other)]
-    assert [(code, differ) for code, _, differ in page._differences(both)] == [
+    assert [(code, differ) for code, _, differ in render._differences(both)] == [
         ("CN", True),
         ("BR", False),
     ]
@@ -308,7 +301,7 @@ def test_runs_do_not_differ_where_one_only_asked_again():
         request(2, "BR", 0.1, 0.5, attempt=2),
     ]
     recovered = journal(["BR"], again, report(["BR"], 1, 1, told=["BR OK"]))
-    ((_, rows, differ),) = page._differences([view(one()), view(recovered)])
+    ((_, rows, differ),) = render._differences([view(one()), view(recovered)])
     assert [row["requests"] for row in rows] == [1, 2]
     assert not differ
 
@@ -339,7 +332,7 @@ def test_runs_differ_where_only_their_files_do():
     first, second = view(one()), view(before)
     for key in ("seen", "said", "words"):
         assert first["codes"][0][key] == second["codes"][0][key]
-    ((code, _, differ),) = page._differences([first, second])
+    ((code, _, differ),) = render._differences([first, second])
     assert (code, differ) == ("BR", True)
 
 
@@ -382,7 +375,7 @@ def test_a_page_that_is_being_written_is_hidden(tmp_path, monkeypatch):
     seen = []
     monkeypatch.setattr(os, "replace", lambda source, to: seen.append(Path(source).name))
     write_whole(tmp_path / "a.html", "text")
-    assert [name.startswith(".page-") for name in seen] == [True]
+    assert [name.startswith(".writing-") for name in seen] == [True]
 
 
 @posix

@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from support import FOUND_IS_ENOUGH, examples
 
 from mockservers.http import request_parser as parser
+from mockservers.http.fast_path import KnownHeaders
 from mockservers.http.request_parser import (
     MAX_BODY,
     MAX_HEAD,
     MAX_TARGET,
-    Expect,
-    Line,
-    Refused,
+    BadRequest,
+    Continue,
+    RequestComplete,
+    RequestLine,
     RequestParser,
-    Whole,
-    whole_get,
 )
-from mockservers.wire import RequestForm
+from mockservers.kinds.response import RequestForm
 
 
 def read(*pieces, parser_class=RequestParser):
@@ -45,18 +45,22 @@ def small_bounds():
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n"
 PUT = b"PUT / HTTP/1.1\r\nHost: x\r\n"
-ROOT, PLAIN, CLOSING = Line("GET", "/"), Whole(RequestForm()), Whole(RequestForm(keep_alive=False))
-PUTS, NOT_ALLOWED = Line("PUT", "/"), Whole(RequestForm(), 405)
-GZIP = Whole(RequestForm(gzip=True))
-NO_LINE = Refused(400, "no request line")
-BAD = Refused(400, mock.ANY)
+ROOT, PLAIN, CLOSING = (
+    RequestLine("GET", "/"),
+    RequestComplete(RequestForm()),
+    RequestComplete(RequestForm(keep_alive=False)),
+)
+PUTS, NOT_ALLOWED = RequestLine("PUT", "/"), RequestComplete(RequestForm(), 405)
+GZIP = RequestComplete(RequestForm(gzip=True))
+NO_LINE = BadRequest(400, "no request line")
+BAD = BadRequest(400, mock.ANY)
 """What httptools refuses, in its words."""
-NO_FORM = Refused(400, "request target of no known form")
-NO_HOST = Refused(400, "Host is no host")
-NO_VERSION = Refused(505, "not HTTP/1.0 or HTTP/1.1")
-TOO_MUCH = Refused(413, "request body too long")
-OTHER_CODING = Refused(501, "Transfer-Encoding besides chunked")
-NOT_CHUNKED = Refused(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
+NO_FORM = BadRequest(400, "request target of no known form")
+NO_HOST = BadRequest(400, "Host is no host")
+NO_VERSION = BadRequest(505, "not HTTP/1.0 or HTTP/1.1")
+TOO_MUCH = BadRequest(413, "request body too long")
+OTHER_CODING = BadRequest(501, "Transfer-Encoding besides chunked")
+NOT_CHUNKED = BadRequest(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
 CHUNKS = b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
 UPGRADE = b"Connection: upgrade\r\nUpgrade: x\r\n"
 
@@ -87,43 +91,43 @@ EXACTLY = [
     (line_of(b"/", version=b"HTTP/2.0"), [ROOT, NO_VERSION]),
     (line_of(b"/", version=b"HTTP/0.1"), [ROOT, NO_VERSION]),
     (line_of(b"/", version=b"HTTP/1.2"), [ROOT, PLAIN]),
-    (line_of(b"/", version=b"HTTP/1.0"), [ROOT, Whole(RequestForm(False, False, 0))]),
-    (line_of(b"x", version=b"HTTP/2.0"), [Line("GET", "x"), NO_VERSION]),
-    (line_of(b"/a?b/c"), [Line("GET", "/a"), PLAIN]),
-    (line_of(b"/%41?"), [Line("GET", "/%41"), PLAIN]),
-    (line_of(b"hTTp://[::1]:8001/a?b"), [Line("GET", "/a"), PLAIN]),
+    (line_of(b"/", version=b"HTTP/1.0"), [ROOT, RequestComplete(RequestForm(False, False, 0))]),
+    (line_of(b"x", version=b"HTTP/2.0"), [RequestLine("GET", "x"), NO_VERSION]),
+    (line_of(b"/a?b/c"), [RequestLine("GET", "/a"), PLAIN]),
+    (line_of(b"/%41?"), [RequestLine("GET", "/%41"), PLAIN]),
+    (line_of(b"hTTp://[::1]:8001/a?b"), [RequestLine("GET", "/a"), PLAIN]),
     (line_of(b"https://x%4a.y?b"), [ROOT, PLAIN]),
-    (line_of(b"Xhttp://x/a"), [Line("GET", "Xhttp://x/a"), NO_FORM]),
-    (line_of(b"http:///a"), [Line("GET", "http:///a"), NO_FORM]),
-    (line_of(b"a?b"), [Line("GET", "a?b"), NO_FORM]),
-    (line_of(b"*"), [Line("GET", "*"), NO_FORM]),
-    (line_of(b"*", b"OPTIONS"), [Line("OPTIONS", "*"), NOT_ALLOWED]),
-    (line_of(b"/a?b", b"OPTIONS"), [Line("OPTIONS", "/a"), NOT_ALLOWED]),
-    (line_of(b"x:1", b"CONNECT"), [Line("CONNECT", "x:1"), Whole(CLOSING.asked, 405)]),
-    (line_of(b"x:1", b"CONNECT") * 2, [Line("CONNECT", "x:1"), Whole(CLOSING.asked, 405)]),
-    (line_of(b"x", b"CONNECT"), [Line("CONNECT", "x"), NO_FORM]),
-    (line_of(b"/", b"CONNECT"), [Line("CONNECT", "/"), NO_FORM]),
-    (line_of(b"x:1"), [Line("GET", "x:1"), NO_FORM]),
+    (line_of(b"Xhttp://x/a"), [RequestLine("GET", "Xhttp://x/a"), NO_FORM]),
+    (line_of(b"http:///a"), [RequestLine("GET", "http:///a"), NO_FORM]),
+    (line_of(b"a?b"), [RequestLine("GET", "a?b"), NO_FORM]),
+    (line_of(b"*"), [RequestLine("GET", "*"), NO_FORM]),
+    (line_of(b"*", b"OPTIONS"), [RequestLine("OPTIONS", "*"), NOT_ALLOWED]),
+    (line_of(b"/a?b", b"OPTIONS"), [RequestLine("OPTIONS", "/a"), NOT_ALLOWED]),
+    (line_of(b"x:1", b"CONNECT"), [RequestLine("CONNECT", "x:1"), RequestComplete(CLOSING.form, 405)]),
+    (line_of(b"x:1", b"CONNECT") * 2, [RequestLine("CONNECT", "x:1"), RequestComplete(CLOSING.form, 405)]),
+    (line_of(b"x", b"CONNECT"), [RequestLine("CONNECT", "x"), NO_FORM]),
+    (line_of(b"/", b"CONNECT"), [RequestLine("CONNECT", "/"), NO_FORM]),
+    (line_of(b"x:1"), [RequestLine("GET", "x:1"), NO_FORM]),
     # methods
     (line_of(b"/", b"PUT"), [PUTS, NOT_ALLOWED]),
-    (line_of(b"/", b"HEAD"), [Line("HEAD", "/"), Whole(RequestForm(head_only=True))]),
-    (line_of(b"/", b"get"), [Line("get", "/"), NOT_ALLOWED]),
-    (line_of(b"/", b"XGET"), [Line("XGET", "/"), NOT_ALLOWED]),
-    (line_of(b"/", b"XHEAD"), [Line("XHEAD", "/"), NOT_ALLOWED]),
+    (line_of(b"/", b"HEAD"), [RequestLine("HEAD", "/"), RequestComplete(RequestForm(head_only=True))]),
+    (line_of(b"/", b"get"), [RequestLine("get", "/"), NOT_ALLOWED]),
+    (line_of(b"/", b"XGET"), [RequestLine("XGET", "/"), NOT_ALLOWED]),
+    (line_of(b"/", b"XHEAD"), [RequestLine("XHEAD", "/"), NOT_ALLOWED]),
     # Host
-    (with_fields(), [ROOT, Refused(400, "0 Host fields")]),
-    (with_fields(b"Host: x", b"host: x"), [ROOT, Refused(400, "2 Host fields")]),
+    (with_fields(), [ROOT, BadRequest(400, "0 Host fields")]),
+    (with_fields(b"Host: x", b"host: x"), [ROOT, BadRequest(400, "2 Host fields")]),
     (
         with_fields(b"Host: x", b"host: x", line=b"GET / HTTP/1.0"),
-        [ROOT, Refused(400, "2 Host fields")],
+        [ROOT, BadRequest(400, "2 Host fields")],
     ),
-    (with_fields(line=b"GET / HTTP/1.0"), [ROOT, Whole(RequestForm(False, False, 0))]),
+    (with_fields(line=b"GET / HTTP/1.0"), [ROOT, RequestComplete(RequestForm(False, False, 0))]),
     (with_fields(b"Host: a b", line=b"GET / HTTP/1.0"), [ROOT, NO_HOST]),
     (with_fields(b"Host: a/b"), [ROOT, NO_HOST]),
     (with_fields(b"Host:\t [::1]:8001 \t"), [ROOT, PLAIN]),
     (with_fields(b"Host:"), [ROOT, PLAIN]),
     (with_fields(b"Host: Xa"), [ROOT, PLAIN]),
-    (with_fields(b"XHost: a"), [ROOT, Refused(400, "0 Host fields")]),
+    (with_fields(b"XHost: a"), [ROOT, BadRequest(400, "0 Host fields")]),
     # what httptools refuses, at once
     (GET + b"X y\r\nHo", [ROOT, BAD]),
     (
@@ -167,19 +171,19 @@ EXACTLY = [
     (GET + UPGRADE + b"Content-Length: 0\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
     (GET + UPGRADE + CHUNKS + GET, [ROOT, CLOSING]),
     # leave to send a body
-    (PUT + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", [PUTS, Expect()]),
+    (PUT + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", [PUTS, Continue()]),
     (
         PUT + b"Expect: x, 100-Continue\r\nContent-Length: 3\r\n\r\nabc",
-        [PUTS, Expect(), NOT_ALLOWED],
+        [PUTS, Continue(), NOT_ALLOWED],
     ),
-    (PUT + b"Expect: 100-continue\r\n" + CHUNKS, [PUTS, Expect(), NOT_ALLOWED]),
+    (PUT + b"Expect: 100-continue\r\n" + CHUNKS, [PUTS, Continue(), NOT_ALLOWED]),
     (PUT + b"Expect: 100-continue\r\n\r\n", [PUTS, NOT_ALLOWED]),
     (PUT + b"Expect: X100-continue\r\n" + CHUNKS, [PUTS, NOT_ALLOWED]),
     (PUT + b"Expect: x\r\n" + CHUNKS, [PUTS, NOT_ALLOWED]),
     (PUT + b"Expect: 100-continue\r\nContent-Length: 1048577\r\n\r\n", [PUTS, TOO_MUCH]),
     (
         PUT.replace(b"1.1", b"1.0") + b"Expect: 100-continue\r\nContent-Length: 1\r\n\r\na",
-        [PUTS, Whole(RequestForm(False, False, 0), 405)],
+        [PUTS, RequestComplete(RequestForm(False, False, 0), 405)],
     ),
     # which of two goes on
     (GET + b"Connection: close\r\n\r\n" + GET, [ROOT, CLOSING]),
@@ -190,11 +194,11 @@ EXACTLY = [
     (GET + b"XConnection: close\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
     (
         with_fields(b"Connection: Keep-Alive", line=b"GET / HTTP/1.0") + GET,
-        [ROOT, Whole(RequestForm(minor=0)), ROOT],
+        [ROOT, RequestComplete(RequestForm(minor=0)), ROOT],
     ),
     (
         with_fields(b"Connection: a, Xkeep-alive", line=b"GET / HTTP/1.0") + GET,
-        [ROOT, Whole(RequestForm(False, False, 0))],
+        [ROOT, RequestComplete(RequestForm(False, False, 0))],
     ),
     # gzip
     *[
@@ -249,16 +253,16 @@ def test_a_request_is_under_way_or_not(pieces, mid_request):
 @pytest.mark.parametrize(
     ("start", "most", "told"),
     [
-        (b"", 8256, Refused(501, "request line too long")),
-        (b"GET ", 8256, Refused(414, "request line too long")),
-        (GET + b"X: ", 65536, Refused(431, "request head too long")),
+        (b"", 8256, BadRequest(501, "request line too long")),
+        (b"GET ", 8256, BadRequest(414, "request line too long")),
+        (GET + b"X: ", 65536, BadRequest(431, "request head too long")),
         (PUT + CHUNKS[:30] + b"1;", 1048576 + len(PUT) + 30, TOO_MUCH),
     ],
 )
 def test_what_has_no_end_is_refused_as_soon_as_it_is_too_long(start, most, told):
     reading = RequestParser()
     events = reading.feed(start + b"a" * (most - 1 - len(start)))
-    assert not any(isinstance(event, Refused) for event in events)
+    assert not any(isinstance(event, BadRequest) for event in events)
     assert reading.feed(b"a") == [told]
     assert reading.feed(b"a") == []
 
@@ -266,18 +270,18 @@ def test_what_has_no_end_is_refused_as_soon_as_it_is_too_long(start, most, told)
 def test_empty_lines_without_an_end_are_refused_as_no_request_line():
     reading = RequestParser()
     assert reading.feed(b"\r\n" * 4127) == []
-    assert reading.feed(b"\r\n") == [Refused(400, "request line too long")]
+    assert reading.feed(b"\r\n") == [BadRequest(400, "request line too long")]
 
 
 @pytest.mark.parametrize(
     ("data", "last"),
     [
         (line_of(b"/" + b"a" * 8191), PLAIN),
-        (line_of(b"/" + b"a" * 8192), Refused(414, "request target too long")),
+        (line_of(b"/" + b"a" * 8192), BadRequest(414, "request target too long")),
         (GET + b"X: " + b"a" * (65536 - len(GET) - 7) + b"\r\n\r\n", PLAIN),
         (
             GET + b"X: " + b"a" * (65537 - len(GET) - 7) + b"\r\n\r\n",
-            Refused(431, "request head too long"),
+            BadRequest(431, "request head too long"),
         ),
         (PUT + b"Content-Length: 1048576\r\n\r\n" + b"a" * 1048576, NOT_ALLOWED),
         (PUT + b"Transfer-Encoding: chunked\r\n\r\n" + b"0" * 1048572 + b"\r\n\r\n", NOT_ALLOWED),
@@ -368,10 +372,13 @@ def sent(draw):
         keep_alive="close" not in options and (minor > 0 or "keep-alive" in options),
         minor=min(minor, 1),
     )
-    awaits = [Expect()] if expects and minor and (framing == "chunked" or body) else []
+    awaits = [Continue()] if expects and minor and (framing == "chunked" or body) else []
     refused = None if method in ("GET", "HEAD") else 405
     empty_lines = draw(st.sampled_from([b"", b"", b"\r\n", b"\r\n\r\n", b"\n"]))
-    return Sent(empty_lines + head + body, [Line(method, path), *awaits, Whole(form, refused)])
+    return Sent(
+        empty_lines + head + body,
+        [RequestLine(method, path), *awaits, RequestComplete(form, refused)],
+    )
 
 
 @examples(200)
@@ -381,7 +388,7 @@ def test_a_request_in_order_is_a_line_and_whole_with_its_form(several):
     expected = []
     for request in several:
         expected += request.events
-        if not request.events[-1].asked.keep_alive:
+        if not request.events[-1].form.keep_alive:
             break  # RFC 9112, section 9.6: no further request is processed
     assert events == expected
     assert not reading.mid_request
@@ -393,13 +400,13 @@ def test_a_request_is_under_way_from_its_first_byte_to_its_last(request_, data):
     cut = data.draw(st.integers(0, len(request_.data) - 1))
     events, reading = read(request_.data[:cut])
     assert events == request_.events[: len(events)]
-    assert not any(isinstance(event, Whole) for event in events)
+    assert not any(isinstance(event, RequestComplete) for event in events)
     begun = bool(request_.data[:cut].replace(b"\r\n", b"").strip(b"\n"))
     assert reading.mid_request is begun
     assert [*events, *reading.feed(request_.data[cut:])] == request_.events
 
 
-@pytest.mark.parametrize("wanted", [Line, Expect, Whole])
+@pytest.mark.parametrize("wanted", [RequestLine, Continue, RequestComplete])
 def test_every_event_of_a_request_in_order_can_be_drawn(wanted):
     find(
         sent(),
@@ -485,9 +492,16 @@ def test_events_come_in_order_and_none_behind_the_last(stream, data):
         events, reading = read(*data.draw(cut(stream)) if data else [stream])
         for before, event in itertools.pairwise([None, *events]):
             match before, event:
-                case (None | Whole(), Line()) | (Line(), Expect() | Whole()) | (Expect(), Whole()):
+                case (
+                    (None | RequestComplete(), RequestLine())
+                    | (RequestLine(), Continue() | RequestComplete())
+                    | (Continue(), RequestComplete())
+                ):
                     assert not is_last(before)
-                case (None | Line() | Expect() | Whole(), Refused(status, reason)):
+                case (
+                    None | RequestLine() | Continue() | RequestComplete(),
+                    BadRequest(status, reason),
+                ):
                     assert not is_last(before)
                     assert 400 <= status < 600
                     assert reason
@@ -500,7 +514,7 @@ def test_events_come_in_order_and_none_behind_the_last(stream, data):
 
 LINES = (
     b"Host: x|Host: y z|Connection: close|Connection: keep-alive|Content-Length: 0|X: y|X : y||"
-    b"Content-Length: 3|Transfer-Encoding: chunked|Accept-Encoding: gzip|Expect: 100-continue|"
+    b"Content-Length: 3|Transfer-Encoding: chunked|Accept-Encoding: gzip|Continue: 100-continue|"
     b"Connection: upgrade|Upgrade: x|GET /b HTTP/1.1"
 ).split(b"|")
 PLAIN_HEADS = st.lists(st.sampled_from(LINES), max_size=4).map(
@@ -511,19 +525,18 @@ PLAIN_HEADS = st.lists(st.sampled_from(LINES), max_size=4).map(
 @examples(250)
 @given(PLAIN_HEADS | mangled())
 def test_the_short_cut_says_what_the_parser_says_or_nothing(stream):
-    with mock.patch.dict(parser._FORMS, clear=True):  # it learns no more than a thousand heads
-        plain = whole_get(stream)
+    plain = KnownHeaders().whole_get(stream)
     events, reading = read(stream)
     if plain is not None:
         path, whole = plain
-        assert (events, reading.mid_request) == ([Line("GET", path), whole], False)
+        assert (events, reading.mid_request) == ([RequestLine("GET", path), whole], False)
 
 
 def test_the_short_cut_is_taken_by_a_plain_request():
-    with mock.patch.dict(parser._FORMS, clear=True):
-        assert whole_get(WHOLE) == whole_get(WHOLE) == ("/", Whole(RequestForm()))
-        assert whole_get(GET + b"Accept-Encoding: gzip\r\n\r\n") == ("/", GZIP)
-        assert whole_get(line_of(b"/a.b")) == ("/a.b", PLAIN)
+    whole_get = KnownHeaders().whole_get
+    assert whole_get(WHOLE) == whole_get(WHOLE) == ("/", RequestComplete(RequestForm()))
+    assert whole_get(GET + b"Accept-Encoding: gzip\r\n\r\n") == ("/", GZIP)
+    assert whole_get(line_of(b"/a.b")) == ("/a.b", PLAIN)
 
 
 @pytest.mark.parametrize(
@@ -543,25 +556,27 @@ def test_the_short_cut_is_taken_by_a_plain_request():
     ],
 )
 def test_the_short_cut_is_not_taken_by_another_request(data):
-    with mock.patch.dict(parser._FORMS, clear=True):
-        assert whole_get(data) is whole_get(data) is None
+    whole_get = KnownHeaders().whole_get
+    assert whole_get(data) is whole_get(data) is None
 
 
 def test_the_short_cut_learns_1024_heads_of_1024_bytes_and_no_more():
     def padded(size, letter=b"a"):
         return GET + b"X: " + letter * (size - len(b"Host: x\r\nX: \r\n\r\n")) + b"\r\n\r\n"
 
-    with mock.patch.dict(parser._FORMS, clear=True):
-        assert whole_get(padded(1025)) is None
-        for n in range(1023):
-            assert whole_get(GET + b"X: %d\r\n\r\n" % n) == ("/", PLAIN)
-        assert whole_get(padded(1024)) == ("/", PLAIN)
-        assert whole_get(padded(1024, b"b")) is None
-        assert whole_get(padded(1024)) == ("/", PLAIN)
+    whole_get = KnownHeaders().whole_get
+    assert whole_get(padded(1025)) is None
+    for n in range(1023):
+        assert whole_get(GET + b"X: %d\r\n\r\n" % n) == ("/", PLAIN)
+    assert whole_get(padded(1024)) == ("/", PLAIN)
+    assert whole_get(padded(1024, b"b")) is None
+    assert whole_get(padded(1024)) == ("/", PLAIN)
 
 
 def is_last(event):
-    return isinstance(event, Refused) or (isinstance(event, Whole) and not event.asked.keep_alive)
+    return isinstance(event, BadRequest) or (
+        isinstance(event, RequestComplete) and not event.form.keep_alive
+    )
 
 
 # --- bounds ----------------------------------------------------------------------------
@@ -601,7 +616,7 @@ def test_what_never_ends_is_refused_and_not_kept(start, endless, status):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert isinstance(events[-1], Refused)
+    assert isinstance(events[-1], BadRequest)
     assert events[-1].status == status
     assert peak < 3 * MAX_BODY
 
@@ -657,4 +672,4 @@ def test_gzip_is_offered_by_its_names_or_an_asterisk_of_some_weight(offers, data
         else:
             lines.append(f"Accept-Encoding:{member}")
     (_, whole), _ = read("\r\n".join([*lines, "", ""]).encode())
-    assert whole.asked.gzip is offers_gzip(offers)
+    assert whole.form.gzip is offers_gzip(offers)

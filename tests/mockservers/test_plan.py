@@ -1,6 +1,7 @@
 """Plans: the draw, the fates, the JSON, the prediction."""
 
 import json
+import re
 from collections import Counter
 from functools import cache
 from itertools import accumulate
@@ -8,12 +9,13 @@ from math import comb
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, find, given
 from hypothesis import strategies as st
+from msgspec.structs import fields, replace
 from play import DOWNLOADERS, play_sockets
 from support import examples
 
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
     KINDS,
     BadChunk,
@@ -37,16 +39,9 @@ from mockservers.faults import (
     Uniform,
     WrongType,
 )
-from mockservers.flags2.arguments import ALL_CODES, country_codes, path_of_code
-from mockservers.plan import (
-    Bucket,
-    Plan,
-    PlanError,
-    draw,
-    fate,
-    plan_from_json,
-    plan_to_json,
-)
+from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
+from mockservers.plan import Bucket, Gate, Plan, PlanError, draw, fate
+from mockservers.plan_json import plan_from_json, plan_to_json
 from mockservers.predict import predict, totals
 from mockservers.profiles import ERROR_SEED, PROFILES
 from mockservers.strategies import code_lists, codes, delays, plans, replies, seeds, sticky_plans
@@ -56,7 +51,7 @@ CATALOGUE = FlagCatalogue()
 
 
 def forecast(plan, label, codes):
-    return predict(plan, label, codes, found_in(CATALOGUE))
+    return predict(plan, label, codes, info_in(CATALOGUE))
 
 
 def test_the_draw_gives_the_vectors_of_the_spec():
@@ -96,7 +91,7 @@ def test_a_rule_never_changes_the_fate_of_another_resource(
 @given(seeds(), LABELS, codes(), st.lists(replies(), min_size=1, max_size=4), st.integers(1, 9))
 def test_a_path_rule_beats_a_code_rule_beats_the_mix(seed, label, code, several, attempt):
     def met(mix, **rules):
-        return fate(Plan(seed, mix, rules), label, code, attempt)
+        return fate(Plan(seed, mix, rules), label, code, attempt, path_of_code(code))
 
     rule, other = tuple(several), (Bucket(100, Empty()),)
     # Drawn from a mix, a reply is resolved by the same draws.
@@ -157,7 +152,7 @@ def test_each_status_of_a_list_has_the_same_share(seed):
 @examples(200)
 @given(seeds(), codes(), delays())
 def test_a_drawn_delay_stays_within_its_bounds(seed, code, delay):
-    resolved = fate(Plan(seed, (Bucket(100, Serve(delay)),)), "DELAY", code, 1).delay_s
+    resolved = fate(Plan(seed, (Bucket(100, Serve(delay_s=delay)),)), "DELAY", code, 1).delay_s
     match delay:
         case Uniform(low_s, high_s):
             assert low_s <= resolved <= high_s
@@ -168,7 +163,7 @@ def test_a_drawn_delay_stays_within_its_bounds(seed, code, delay):
 
 
 def test_half_of_the_lognormal_delays_are_below_the_median():
-    plan = Plan(0, (Bucket(100, Serve(Lognormal(2.0, 3.0, 3600.0))),))
+    plan = Plan(0, (Bucket(100, Serve(delay_s=Lognormal(2.0, 3.0, 3600.0))),))
     below = sum(fate(plan, "DELAY", code, 1).delay_s < 2.0 for code in ALL_CODES)
     assert tail(below, len(ALL_CODES), 50) > 1e-9
 
@@ -176,7 +171,7 @@ def test_half_of_the_lognormal_delays_are_below_the_median():
 @pytest.mark.parametrize("u", [0.0, 2.0**-53, 0.5, 1 - 2.0**-53])
 def test_the_rarest_draws_give_a_delay_too(monkeypatch, u):
     monkeypatch.setattr("mockservers.plan.draw", lambda *_: u)
-    met = fate(Plan(rules={"BR": (Serve(Lognormal(1.0, 10.0, 60.0)),)}), "DELAY", "BR", 1)
+    met = fate(Plan(rules={"BR": (Serve(delay_s=Lognormal(1.0, 10.0, 60.0)),)}), "DELAY", "BR", 1)
     assert {0.0: 0.0, 0.5: 1.0}.get(u, met.delay_s) == met.delay_s
     assert 0 <= met.delay_s <= 60.0
 
@@ -199,7 +194,7 @@ def test_a_plan_survives_json(plan):
 def test_the_default_error_seed_is_the_first_to_give_the_sample_run():
     def sample(seed):
         errors = {c for c in ALL_CODES if 100 * draw(seed, "ERROR", c, 0, "bucket") < 25}
-        return len(errors) == 165 and len(set(country_codes()) - errors) == 150
+        return len(errors) == 165 and len(set(packaged_codes()) - errors) == 150
 
     assert next(seed for seed in range(10_000) if sample(seed)) == ERROR_SEED
     counted = totals(forecast(PROFILES["ERROR"], "ERROR", ALL_CODES))
@@ -209,7 +204,7 @@ def test_the_default_error_seed_is_the_first_to_give_the_sample_run():
 def test_the_profiles_are_what_the_listings_were_run_against():
     delayed = forecast(PROFILES["DELAY"], "DELAY", ALL_CODES)
     assert Counter(f.outcome for f in delayed.values()) == {"ok": 194, "not_found": 482}
-    assert all(fate(PROFILES["DELAY"], "DELAY", c, 1) == Serve(0.5) for c in ALL_CODES)
+    assert all(fate(PROFILES["DELAY"], "DELAY", c, 1) == Serve(delay_s=0.5) for c in ALL_CODES)
     assert all(fate(PROFILES["LOCAL"], "LOCAL", c, 1) == Serve() for c in ALL_CODES)
     met = Counter(type(fate(PROFILES["ERROR"], "ERROR", c, 1)) for c in ALL_CODES)
     assert met[Status] == 165
@@ -350,56 +345,56 @@ def test_a_prediction_is_the_same_each_time_and_counts_every_code(plan, codes, l
 
 BAD_PLANS = [
     ("", "not a JSON plan"),
-    ("[]", "the plan: [] is not of type object"),
-    ("{}", "'plan' is a required property"),
+    ("[]", "the plan: [] is not an object"),
+    ("{}", "the key 'plan' is missing"),
     ('{"plan": 2}', "plan: 2: the only version of the format is 1"),
     ('{"plan": 1, "sed": 1}', "the plan: unknown key 'sed'"),
-    ('{"plan": 1, "seed": -1}', "seed: -1 is less than the minimum of 0"),
-    ('{"plan": 1, "seed": 9007199254740992}', "seed: 9007199254740992 is greater"),
-    ('{"plan": 1, "seed": true}', "seed: True is not of type integer"),
+    ('{"plan": 1, "seed": -1}', "seed: -1 is not an integer from 0 to"),
+    ('{"plan": 1, "seed": 9007199254740992}', "seed: 9007199254740992 is not an integer from 0 to"),
+    ('{"plan": 1, "seed": true}', "seed: True is not an integer"),
     ('{"plan": 1, "seed": NaN}', "NaN is not a JSON number"),
-    ('{"plan": 1, "plan": 1}', "the key 'plan' stands twice"),
-    ('{"plan": 1, "mix": {}}', "mix: {} is not of type array"),
-    ('{"plan": 1, "mix": [{"do": "serve"}]}', "mix[0]: 'weight' is a required property"),
+    ('{"plan": 1, "plan": 1}', "duplicate key 'plan'"),
+    ('{"plan": 1, "mix": {}}', "mix: {} is not an array"),
+    ('{"plan": 1, "mix": [{"do": "serve"}]}', "mix[0]: the key 'weight' is missing"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "explode"}]}', "mix[0].do: 'explode' is none of"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "x": 1}]}', "mix[0]: unknown key 'x'"),
     ('{"plan": 1, "mix": [{"weight": 60, "do": "empty"}, {"weight": 41, "do": "empty"}]}',
      "mix: the weights sum to 101, more than 100 percent"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "delay_s": -0.5}]}',
-     "mix[0].delay_s: -0.5 is less than the minimum of 0"),
+     "mix[0].delay_s: -0.5 is not a number of seconds from 0 to 3600"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "delay_s": 1e999}]}',
-     "mix[0].delay_s: inf is greater"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status"}]}', "'status' is a required property"),
+     "mix[0].delay_s: inf is not a number of seconds"),
+    ('{"plan": 1, "mix": [{"weight": 1, "do": "status"}]}', "the key 'status' is missing"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 200}]}',
-     "mix[0].status: 200 is less than the minimum of 201"),
+     "mix[0].status: 200 is not a status code from 201 to 999"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": []}]}', "mix[0].status: []"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 503, "reason": "a\\r\\nb"}]}',
      "mix[0].reason: 'a\\r\\nb' is not printable ASCII"),
     ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 503, '
      '"headers": {"Content-Length": "9"}}]}', "'Content-Length' is not a header name"),
     ('{"plan": 1, "rules": {"br": [{"do": "empty"}]}}', "'br' is not a code (AA to ZZ) or a path"),
-    ('{"plan": 1, "rules": {"BR": []}}', "rules.BR: []"),
+    ('{"plan": 1, "rules": {"BR": []}}', "rules.BR: 0 faults"),
     ('{"plan": 1, "rules": {"BR": [{"do": "reset", "after_bytes": 1.5}]}}',
-     "rules.BR[0].after_bytes: 1.5 is not of type integer"),
+     "rules.BR[0].after_bytes: 1.5 is not a number of bytes"),
     ('{"plan": 1, "gate": {"hold_until_in_flight": 0, "or_s": 1}}', "gate.hold_until_in_flight: 0"),
-    ('{"plan": 1, "gate": {}}', "gate: 'hold_until_in_flight' is a required property"),
+    ('{"plan": 1, "gate": {}}', "gate: the key 'hold_until_in_flight' is missing"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [2, 1]}}]}}',
      "rules.BR[0].delay_s.uniform: [2, 1]: the lower bound comes first"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [1]}}]}}',
-     "rules.BR[0].delay_s.uniform: [1]"),
+     "rules.BR[0].delay_s: {'uniform': [1]} is neither a number nor"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {}}]}}', "rules.BR[0].delay_s: {}"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": "1"}]}}',
-     "rules.BR[0].delay_s: '1' is not of type number or object"),
+     "rules.BR[0].delay_s: '1' is not a number of seconds"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"lognormal": {"median": 1}}}]}}',
-     "rules.BR[0].delay_s.lognormal: 'sigma' is a required property"),
+     "rules.BR[0].delay_s.lognormal: the key 'sigma' is missing"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"normal": 1}}]}}',
-     "rules.BR[0].delay_s: unknown key 'normal'"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "drip"}]}}', "'bytes_per_s' is a required property"),
+     "rules.BR[0].delay_s: {'normal': 1} is neither a number nor"),
+    ('{"plan": 1, "rules": {"BR": [{"do": "drip"}]}}', "the key 'bytes_per_s' is missing"),
     ('{"plan": 1, "rules": {"BR": [{"do": "drip", "bytes_per_s": 0.5}]}}',
-     "rules.BR[0].bytes_per_s: 0.5 is less than the minimum of 1"),
+     "rules.BR[0].bytes_per_s: 0.5 is not a number of bytes per second"),
     ('{"plan": 1, "rules": {"BR": [{"do": "hang", "or_s": 3601}]}}',
-     "rules.BR[0].or_s: 3601 is greater than the maximum of 3600"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "redirect"}]}}', "'to' is a required property"),
+     "rules.BR[0].or_s: 3601 is not a number of seconds from 0 to 3600"),
+    ('{"plan": 1, "rules": {"BR": [{"do": "redirect"}]}}', "the key 'to' is missing"),
     ('{"plan": 1, "rules": {"BR": [{"do": "redirect", "to": "/a b"}]}}',
      "rules.BR[0].to: '/a b' is not a URL or a path"),
     ('{"plan": 1, "rules": {"BR": [{"do": "redirect", "to": "/a\\r\\nX: y"}]}}',
@@ -412,7 +407,12 @@ BAD_PLANS = [
      "rules.BR[0]: unknown key 'noise'"),
     ('{"plan": 1, "rules": {"BR": [{"do": "empty", "after_bytes": 1}]}}',
      "rules.BR[0]: unknown key 'after_bytes'"),
-    ('{"plan": 1, "refuse": 1}', "refuse: 1 is not of type boolean"),
+    ('{"plan": 1, "refuse": 1}', "refuse: 1 is not true or false"),
+    ('{"plan": 1, "rules": {"BR": [{"do": "no_length", "after_bytes": null}]}}',
+     "rules.BR[0].after_bytes: null"),
+    ('{"plan": 1, "rules": {"BR": [{"do": "status", "status": 503, "headers": [["A", "b"]]}]}}',
+     "rules.BR[0].headers: [['A', 'b']] is not an object"),
+    ('{"plan": 1, "rules": {"BR": {"do": "serve"}}}', "rules.BR: {'do': 'serve'} is not an array"),
     ("[" * 100_000, "not a JSON plan"),
 ]  # fmt: skip
 
@@ -455,8 +455,60 @@ def test_whatever_is_read_is_a_plan_or_one_line(text):
         assert plan_from_json(json.dumps(plan_to_json(plan))) == plan
 
 
-def test_every_kind_is_known_to_the_schema_and_the_reader():
-    schema = json.loads(
-        Path(__import__("mockservers").__file__).with_name("plan.schema.json").read_text()
-    )
-    assert schema["$defs"]["reply"]["properties"]["do"]["enum"] == list(KINDS)
+# --- plans made in Python ----------------------------------------------------------------------
+
+BAD_VALUES = {
+    "a code in lower case": (lambda: Plan(rules={"br": (Status(503),)}), "rules: 'br' is not"),
+    "a code of three letters": (lambda: Plan(rules={"BRA": (Reset(),)}), "rules: 'BRA' is not"),
+    "a path with a query": (lambda: Plan(rules={"/a?b": (Reset(),)}), "rules: '/a?b' is not"),
+    "an empty rule": (lambda: Plan(rules={"BR": ()}), "rules.BR: 0 faults"),
+    "a number for a fault": (lambda: Plan(rules={"BR": (503,)}), "rules.BR[0]: 503 is not"),
+    "a class for a fault": (lambda: Plan(rules={"BR": (Reset,)}), "rules.BR[0]: <class"),
+    "a list for rules": (lambda: Plan(rules=[Reset()]), "rules: [Reset("),
+    "weights of 170 percent": (
+        lambda: Plan(mix=(Bucket(80, Serve()), Bucket(90, Serve()))),
+        "mix: the weights sum to 170",
+    ),
+    "no bucket": (lambda: Plan(mix=(Serve(),)), "mix[0]: Serve("),
+    "a bucket of nothing": (lambda: Bucket(5, None), "fault: None is not"),
+    "a weight below 0": (lambda: Bucket(-1, Serve()), "weight: -1 is not"),
+    "a seed below 0": (lambda: Plan(seed=-1), "seed: -1 is not"),
+    "a seed that is text": (lambda: Plan(seed="1"), "seed: '1' is not"),
+    "a gate that is none": (lambda: Plan(gate=3), "gate: 3 is not"),
+    "a gate of nobody": (lambda: Gate(0, 1.0), "hold_until_in_flight: 0 is not"),
+    "a word for a flag": (lambda: Plan(refuse="yes"), "refuse: 'yes' is not"),
+    "a delay below 0": (lambda: Serve(delay_s=-1), "delay_s: -1 is not"),
+    "a delay that is text": (lambda: Serve(delay_s="1"), "delay_s: '1' is not"),
+    "bounds in the wrong order": (lambda: Uniform(2, 1), "uniform: [2, 1]: the lower bound"),
+    "a status of 200": (lambda: Status(200), "status: 200 is not"),
+    "no status": (lambda: Status(()), "status: () is not"),
+    "a Location": (lambda: Status(302, headers={"location": "/"}), "headers: 'location' is not"),
+    "a header in two lines": (lambda: Status(503, headers={"A": "b\nC: d"}), "headers.A: 'b"),
+    "a target with a blank": (lambda: Redirect("/a b"), "to: '/a b' is not"),
+    "bytes below 0": (lambda: Truncate(-1), "after_bytes: -1 is not"),
+    "no rate": (lambda: Drip(0), "bytes_per_s: 0 is not"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_VALUES)
+def test_a_value_that_no_plan_in_json_could_have_is_refused_when_it_is_made(name):
+    make, message = BAD_VALUES[name]
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        make()
+
+
+def test_a_single_fault_means_a_list_of_one_and_an_integer_one_status():
+    assert Plan(rules={"BR": Reset()}) == Plan(rules={"BR": (Reset(),)})
+    assert Plan(rules={"BR": [Reset(), Serve()]}) == Plan(rules={"BR": (Reset(), Serve())})
+    assert Plan(mix=Bucket(5, Serve())) == Plan(mix=(Bucket(5, Serve()),))
+    assert Status(503) == Status((503,)) == Status([503])
+    assert Status(503, headers={"A": "b"}) == Status(503, headers=(("A", "b"),))
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_field_of_every_kind_is_checked(kind):
+    good = find(replies(kind), lambda fault: True)
+    for field in fields(good):
+        if field.name not in kind.drawn:
+            with pytest.raises(PlanError, match=f"^{field.name}: "):
+                replace(good, **{field.name: object()})

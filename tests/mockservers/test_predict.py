@@ -4,14 +4,14 @@ from itertools import pairwise
 
 import pytest
 
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import Empty, Redirect, Serve, Status, Truncate
-from mockservers.flags2.arguments import path_of_code
+from mockservers.flags2.codes import path_of_code
+from mockservers.kinds.response import ResourceInfo
 from mockservers.plan import Bucket, Plan
 from mockservers.predict import Forecast, predict, totals
-from mockservers.wire import Found
 
-FLAGS = found_in(FlagCatalogue())
+FLAGS = info_in(FlagCatalogue())
 BR, US, ZZ = map(path_of_code, ("BR", "US", "ZZ"))
 
 
@@ -82,7 +82,7 @@ HALF = (Bucket(50, Status((503,))),)
 
 def test_a_path_that_is_there_counts_the_attempts_at_it():
     plan = Plan(0, HALF, {"BR": (Redirect("/there"),)}, per_attempt=True)
-    found = predict(plan, "LOCAL", ["BR"], lambda path: Found(9, "image/gif"))
+    found = predict(plan, "LOCAL", ["BR"], lambda path: ResourceInfo(9, "image/gif"))
     assert found["BR"].outcome == "depends"
 
 

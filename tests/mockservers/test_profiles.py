@@ -3,7 +3,8 @@
 import pytest
 
 from mockservers.faults import Serve, Status
-from mockservers.plan import fate, plan_to_json
+from mockservers.plan import fate
+from mockservers.plan_json import plan_to_json
 from mockservers.profiles import PROFILES
 
 AT_ONCE, LATE = Serve(), Serve(delay_s=0.5)

@@ -12,8 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.flags2.arguments import LABELS
-from mockservers.plan import Plan, plan_from_json
+from mockservers.plan import LABELS, Plan
+from mockservers.plan_json import plan_from_json
 from mockservers.pytest_plugin import how_to_meet_again
 from mockservers.strategies import code_lists, plans, request_orders
 

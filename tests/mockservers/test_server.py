@@ -13,17 +13,18 @@ from hypothesis import find
 from support import FOUND_IS_ENOUGH
 
 from mockservers import connection
-from mockservers import run_state as arrivals
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
+from mockservers.http import fast_path
 from mockservers.http import request_parser as parser
 from mockservers.http.listeners import PortInUseError, bind
 from mockservers.journal import Recorder
+from mockservers.kinds.response import ResourceInfo
 from mockservers.plan import Bucket, Gate, Plan
+from mockservers.run_state import Resource
 from mockservers.server import MockServers
 from mockservers.strategies import STRATEGIES
-from mockservers.wire import Found
 
 HEAD_OF_BR = (
     b"HTTP/1.1 200 OK\r\nServer: mockservers\r\nContent-Type: image/gif\r\n"
@@ -80,7 +81,7 @@ class House:
 
     async def quiet(self):
         """Wait until every connection has ended."""
-        while any(self.servers.connections.values()):
+        while any(state.connections for state in self.servers.states.values()):
             await asyncio.sleep(0.001)
 
 
@@ -164,7 +165,7 @@ async def test_a_fault_is_exactly_its_bytes_and_its_ending(house, reply, expecte
 async def test_a_slow_client_gets_all_that_was_planned_before_the_reset(caplog):
     body = bytes(8_000_000)
     catalogue = FlagCatalogue()
-    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     catalogue.find = lambda path: resource
     house = House(catalogue)
     await house.servers.start()
@@ -309,7 +310,7 @@ async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, k
     seen = []
     for quickly in (True, False):
         if not quickly:
-            monkeypatch.setattr(connection, "whole_get", lambda data: None)
+            monkeypatch.setattr(fast_path.KnownHeaders, "whole_get", lambda self, data: None)
         house.begin_run(plan)
         codes = ["br", "us", "zz", "fr", "us", "br", "ad"]
         received = [await house.send(get(f"/flags/{code}/{code}.gif")) for code in codes]
@@ -322,9 +323,9 @@ async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, k
 
 async def test_a_reply_kept_ready_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
     body = bytes(5_000_000)
-    monkeypatch.setattr(arrivals, "MAX_READY_BYTES", len(body))
+    monkeypatch.setattr(fast_path, "MAX_PREPARED_BYTES", len(body))
     catalogue = FlagCatalogue()
-    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(catalogue, "find", lambda path: resource)
     house = House(catalogue)
     await house.servers.start()
@@ -346,7 +347,7 @@ async def test_a_reply_kept_ready_that_is_not_taken_at_once_is_accounted_for(mon
         assert [(e["n"], e["complete"], e["sha256"]) for e in house.requests] == [
             (1, True, digest), (2, True, digest), (3, True, digest)
         ]  # fmt: skip
-        assert house.servers.server_runs["LOCAL"].in_flight == 0
+        assert house.servers.states["LOCAL"].server_run.in_flight == 0
     finally:
         await house.servers.stop()
 
@@ -374,7 +375,7 @@ async def test_a_client_that_leaves_in_a_delay_is_seen(house):
     house.begin_run(BR=[Serve(delay_s=30)])
     _, writer = await house.connect()
     writer.write(get())
-    while not house.servers.server_runs["LOCAL"].in_flight:
+    while not house.servers.states["LOCAL"].server_run.in_flight:
         await asyncio.sleep(0.001)
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -412,7 +413,7 @@ async def test_in_flight_is_counted_from_arrival_to_the_last_byte(house):
     house.begin_run(Plan(gate=Gate(5, 30.0)))
     await asyncio.gather(*(house.send(get(f"/flags/z{c}/z{c}.gif")) for c in "vwxyz"))
     assert sorted(entry["in_flight"] for entry in house.requests) == [1, 2, 3, 4, 5]
-    assert house.servers.server_runs["LOCAL"].in_flight == 0
+    assert house.servers.states["LOCAL"].server_run.in_flight == 0
     (gate,) = (entry for entry in house.entries if entry["type"] == "gate")
     assert (gate["held"], gate["filled"]) == (5, True)
 
@@ -479,7 +480,7 @@ async def test_attempts_are_counted_for_a_bounded_set_of_names(house):
         await house.send(get(f"/nowhere/{n}"))
     await house.send(get("/flags/zz/zz.gif?n=1"))
     await house.send(get("/flags/zz/zz.gif?n=2"))
-    assert dict(house.servers.server_runs["LOCAL"].attempts) == {"ZZ": 2}
+    assert dict(house.servers.states["LOCAL"].server_run._attempts) == {"ZZ": 2}
     assert house.requests[-1]["attempt"] == 2
 
 
@@ -502,7 +503,7 @@ async def test_slow_and_idle_clients_are_ended_in_time(house, monkeypatch):
 async def test_too_many_connections_are_closed_at_once(house, monkeypatch):
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 1)
     _, first = await house.connect()
-    while not house.servers.connections["LOCAL"]:
+    while not house.servers.states["LOCAL"].connections:
         await asyncio.sleep(0.001)
     reader, second = await house.connect()
     with contextlib.suppress(ConnectionResetError):
@@ -541,7 +542,7 @@ async def test_a_stop_writes_the_entries_of_what_was_under_way():
     house.begin_run(BR=[Serve(delay_s=30)])
     _, writer = await house.connect()
     writer.write(get())
-    while not house.servers.server_runs["LOCAL"].in_flight:
+    while not house.servers.states["LOCAL"].server_run.in_flight:
         await asyncio.sleep(0.001)
     await house.servers.stop()
     writer.close()
@@ -602,7 +603,7 @@ async def test_a_file_that_has_gone_ends_the_connection(folder):
     house.begin_run(BR=[Serve(delay_s=0.05)])
     try:
         asked = asyncio.create_task(house.send(get()))
-        while not house.servers.server_runs["LOCAL"].in_flight:
+        while not house.servers.states["LOCAL"].server_run.in_flight:
             await asyncio.sleep(0.001)
         (folder / "flags/br/br.gif").unlink()
         assert (await asked)[0] == b""

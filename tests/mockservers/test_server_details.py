@@ -14,31 +14,32 @@ import sys
 import threading
 import warnings
 import weakref
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 from small_worlds import FATES
 from virtual_loop import joined, virtual_time
 
 import mockservers.control.run_history
 from mockservers import connection, running
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue, Resource
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.control import api as control
-from mockservers.control.api import Control, end_of_told
-from mockservers.control.run_history import Runs
-from mockservers.faults import Drip, Hang, Reply, Serve, Status, TooLong, Truncate
-from mockservers.flags2.arguments import LABELS
+from mockservers.control.api import Control, end_as_reported
+from mockservers.control.run_history import RunHistory
+from mockservers.faults import Drip, Fault, Hang, Serve, Status, TooLong, Truncate
 from mockservers.http import listeners as listening
 from mockservers.http.listeners import Listener, PortInUseError, bind
 from mockservers.journal import JournalFile, Recorder
-from mockservers.plan import Bucket, Gate, Plan, fate
+from mockservers.kinds.framing import SURPLUS
+from mockservers.kinds.response import ResourceInfo
+from mockservers.plan import LABELS, Bucket, Gate, Plan, fate
+from mockservers.run_state import Resource
 from mockservers.server import MockServers
-from mockservers.wire import SURPLUS, Found
 
 asynchronous = pytest.mark.asyncio
 WAIT_S = 30
@@ -201,7 +202,7 @@ async def test_who_has_closed_its_side_is_not_waited_for_behind_its_last_reply(h
     writer.write(get("BR"))
     writer.write_eof()
     assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
-    await house.until(lambda: not house.servers.connections["LOCAL"])
+    await house.until(lambda: not house.servers.states["LOCAL"].connections)
 
 
 # --- to accept -------------------------------------------------------------------------------
@@ -497,7 +498,7 @@ async def test_what_stands_behind_the_last_request_of_a_connection_is_no_request
     assert (await reply(reader))[0] == 404
     await told_end(reader)
     writer.close()
-    await house.until(lambda: not house.servers.connections["LOCAL"])
+    await house.until(lambda: not house.servers.states["LOCAL"].connections)
     assert [(entry["n"], entry["code"]) for entry in house.entries] == [(1, "ZZ")]
 
 
@@ -549,7 +550,7 @@ async def test_the_entry_of_a_connection_is_of_the_run_in_which_it_came(house):
     asking.write(get("BR"))
     await house.until(lambda: house.servers.run.under_way)
     _, silent = await house.connect()
-    await house.until(lambda: len(house.servers.connections["LOCAL"]) == 2)
+    await house.until(lambda: len(house.servers.states["LOCAL"].connections) == 2)
     house.begin_run()
     silent.close()
     await house.until(lambda: entries)
@@ -625,7 +626,7 @@ async def test_the_digest_of_a_file_is_that_of_all_its_bytes(tmp_path, monkeypat
 @asynchronous
 async def test_the_digest_of_a_body_cut_short_is_that_of_what_was_sent(monkeypatch):
     body = os.urandom(20_000_000)
-    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(FlagCatalogue, "find", lambda self, path: resource)
     async with House() as house:
         reader, writer = await house.connect()
@@ -662,7 +663,7 @@ async def test_a_run_is_over_when_its_last_request_has_ended_and_not_before(hous
         writer.write(get("BR"))
         await house.until(lambda: house.servers.run.under_way == n)  # noqa: B023
     _, silent = await house.connect()
-    await house.until(lambda: len(house.servers.connections["LOCAL"]) == 3)
+    await house.until(lambda: len(house.servers.states["LOCAL"].connections) == 3)
     house.begin_run()
     for n, (_, writer) in enumerate(streams):
         assert (len(entries), told) == (n, [])
@@ -670,7 +671,7 @@ async def test_a_run_is_over_when_its_last_request_has_ended_and_not_before(hous
         await house.until(lambda: len(entries) > n)  # noqa: B023
     assert told == [2]
     silent.close()
-    await house.until(lambda: not house.servers.connections["LOCAL"])
+    await house.until(lambda: not house.servers.states["LOCAL"].connections)
     assert (len(entries), told, house.entries) == (2, [2], [])
 
 
@@ -709,7 +710,7 @@ def timed(plan=None, **rules):
                 began_s = loop.time()
 
                 async def gone():
-                    while servers._house.connections["LOCAL"]:
+                    while servers._servers.states["LOCAL"].connections:
                         await asyncio.sleep(0.1)
                     return loop.time() - began_s
 
@@ -745,7 +746,7 @@ def test_a_gate_that_all_have_left_does_not_open():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
         await asyncio.sleep(1.0)
-        servers._house.cancel_pending()
+        servers._servers.cancel_pending()
         await asyncio.sleep(10.0)
 
     with timed(Plan(gate=Gate(2, 5.0))) as (talk, servers, _):
@@ -826,7 +827,7 @@ def test_what_is_to_come_behind_a_body_does():
         assert talk(conversation).endswith(flag("BR") + SURPLUS)
 
 
-SINGLE = {name: fate.reply for name, fate in FATES.items() if isinstance(fate.reply, Reply)}
+SINGLE = {name: fate.reply for name, fate in FATES.items() if isinstance(fate.reply, Fault)}
 ENDS = "start_s", "first_byte_s", "end_s", "delay_s", "conn", "n"
 
 
@@ -888,7 +889,7 @@ def test_an_ended_connection_notices_at_once_that_the_client_closes_though_many_
 
 def test_the_75_s_of_who_takes_nothing_begin_when_there_is_something_to_take(monkeypatch):
     body = bytes(5_000_000)
-    resource = Resource(Found(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(FlagCatalogue, "find", lambda self, path: resource)
 
     async def conversation(reader, writer, gone):
@@ -938,7 +939,7 @@ def test_each_server_closes_its_idle_connections():
             for label in LABELS:
                 await wire.connect(port_of(servers, label))
             await asyncio.sleep(connection.IDLE_S + 3)
-            left = servers._house.connections
+            left = {label: state.connections for label, state in servers._servers.states.items()}
             for end in wire.ends:
                 end.close()
             return {label: len(left[label]) for label in LABELS}
@@ -954,7 +955,7 @@ class Driven:
 
     def __init__(self, folder, file=None):
         self.servers = MockServers(FlagCatalogue())
-        self.runs = Runs(self.servers, file, folder)
+        self.runs = RunHistory(self.servers, file, folder)
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self):
@@ -1090,10 +1091,10 @@ async def test_a_page_has_as_many_entries_as_were_asked_for_and_the_first_the_he
     ],
 )
 def test_what_a_suite_tells_is_the_end_of_a_journal(told, asked, fates):
-    end = end_of_told(json.dumps(told))
-    assert (end["end"], end["status"], end["files_after"]) == (True, 0, told.get("files"))
-    assert (None if end["asked"] is None else list(end["asked"])) == asked
-    assert (None if end["claims"] is None else end["claims"]["fates"]) == fates
+    end = end_as_reported(json.dumps(told))
+    assert (end.status, end.files_after) == (0, told.get("files"))
+    assert (None if end.asked is None else list(end.asked)) == asked
+    assert (None if end.claims is None else end.claims.fates) == fates
 
 
 @asynchronous
@@ -1114,7 +1115,9 @@ async def test_what_a_journal_is_told_from_its_path_to_its_end(tmp_path, monkeyp
     assert first == {
         "journal": 1, "plans": {}, "command": None, "asked": None, "files_before": None
     }  # fmt: skip
-    assert last == {"end": True, "status": 0, "claims": None, "files_after": None}
+    assert last == {
+        "end": True, "status": 0, "asked": None, "claims": None, "files_after": None
+    }  # fmt: skip
 
 
 @asynchronous
@@ -1191,14 +1194,14 @@ def test_a_journal_that_fails_at_its_first_line_is_closed(monkeypatch, tmp_path)
 
     monkeypatch.setattr(mockservers.control.run_history, "JournalFile", Full)
     with pytest.raises(OSError, match=r"cannot write the journal .*: No space left"):
-        Runs(MockServers(FlagCatalogue()), None, tmp_path).begin({})
+        RunHistory(MockServers(FlagCatalogue()), None, tmp_path).begin({})
     assert [journal._file.closed for journal in made] == [True]
 
 
 @asynchronous
 async def test_of_two_journals_that_are_incomplete_the_first_is_told(tmp_path):
     servers = MockServers(FlagCatalogue())
-    runs = Runs(servers, tmp_path / "journal.jsonl", tmp_path)
+    runs = RunHistory(servers, tmp_path / "journal.jsonl", tmp_path)
     journals = []
     for full in (False, True, True):
         runs.begin({})
@@ -1213,7 +1216,7 @@ async def test_of_two_journals_that_are_incomplete_the_first_is_told(tmp_path):
 @asynchronous
 async def test_the_port_of_the_control_api_is_free_again_at_the_end(tmp_path):
     servers = MockServers(FlagCatalogue())
-    stopped = Control(servers, Runs(servers, None, tmp_path))
+    stopped = Control(servers, RunHistory(servers, None, tmp_path))
     port = int((await stopped.start(0)).rsplit(":", 1)[1])
     await stopped.stop()
     with socket.socket() as sock:
@@ -1237,7 +1240,7 @@ async def test_on_port_80_a_client_need_not_name_the_port(tmp_path, monkeypatch,
         addresses.append((socket.AF_INET6, "::1"))
     monkeypatch.setattr(control, "bind", bind_elsewhere)
     servers = MockServers(FlagCatalogue())
-    runs = Runs(servers, None, tmp_path)
+    runs = RunHistory(servers, None, tmp_path)
     runs.begin({})
     started = Control(servers, runs)
     assert await started.start(80) == "http://127.0.0.1:80"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import Phase, find, given, settings
 from support import FOUND_IS_ENOUGH, examples
 
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
     KINDS,
     CutHeaders,
@@ -22,8 +22,9 @@ from mockservers.faults import (
     Truncate,
     Uniform,
 )
-from mockservers.flags2.arguments import is_code
-from mockservers.plan import Plan, plan_from_json, plan_to_json
+from mockservers.flags2.codes import is_code
+from mockservers.plan import Plan
+from mockservers.plan_json import plan_from_json, plan_to_json
 from mockservers.predict import predict
 from mockservers.strategies import (
     CLEAR,
@@ -106,7 +107,7 @@ def test_what_is_drawn_is_valid(plan, codes, gate, sticky):
     assert 1 <= gate.hold_until_in_flight <= 7
     assert not sticky.per_attempt
     assert all(len(rule) == 1 for rule in sticky.rules.values())
-    assert all(longest_s(reply) <= 2 * MAX_DELAY_S for reply in plan.replies())
+    assert all(longest_s(reply) <= 2 * MAX_DELAY_S for reply in plan.faults())
 
 
 def longest_s(reply):
@@ -131,7 +132,7 @@ def test_the_kinds_that_are_clear_are_those_of_which_clients_make_the_same(kind)
     @given(replies(kind))
     def claim(reply):
         plan = Plan(rules={"BR": (reply,), "US": (Serve(),)})
-        found = predict(plan, "LOCAL", ["BR"], found_in(FLAGS))
+        found = predict(plan, "LOCAL", ["BR"], info_in(FLAGS))
         outcomes.add(found["BR"].outcome)
 
     outcomes = set()

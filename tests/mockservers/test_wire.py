@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support import effective, examples, render
 
 from mockservers.content.flag_images import flag
 from mockservers.faults import (
@@ -44,10 +44,10 @@ from mockservers.faults import (
     Uniform,
     WrongType,
 )
-from mockservers.flags2.arguments import LABELS, path_of_code
-from mockservers.plan import Bucket, Plan, fate
+from mockservers.flags2.codes import path_of_code
+from mockservers.kinds.response import Ending, RequestForm, ResourceInfo
+from mockservers.plan import LABELS, Bucket, Plan, fate
 from mockservers.strategies import STRATEGIES, replies, seeds
-from mockservers.wire import Ending, Found, RequestForm, effective, render
 
 WAIT_S = 30
 """Seconds after which a test gives up."""
@@ -71,7 +71,7 @@ def resolved(*kinds):
 
 def rendered(reply, asked, body):
     """What becomes of a reply, and the bytes that are sent."""
-    found = None if body is None else Found(len(body), "image/gif")
+    found = None if body is None else ResourceInfo(len(body), "image/gif")
     wire = render(effective(reply, asked, found), asked, found, "/flags/br/br.gif")
     content = body if wire.body is None else wire.body
     return wire, wire.head + (content or b"")[: wire.body_stop] + wire.tail
@@ -96,16 +96,16 @@ def read(sent, method="GET"):
 @examples(150)
 @given(resolved(), FORMS, st.none() | BODIES)
 def test_a_reply_becomes_what_its_kind_says(reply, asked, body):
-    found = None if body is None else Found(len(body), "image/gif")
+    found = None if body is None else ResourceInfo(len(body), "image/gif")
     now = effective(reply, asked, found)
     assert now.delay_s == reply.delay_s
     assert effective(now, asked, found) == now
     damages = isinstance(reply, NEVER_ABSENT) or getattr(reply, "after_bytes", 0)
     refused = {BadChunk: asked.minor == 0, BadGzip: not asked.gzip}
     if found is None and damages:
-        assert now == Serve(reply.delay_s)
+        assert now == Serve(delay_s=reply.delay_s)
     elif found and refused.get(type(reply)):
-        assert now == Truncate(len(body) // 2, reply.delay_s)
+        assert now == Truncate(len(body) // 2, delay_s=reply.delay_s)
     else:
         assert now is reply
 
@@ -180,7 +180,7 @@ def test_a_client_that_is_not_ours_reads_what_was_planned(kind, data, asked, bod
     reply = data.draw(resolved(kind))
     wire, sent = rendered(reply, asked, body)
     whole = rendered(Serve(), asked, body)[1]
-    match effective(reply, asked, Found(len(body), "image/gif")):
+    match effective(reply, asked, ResourceInfo(len(body), "image/gif")):
         case Serve() | Drip() | WrongType():
             assert read(sent)[1:] == (body, b"")
             assert wire.length == len(body)
@@ -524,7 +524,7 @@ DELAYS = {
 
 
 def test_delays_that_are_fixed_or_drawn_are_waited_for_and_no_longer(servers):
-    rules = {code: (Serve(delay),) for code, delay in DELAYS.items()}
+    rules = {code: (Serve(delay_s=delay),) for code, delay in DELAYS.items()}
     plan = Plan(3, rules=rules)
     entries = servers.begin_run(plan)
     with contextlib.ExitStack() as stack:

@@ -1,25 +1,15 @@
 """Command lines and reports of programs, as they are read, and the text of a ledger."""
 
-from collections import Counter
-
 import pytest
+from msgspec import convert, to_builtins
 from small_books import whole
 
-from mockservers import faults
-from mockservers.flags2 import arguments as codes
-from mockservers.flags2.output import Claims, LineReader
+from mockservers.flags2 import arguments, codes
+from mockservers.flags2.output import ClaimsReader, LineReader, claims_of
+from mockservers.journal import Claims, line_from_json
 from mockservers.ledger import Imbalance, Ledger, Row
+from mockservers.ledger.model import FileState
 from mockservers.ledger.text import ledger_text
-
-# --- waits ---------------------------------------------------------------------------------
-
-
-def test_a_wait_is_the_delay_and_what_a_hang_takes_after_it():
-    assert faults.wait_s(faults.Serve(1.5)) == 1.5
-    assert faults.wait_s(faults.Hang(3.0, 1.5)) == 4.5
-    with pytest.raises(TypeError, match="resolved"):
-        faults.wait_s(faults.Empty(faults.Uniform(0, 1)))
-
 
 # --- codes ---------------------------------------------------------------------------------
 
@@ -31,7 +21,6 @@ def test_the_codes_are_those_from_aa_to_zz():
     )  # fmt: skip
     usual = "BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN"
     assert tuple(usual.split()) == codes.POP20
-    assert codes.LABELS == ("LOCAL", "DELAY", "ERROR")
     assert codes.path_of_code("BR") == "/flags/br/br.gif"
     assert codes.CODE_OF_PATH["/flags/br/br.gif"] == "BR"
 
@@ -48,53 +37,53 @@ def test_a_code_is_two_capitals_of_ascii(text, is_one):
 
 
 def test_codes_are_read_from_the_folder_or_else_from_the_package(tmp_path):
-    packaged = codes.country_codes()
+    packaged = codes.packaged_codes()
     assert (len(packaged), packaged[0], packaged[-1]) == (194, "AD", "ZW")
-    assert codes.country_codes(tmp_path) == packaged
+    assert arguments.country_codes(tmp_path) == packaged
     (tmp_path / "country_codes.txt").mkdir()
-    assert codes.country_codes(tmp_path) == packaged
+    assert arguments.country_codes(tmp_path) == packaged
     (tmp_path / "country_codes.txt").rmdir()
     (tmp_path / "country_codes.txt").write_bytes(b"B\xc3\x84  CN\n\xff\tB\xc3\x84\n")
-    assert codes.country_codes(tmp_path) == ("BÄ", "CN", "\N{REPLACEMENT CHARACTER}", "BÄ")
-    order = codes.parse_flags2(["-a", "-l", "2"], tmp_path)
-    assert order == codes.Order(("BÄ", "CN"), "LOCAL")
-    assert next(codes.readings(["x", "-a"], tmp_path)).codes[0] == "BÄ"
+    assert arguments.country_codes(tmp_path) == ("BÄ", "CN", "\N{REPLACEMENT CHARACTER}", "BÄ")
+    order = arguments.parse_flags2(["-a", "-l", "2"], tmp_path)
+    assert order == arguments.Flags2Request(("BÄ", "CN"), "LOCAL")
+    assert next(arguments.readings(["x", "-a"], tmp_path)).codes[0] == "BÄ"
 
 
-USUAL = codes.Order(codes.POP20, "LOCAL")
+USUAL = arguments.Flags2Request(codes.POP20, "LOCAL")
 ORDERS = [
     ("", USUAL),
     ("-m 3 -v", USUAL),
-    ("--max_req 1 --verbose --server delay", codes.Order(codes.POP20, "DELAY")),
-    ("cn br br", codes.Order(("BR", "CN"), "LOCAL")),
-    ("-s remote z --limit 2", codes.Order(("ZA", "ZB"), "REMOTE")),
-    ("-l 1 b a", codes.Order(("AA",), "LOCAL")),
-    ("--every -l 3 -a xx", codes.Order(("AA", "AB", "AC"), "LOCAL")),
-    ("--all --limit 2 xxx", codes.Order(("AD", "AE"), "LOCAL")),
-    ("-e", codes.Order(codes.ALL_CODES, "LOCAL")),
+    ("--max_req 1 --verbose --server delay", arguments.Flags2Request(codes.POP20, "DELAY")),
+    ("cn br br", arguments.Flags2Request(("BR", "CN"), "LOCAL")),
+    ("-s remote z --limit 2", arguments.Flags2Request(("ZA", "ZB"), "REMOTE")),
+    ("-l 1 b a", arguments.Flags2Request(("AA",), "LOCAL")),
+    ("--every -l 3 -a xx", arguments.Flags2Request(("AA", "AB", "AC"), "LOCAL")),
+    ("--all --limit 2 xxx", arguments.Flags2Request(("AD", "AE"), "LOCAL")),
+    ("-e", arguments.Flags2Request(codes.ALL_CODES, "LOCAL")),
 ]
 REFUSED = ["-l 0", "-l -5", "-m 0", "-m -5", "-s here", "BRA", "br é", "-l x", "-m x", "-x", "-h"]
 
 
 @pytest.mark.parametrize(("words", "order"), ORDERS)
 def test_a_command_line_of_flags2_is_an_order(words, order):
-    assert codes.parse_flags2(words.split()) == order
+    assert arguments.parse_flags2(words.split()) == order
 
 
 @pytest.mark.parametrize("words", REFUSED)
 def test_what_is_none_is_refused_and_the_value_is_named(words):
-    with pytest.raises(codes.CommandLineError, match=words.split()[-1]):
-        codes.parse_flags2(words.split())
+    with pytest.raises(arguments.CommandLineError, match=words.split()[-1]):
+        arguments.parse_flags2(words.split())
 
 
 @pytest.mark.parametrize(("more", "first"), [(699, ("AA", "AB")), (700, ("AB",))])
 def test_of_a_long_command_the_last_700_words_are_read(more, first):
-    assert next(codes.readings(["x", "aa", *["ab"] * more])).codes == first
+    assert next(arguments.readings(["x", "aa", *["ab"] * more])).codes == first
 
 
 def test_the_first_word_is_the_program():
-    assert [order.codes for order in codes.readings(["br"])] == [codes.POP20]
-    assert [order.codes for order in codes.readings(["br", "cn"])] == [("CN",), codes.POP20]
+    assert [order.codes for order in arguments.readings(["br"])] == [codes.POP20]
+    assert [order.codes for order in arguments.readings(["br", "cn"])] == [("CN",), codes.POP20]
 
 
 # --- claims --------------------------------------------------------------------------------
@@ -119,7 +108,7 @@ HEARD = {
     "announced": 4,
     "first": "BR",
     "last": "US",
-    "listed": ["BR", "CN", "DE", "US"],
+    "listed": ("BR", "CN", "DE", "US"),
     "concurrency": 2,
     "fates": {"BR": {"ok": 1}, "CN": {"not_found": 1}, "DE": {"error": 1, "ok": 1}},
     "totals": {"ok": 1, "not_found": 2, "error": 1, "interrupted": 3},
@@ -129,12 +118,11 @@ NONE_COUNTED = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
 
 
 def test_a_report_is_heard_line_by_line():
-    claims = Claims.from_lines(REPORT)
-    assert claims.to_json() == HEARD
-    assert list(claims.to_json()) == list(HEARD)
-    assert Claims.from_json(HEARD) == claims
-    assert Claims.from_json({}) == Claims()
-    assert Claims().to_json() == NOTHING
+    claims = claims_of(REPORT)
+    assert to_builtins(claims) == HEARD
+    assert list(to_builtins(claims)) == list(HEARD)
+    assert convert(HEARD, Claims) == claims
+    assert to_builtins(Claims()) == NOTHING
 
 
 @pytest.mark.parametrize(
@@ -143,7 +131,7 @@ def test_a_report_is_heard_line_by_line():
         (["Searching for 676 flags: from AA to ZZ"],
          {"announced": 676, "first": "AA", "last": "ZZ"}),
         (["Searching for 1 flag: BR"],
-         {"announced": 1, "first": "BR", "last": "BR", "listed": ["BR"]}),
+         {"announced": 1, "first": "BR", "last": "BR", "listed": ("BR",)}),
         (["1 concurrent connection will be used."], {"concurrency": 1}),
         (["-" * 20], {"totals": NONE_COUNTED}),
         (["-" * 20, "2 flags downloaded."], {"totals": NONE_COUNTED | {"ok": 2}}),
@@ -163,43 +151,44 @@ def test_a_report_is_heard_line_by_line():
         (["*** Error for BR"], {}), (["Error for BR: x"], {}),
         (["ERROR site:"], {}), (["ERROR site: http://x y"], {}),
         (["Searching for 2 flags: BR,CN"],
-         {"announced": 2, "first": "BR,CN", "last": "BR,CN", "listed": ["BR,CN"]}),
+         {"announced": 2, "first": "BR,CN", "last": "BR,CN", "listed": ("BR,CN",)}),
         (["Searching for two flags: BR, CN"], {}),
         (["2 concurrent connections will be used"], {}),
     ],
 )  # fmt: skip
 def test_a_line_is_heard_as_it_is_meant(lines, heard):
-    assert Claims.from_lines(lines).to_json() == NOTHING | heard
+    assert to_builtins(claims_of(lines)) == NOTHING | heard
 
 
 @pytest.mark.parametrize(("length", "last"), [(4096, "Y"), (4097, "xY"), (9999, "xY")])
 def test_of_a_line_4096_characters_are_looked_at(length, last):
     start = "Searching for 2 flags: from X to "
     line = start + "x" * (length - len(start) - 1) + "Y"
-    assert Claims.from_lines([line]).last == line[len(start) : 4096]
+    assert claims_of([line]).last == line[len(start) : 4096]
     assert line.endswith(last)
 
 
 def test_of_codes_ten_thousand_are_kept_and_counted_on():
-    claims = Claims(fates={str(n): Counter(ok=1) for n in range(9_999)})
+    reader = ClaimsReader()
+    reader.report({str(n): "ok" for n in range(9_999)})
     for line in ("BR OK", "CN OK", "BR OK"):
-        claims.hear(line)
-    assert len(claims.fates) == 10_000
-    assert claims.fates["BR"] == {"ok": 2}
+        reader.read(line)
+    assert len(reader.claims.fates) == 10_000
+    assert reader.claims.fates["BR"] == {"ok": 2}
 
 
-def test_what_became_of_each_code_can_be_told_at_once():
-    claims = Claims()
-    claims.report({"BR": "ok", "CN": "not_found", "DE": "error", "FR": "ok"})
-    assert claims.totals == {"ok": 2, "not_found": 1, "error": 1, "interrupted": 0}
-    assert claims.fates == {
+def test_the_outcome_of_each_code_can_be_reported_at_once():
+    reader = ClaimsReader()
+    reader.report({"BR": "ok", "CN": "not_found", "DE": "error", "FR": "ok"})
+    assert reader.claims.totals == {"ok": 2, "not_found": 1, "error": 1, "interrupted": 0}
+    assert reader.claims.fates == {
         "BR": {"ok": 1}, "CN": {"not_found": 1}, "DE": {"error": 1}, "FR": {"ok": 1},
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"^BR: 'OK' is none of ok, not_found, error$"):
-        claims.report({"BR": "OK"})
-    claims.report({"BR": "ok"})
-    assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}
-    assert claims.fates["BR"] == {"ok": 2}
+        reader.report({"BR": "OK"})
+    reader.report({"BR": "ok"})
+    assert reader.claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}
+    assert reader.claims.fates["BR"] == {"ok": 2}
 
 
 def test_a_stream_is_cut_into_lines_wherever_its_pieces_end():
@@ -230,11 +219,13 @@ def test_of_an_endless_line_the_start_is_kept():
 
 def ledger(**parts):
     claims = Claims(concurrency=3, totals=NONE_COUNTED | {"ok": 2, "error": 11})
-    row = Row(requests=[whole("BR")], accepts=frozenset({"ok"}))
-    row.file = "same"
+    row = Row(
+        code="BR", file_name="br.gif", requests=(line_from_json(whole("BR")),),
+        accepts=frozenset({"ok"}), claims={}, file=FileState.SAME,
+    )  # fmt: skip
     known = {
-        "label": "ERROR", "asked": ("BR",), "claims": claims, "rows": {"BR": row},
-        "requests": 1, "most_in_flight": 1, "dest": "downloads",
+        "label": "ERROR", "asked": ("BR",), "claims": claims, "rows": {"BR": row}, "requests": 1,
+        "most_in_flight": 1, "dest": "downloads", "imbalances": (), "notes": (),
     }  # fmt: skip
     return Ledger(**known | parts)
 

@@ -17,7 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support import examples
 
-from mockservers.flags2.output import Claims
+from mockservers.flags2.output import claims_of
 from reference.flags2_common import HTTPStatus
 
 GOLDEN = recorded("cli.json")
@@ -262,7 +262,7 @@ def test_an_interrupted_run_reports_what_finished_then_the_rest_and_ends_with_13
         return counter
 
     ended = run_main(sorted(asked), interrupted)
-    claims = Claims.from_lines(ended.stdout.splitlines())
+    claims = claims_of(ended.stdout.splitlines())
     rest = len(asked) - counter.total()
     assert ended.status == 130
     assert list(claims.totals.values()) == [*(counter[status] for status in HTTPStatus), rest]

@@ -9,15 +9,9 @@ from small_worlds import prove
 from support import SCALE
 
 from conformance.expansion import expansion
-from mockservers.flags2.arguments import (
-    ALL_CODES,
-    POP20,
-    CommandLineError,
-    country_codes,
-    parse_flags2,
-)
-from mockservers.flags2.output import Claims
-from mockservers.ledger import resolve_asked
+from mockservers.flags2.arguments import CommandLineError, asked_codes, parse_flags2
+from mockservers.flags2.codes import ALL_CODES, POP20, packaged_codes
+from mockservers.flags2.output import claims_of
 
 FEW = ("A", "br", "1", "-e", "-a", "-v", "-l", "-m", "-s", "LOCAL")
 TOKENS = (*FEW, "ß", "ZZ", "", "0", "3", "-l2", "-1", "-x", "--")
@@ -93,7 +87,7 @@ def named(words, flags):
     if "-e" in flags:
         return ALL_CODES
     if "-a" in flags:
-        return country_codes()
+        return packaged_codes()
     if not set(words) <= set(WORDS):
         raise Refused(1)
     return sorted({code for word in words for code in WORDS[word]})
@@ -120,7 +114,7 @@ def check(vector):
     assert (claims.label, claims.announced) == ("LOCAL", len(codes))
     assert (claims.first, claims.last) == (codes[0], codes[-1])
     assert claims.concurrency == connections
-    assert list(resolve_asked(["flags2", *vector], claims)) == codes
+    assert list(asked_codes(["flags2", *vector], claims)) == codes
 
 
 def as_the_ledger_reads(vector):
@@ -132,12 +126,12 @@ def as_the_ledger_reads(vector):
 
 
 def announced(ended):
-    return Claims.from_lines(ended.stdout.splitlines())
+    return claims_of(ended.stdout.splitlines())
 
 
 @pytest.mark.parametrize("name", VECTORS)
 def test_every_short_command_line_is_read_alike(name, record_property, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)  # there is no country_codes.txt
+    monkeypatch.chdir(tmp_path)  # there is no packaged_codes.txt
     prove(VECTORS[name], check, record_property)
 
 

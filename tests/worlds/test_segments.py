@@ -14,18 +14,24 @@ from small_worlds import prove
 from mockservers.connection import Connection
 from mockservers.content.flag_images import flag
 from mockservers.faults import Reset, Serve, Status, Truncate
-from mockservers.http.request_parser import Expect, Line, Refused, RequestParser, Whole
+from mockservers.http.request_parser import (
+    BadRequest,
+    Continue,
+    RequestComplete,
+    RequestLine,
+    RequestParser,
+)
+from mockservers.kinds.response import RequestForm
 from mockservers.plan import Plan
-from mockservers.wire import RequestForm
 
 WAIT_S = 30
 """Seconds after which a test gives up."""
 
 SHORT = b"GET /flags/br/br.gif HTTP/1.1\r\nHost: x\r\n\r\n"
 OTHER = SHORT.replace(b"br", b"cn")
-BR = Line("GET", "/flags/br/br.gif")
-PLAIN = Whole(RequestForm())
-CLOSING = Whole(RequestForm(keep_alive=False))
+BR = RequestLine("GET", "/flags/br/br.gif")
+PLAIN = RequestComplete(RequestForm())
+CLOSING = RequestComplete(RequestForm(keep_alive=False))
 CHUNKED = (
     b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     b"5;x=y\r\nabcde\r\n00A\r\n0123456789\r\n0\r\nTrailer: t\r\n\r\n"
@@ -38,11 +44,11 @@ REQUESTS = {
     "get": (SHORT, [BR, PLAIN]),
     "get as 1.0": (
         b"GET /a?b HTTP/1.0\r\n\r\n",
-        [Line("GET", "/a"), Whole(RequestForm(False, False, 0))],
+        [RequestLine("GET", "/a"), RequestComplete(RequestForm(False, False, 0))],
     ),
     "get as 1.0 that stays": (
         b"GET /a HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n",
-        [Line("GET", "/a"), Whole(RequestForm(minor=0))],
+        [RequestLine("GET", "/a"), RequestComplete(RequestForm(minor=0))],
     ),
     "get of a browser": (
         b"GET /flags/br/br.gif?a=b HTTP/1.1\r\nHost: localhost:8001\r\nUser-Agent: x/1 (y)\r\n"
@@ -52,11 +58,11 @@ REQUESTS = {
     ),
     "get with gzip": (
         b"GET /a HTTP/1.1\r\nhost:x\r\naccept-encoding:\t gzip;q=0.5 \r\n\r\n",
-        [Line("GET", "/a"), Whole(RequestForm(gzip=True))],
+        [RequestLine("GET", "/a"), RequestComplete(RequestForm(gzip=True))],
     ),
     "head": (
         b"HEAD http://h:80/a HTTP/1.1\r\nHost: [::1]:80\r\nConnection: close\r\n\r\n",
-        [Line("HEAD", "/a"), Whole(RequestForm(head_only=True, keep_alive=False))],
+        [RequestLine("HEAD", "/a"), RequestComplete(RequestForm(head_only=True, keep_alive=False))],
     ),
     "empty lines before": (b"\r\n\r\n" + SHORT, [BR, PLAIN]),
     "two at once": (SHORT + SHORT, [BR, PLAIN, BR, PLAIN]),
@@ -64,25 +70,31 @@ REQUESTS = {
         SHORT[:-2] + b"Connection: close\r\n\r\n" + SHORT,
         [BR, CLOSING],
     ),
-    "length": (LENGTH, [Line("POST", "/a"), Expect(), Whole(RequestForm(), 405)]),
+    "length": (
+        LENGTH,
+        [RequestLine("POST", "/a"), Continue(), RequestComplete(RequestForm(), 405)],
+    ),
     "length, then get": (
         LENGTH + SHORT,
-        [Line("POST", "/a"), Expect(), Whole(RequestForm(), 405), BR, PLAIN],
+        [RequestLine("POST", "/a"), Continue(), RequestComplete(RequestForm(), 405), BR, PLAIN],
     ),
-    "chunks": (CHUNKED, [Line("POST", "/a"), Whole(RequestForm(), 405)]),
+    "chunks": (CHUNKED, [RequestLine("POST", "/a"), RequestComplete(RequestForm(), 405)]),
     "chunks, then get": (
         CHUNKED + SHORT,
-        [Line("POST", "/a"), Whole(RequestForm(), 405), BR, PLAIN],
+        [RequestLine("POST", "/a"), RequestComplete(RequestForm(), 405), BR, PLAIN],
     ),
-    "no host": (b"GET /a HTTP/1.1\r\nA: b\r\n\r\n", [Line("GET", "/a"), Refused]),
+    "no host": (b"GET /a HTTP/1.1\r\nA: b\r\n\r\n", [RequestLine("GET", "/a"), BadRequest]),
     "two lengths": (
         b"POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-        [Line("POST", "/a"), Refused],
+        [RequestLine("POST", "/a"), BadRequest],
     ),
-    "a bad chunk": (CHUNKED.replace(b"\r\n00A", b"\r\nxx"), [Line("POST", "/a"), Refused]),
-    "no version": (b"GET /a\r\nHost: x\r\n\r\n", [Line("GET", "/a"), Refused]),
-    "no protocol": (b"\x16\x03\x01\x02\x00\x01\x00\r\n", [Refused]),
-    "get, then nonsense": (SHORT + b"nonsense\r\n\r\n", [BR, PLAIN, Refused]),
+    "a bad chunk": (
+        CHUNKED.replace(b"\r\n00A", b"\r\nxx"),
+        [RequestLine("POST", "/a"), BadRequest],
+    ),
+    "no version": (b"GET /a\r\nHost: x\r\n\r\n", [RequestLine("GET", "/a"), BadRequest]),
+    "no protocol": (b"\x16\x03\x01\x02\x00\x01\x00\r\n", [BadRequest]),
+    "get, then nonsense": (SHORT + b"nonsense\r\n\r\n", [BR, PLAIN, BadRequest]),
     "half a get": (SHORT[:-2], [BR]),
 }
 """Bytes of a client, and what is to be heard of them; of a refusal only that it is one."""
@@ -103,7 +115,7 @@ def cut(data, *places):
 def test_the_parser_hears_the_same_of_every_two_segments(name, record_property):
     data, expected = REQUESTS[name]
     events, mid_request = read([data])
-    heard = [Refused if isinstance(event, Refused) else event for event in events]
+    heard = [BadRequest if isinstance(event, BadRequest) else event for event in events]
     assert heard == expected
 
     def check(place):

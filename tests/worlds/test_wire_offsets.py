@@ -11,9 +11,9 @@ from play import DOWNLOADERS, play_sockets
 from small_worlds import EITHER, ERROR, OK, prove
 
 from mockservers import running
-from mockservers.content.resources import FolderCatalogue, found_in
+from mockservers.content.resources import FolderCatalogue, info_in
 from mockservers.faults import CutHeaders, NoLength, Reset, Serve, Truncate
-from mockservers.flags2.arguments import ALL_CODES, path_of_code
+from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.plan import Plan
 from mockservers.predict import predict
 
@@ -148,7 +148,7 @@ def test_a_reply_that_breaks_off_is_judged_by_where(
     cut = codes_cut(kind)
     plan = Plan(rules={code: (KINDS[kind](stop),) for code, stop in cut.items()})
     played = play_sockets(tiny, downloader, plan, ["-v", "-m", str(CONNECTIONS), *cut])
-    forecasts = predict(plan, "ERROR", cut, found_in(folder))
+    forecasts = predict(plan, "ERROR", cut, info_in(folder))
     assert played.ledger.balanced, played.ledger.imbalances
     assert set(played.claims.fates) == set(cut)
     assert played.ledger.most_in_flight <= CONNECTIONS
