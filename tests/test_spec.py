@@ -262,7 +262,7 @@ def plan_of(text):
 )
 def test_a_request_of_an_example_meets_its_reply(plan, request_, reply):
     label, resource, attempt = request_.split()
-    met = fault_to_json(fate(plan_of(plan), label, resource, int(attempt)))
+    met = fault_to_json(fate_of(plan_of(plan), label, resource, int(attempt)))
     wanted = json.loads(reply)
     delay_s = wanted.pop("delay_s", 0)
     assert met.pop("delay_s", 0) == pytest.approx(delay_s, abs=1e-6, rel=0)

@@ -43,7 +43,7 @@ from hypothesis.stateful import (
 from journals import lines_of
 from msgspec import to_builtins
 from plain_books import SAYINGS, PlainBooks, Told, file_of, path_of
-from support import examples
+from support import examples, fate_of
 
 from mockservers import running
 from mockservers.cli import commands as cli
@@ -73,7 +73,7 @@ from mockservers.faults import (
 )
 from mockservers.flags2.codes import packaged_codes
 from mockservers.journal import End, JournalFile, read_journal
-from mockservers.plan import LABELS, Bucket, Gate, Plan, fate
+from mockservers.plan import LABELS, Bucket, Gate, Plan
 from mockservers.plan_json import plan_to_json
 
 FLAGS = {path_of(code): flag(code) for code in CODES if code in packaged_codes()}
@@ -273,7 +273,7 @@ class PlainRun:
         if path in CODE_AT or path in plan.rules:
             attempt = self.attempts[label, name] + 1
             self.attempts[label, name] += method == "GET"
-        reply = fate(plan, label, name, attempt)
+        reply = fate_of(plan, label, name, attempt)
         in_flight = len(self.under_way(label)) + 1
         asked = Asked(
             self, len(self.asked) + 1, label, method, path, attempt, reply, in_flight, wire, gzip
