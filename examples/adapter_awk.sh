@@ -1,7 +1,7 @@
 #!/bin/sh
-# An adapter in shell and awk, for the prime test and the quicksort alone:
-# `conformance adapter -- sh adapter_awk.sh`. An awk for each line, because some of them wait
-# until their input buffer is full.
+# An adapter in shell and awk, for the prime test and the quicksort only:
+# `conformance adapter -- sh adapter_awk.sh`. It starts one awk per line, because some versions of
+# awk do not read a line before their input buffer is full.
 program='
 function is_prime(n,   i) {
     if (n < 2 || n % 2 == 0) return n == 2
@@ -17,8 +17,8 @@ function sort(items, low, high,   i, j, pivot, kept) {
             while (items[j] + 0 > pivot) j--
             if (i <= j) { kept = items[i]; items[i++] = items[j]; items[j--] = kept }
         }
-        if (j - low < high - i) { sort(items, low, j); low = i }  # the shorter side first,
-        else { sort(items, i, high); high = j }                   # so that the depth stays small
+        if (j - low < high - i) { sort(items, low, j); low = i }  # sort the shorter side first,
+        else { sort(items, i, high); high = j }                   # so that the depth stays low
     }
 }
 /"op": "is_prime"/ {

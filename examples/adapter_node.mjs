@@ -26,7 +26,7 @@ function isPrime({ n }) {
 }
 
 function quicksort({ items }) {
-  const ranges = [[0, items.length - 1]]; // no recursion: 10,000 sorted numbers are no problem
+  const ranges = [[0, items.length - 1]]; // recursion would fail for 10,000 sorted numbers
   while (ranges.length) {
     const [low, high] = ranges.pop();
     if (low >= high) continue;

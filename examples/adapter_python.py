@@ -11,13 +11,13 @@ from reference.quicksort import quicksort
 
 
 def expand(args, every, all, limit):  # noqa: A002 - the name in the protocol
-    """The codes asked for; without any, the twenty of the most populous countries."""
+    """The selected codes; without arguments, those of the twenty most populous countries."""
     return expand_cc_args(every, all, args, limit or sys.maxsize) or sorted(POP20_CC)
 
 
 def prime(n):
     """Whether `n` is prime."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints, and stdout is for answers
+    with contextlib.redirect_stdout(io.StringIO()):  # is_prime prints, and stdout is for answers
         return is_prime(n)
 
 

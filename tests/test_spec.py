@@ -14,7 +14,7 @@ import pytest
 from commands import command_line, environment
 from golden.observe import run_main
 from play import DOWNLOADERS, play_in_process, play_sockets
-from support import until_it_waits
+from support import fate_of, until_it_waits
 
 from conformance.answers import findings, read_answer
 from conformance.questions import Question
