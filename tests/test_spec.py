@@ -199,7 +199,7 @@ def test_the_interrupted_run_of_an_example_prints_and_saves_what_stands_there(
 
 
 def test_a_program_that_asks_again_would_be_served_in_the_example_of_one_that_does_not():
-    (plan,) = [plan for _, prose, plan, *_ in RUNS if "nobody asks again" in prose]
+    (plan,) = [plan for _, prose, plan, *_ in RUNS if "REQ-4 forbids" in prose]
     assert [fate(plan, "LOCAL", "BR", attempt).do for attempt in (1, 2)] == ["status", "serve"]
 
 

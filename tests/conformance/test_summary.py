@@ -16,7 +16,7 @@ from conformance.summary import (
 )
 from conformance.verdicts import Finding, Verdict
 
-OUT_2 = "A reply with status 404 MUST be counted as not found."
+OUT_2 = "A response with status 404 MUST be counted as not found."
 
 
 def finding(clause="OUT-2", word="miscounted", **fields):

@@ -302,7 +302,7 @@ CLIENTS = [
         _program("wget", r"GNU Wget ([\d.]+)"),
         _at_once(ask_wget),
         "`wget -nv --tries=2 --waitretry=0 URL`; ok is exit status 0. "
-        "By itself it tries 20 times, and waits in between",
+        "By default it tries 20 times, with pauses",
     ),
     Client(
         "fetch",

@@ -34,12 +34,12 @@ EXITS = {
     "curl": {
         1: "no such protocol",
         7: "cannot connect",
-        18: "less than was announced",
+        18: "less than announced",
         22: "a status of 400 or above",
         27: "out of memory",
-        28: "out of time",
+        28: "timeout",
         47: "too many redirects",
-        52: "no reply",
+        52: "no response",
         56: "cannot receive",
         61: "no such coding",
     },
@@ -48,70 +48,71 @@ EXITS = {
 """What exit statuses mean, by the manuals of the programs."""
 
 PAGE = """\
-# What clients make of each kind of reply
+# What clients do with each kind of response
 
-What becomes of a broken reply is up to the client. Here is what some that are widely used, and the
-two downloaders of this project, make of every kind of reply that a plan may have, on real sockets.
-`tox -e matrix` remakes this page, and the daily suite fails where it is no longer true. The plan of
-every row is in [client-effects.json](client-effects.json), as its `plan`.
+Clients treat a broken response in different ways. This page shows what some widely used clients,
+and the two downloaders of this project, do with every kind of response, on real sockets.
+`tox -e matrix` remakes this page, and a daily test fails if it is no longer true. The plan of every
+row is in [client-effects.json](client-effects.json), as its `plan`.
 
 {versions}
 
 {table}
 
-- A row names what the first request for BR meets, and behind *then* what the second does.
-- **ok**, **404**, **err**: the client takes it for a success, for not found, for an error. In
-  parentheses: the exit status of a program, where it is not 0.
-- What it saved: **½** a part of the flag, **∅** an empty file or none, **≠** other bytes. Without a
-  sign: the whole flag where it says ok, no file where it does not.
+- A row names the response to the first request for BR, and after *then* the response to the
+  second.
+- **ok**, **404**, **err**: the client reports a success, not found, or an error. In parentheses:
+  the exit status of a program, if it is not 0.
+- The file that it saved: **½** a part of the flag, **∅** an empty file or none, **≠** other bytes.
+  Without a sign: the whole flag for ok, no file otherwise.
 - **×4**: the server saw four requests. Without a sign: one.
-- **Bold**: the ledger calls this out, where it knows what was asked for: an ok that is none
-  (*corrupt*, *miscounted*), a part that is left behind (*leftover*), or asking more often than a
-  download may (*duplicated*).
-- **ledger**: what it accepts from a client that keeps just the bytes it was sent; where that
-  depends on how often the client asks, by number of requests.
+- **Bold**: the ledger reports an imbalance, if it knows which codes were asked for: a wrong ok
+  (*corrupt*, *miscounted*), a part of the flag that stays on disk (*leftover*), or more requests
+  than a download may send (*duplicated*).
+- **ledger**: the outcomes that the ledger accepts from a client that saves exactly the bytes that
+  it received. If they depend on the number of requests, they are listed by that number.
 
 ## What to know
 
 {remarks}
 
-## How clients are asked
+## How clients are called
 
-| client | how, and what counts as ok |
+| client | call, and what counts as ok |
 | --- | --- |
 {clients}
 
-## What clients call an error
+## How clients report an error
 
-| client | says | of |
+| client | reports | for |
 | --- | --- | --- |
 {names}
 """
 
 REMARKS = """\
-**Half a body without a length is whole to every client** (`no_length`). There the ledger accepts
-ok and err, and so it does where clients differ and none is wrong: heads that are cut, too many
-fields, more body than announced, a reset behind the end.
+**Half a body without a length looks whole to every client** (`no_length`). The ledger accepts ok
+and err for it. It does the same if clients differ and none is wrong: a header section that is cut
+short, too many fields, a body longer than announced, a reset after the end.
 
-**aiohttp asks again**, once, without a word, where a connection ends before the head of the reply
-does. The ledger notes that as *recovered*. A fault that every client is to meet has to hit every
-attempt, as one drawn from a mix does unless the plan says `per_attempt`.
+**aiohttp retries silently**, once, if a connection ends before the header section of the response
+is complete. The ledger notes this as *recovered*. To reach every client, a fault must occur at
+every attempt. A fault that is drawn from a mix does so, unless the plan has `per_attempt`.
 
-**urllib3 asks up to four times**, after half a body and a 429 with `Retry-After` too; requests,
-which is built on it, asks once. **wget asks again** when a connection breaks.
+**urllib3 sends up to four requests**, also after half a body and after a 429 with `Retry-After`;
+requests, which is built on it, sends one. **wget retries** if a connection breaks.
 
-**curl and wget leave behind** the part that they got; `curl --remove-on-error` does not.
+**curl and wget keep** the part that they received; `curl --remove-on-error` removes it.
 
-**Any status below 400 is ok** for requests, aiohttp and curl: a 304, or a 301 that leads nowhere,
-is an empty file. wget takes bytes that are not HTTP for a file. http.client does not undo the
-coding that it was told to offer.
+**Any status below 400 is ok** for requests, aiohttp and curl: a 304, or a 301 without a target,
+is an empty file. wget saves bytes that are not HTTP. http.client does not decode the content
+coding that the request offered.
 
 **A loop of redirects** is followed {loops}.
 
-**fetch** calls a reset by one of two names, as it hears of it; all other cells came out the same
-whenever they were measured.
+**fetch** reports a reset under one of two names, depending on when it notices it. All other cells
+are the same in every measurement.
 
-**Plain curl**, without `-L --fail`, differs from curl in this: {plain}."""
+**Plain curl**, without `-L --fail`, differs from curl: {plain}."""
 
 
 def dumps(matrix: Matrix) -> str:
@@ -165,7 +166,7 @@ def _lines(rows: Iterable[list[str]]) -> str:
 
 def _table(matrix: Matrix) -> Iterator[list[str]]:
     columns = [name for name in matrix["clients"] if name != BESIDE]
-    yield ["reply", *(HEADERS.get(name, name) for name in columns), "ledger"]
+    yield ["response", *(HEADERS.get(name, name) for name in columns), "ledger"]
     yield ["---"] * (len(columns) + 2)
     for name, row in matrix["rows"].items():
         cells = [short(row["cells"].get(column)) for column in columns]
