@@ -15,14 +15,15 @@ from typing import Any, NoReturn
 import jsonschema
 import tqdm
 
-from conformance import adapter, campaign, program, report, summary, vectors
-from conformance.cases import Case, CaseError, case_from_json
+from conformance import program_runner, report, report_model, scheduler, vectors
+from conformance.adapter import session
+from conformance.adapter.cases import fixed_questions
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.model import Case, CaseError, case_from_json
+from conformance.checks.judge import books
 from conformance.clauses import clauses
-from conformance.cluster import ClusterError, cluster_executor
-from conformance.fixed import fixed_cases
-from conformance.judge import books
-from conformance.program import CannotStartError, resolved
-from conformance.questions import fixed_questions
+from conformance.dask_executor import ClusterError, cluster_executor
+from conformance.program_runner import CannotStartError, resolved
 from conformance.verdicts import Verdict, exit_status
 from mockservers.listening import PortInUseError
 from mockservers.plan import PlanError
@@ -192,19 +193,19 @@ def _run(args: argparse.Namespace) -> int:
     typed = _typed(args)
     command = resolved(typed)
     known = _known(args.known)
-    every = campaign.chosen_cases((), args.examples, args.seed)
+    every = scheduler.chosen_cases((), args.examples, args.seed)
     only = _only(args, [case.id for case in every])
-    cases = campaign.chosen_cases(only, args.examples, args.seed)
+    cases = scheduler.chosen_cases(only, args.examples, args.seed)
     if args.report is not None:
         _writable(args.report)
-    profile = campaign.learn(command)
+    profile = scheduler.learn(command)
     if args.scheduler and profile.ports == "fixed":
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tried on a cluster")
     if not profile.ends:
-        cases = (summary.SMOKE,)  # nothing else could be seen of it
+        cases = (report_model.SMOKE,)  # nothing else could be seen of it
     jobs = 1 if profile.ports == "fixed" else args.jobs
     with _executor(args.scheduler, jobs) as executor, _progress() as progress:
-        found = campaign.judge_program(
+        found = scheduler.judge_program(
             command, cases, executor, profile, known=known, progress=progress
         )
     found |= {"command": list(typed), "seed": args.seed, "examples": args.examples}
@@ -214,23 +215,23 @@ def _run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _executor(scheduler: str | None, jobs: int) -> Iterator[Executor]:
-    program.stopping.clear()
-    if scheduler:
-        with cluster_executor(scheduler) as executor:
+def _executor(address: str | None, jobs: int) -> Iterator[Executor]:
+    program_runner.stopping.clear()
+    if address:
+        with cluster_executor(address) as executor:
             yield executor
         return
     pool = ThreadPoolExecutor(jobs)
     try:
         yield pool
     finally:
-        program.stopping.set()
+        program_runner.stopping.set()
         pool.shutdown(cancel_futures=True)
-        campaign.close_stages()
+        scheduler.close_stages()
 
 
 @contextmanager
-def _progress() -> Iterator[campaign.Progress]:
+def _progress() -> Iterator[scheduler.Progress]:
     """A bar on stderr for each stage, if that is a terminal; else a line."""
     bars: list[Any] = []
 
@@ -246,13 +247,13 @@ def _progress() -> Iterator[campaign.Progress]:
             bars[-1].update()
 
     try:
-        yield campaign.Progress(begin, step)
+        yield scheduler.Progress(begin, step)
     finally:
         for bar in bars:
             bar.close()
 
 
-def _known(path: Path | None) -> list[summary.Known]:
+def _known(path: Path | None) -> list[report_model.Known]:
     if path is None:
         return []
     try:
@@ -266,7 +267,7 @@ def _known(path: Path | None) -> list[summary.Known]:
     for entry in data:
         if entry["clause"] not in clauses():
             raise UsageError(f"{path}: there is no clause {entry['clause']}")
-    return [summary.Known(**entry) for entry in data]
+    return [report_model.Known(**entry) for entry in data]
 
 
 def _writable(folder: Path) -> None:
@@ -305,7 +306,7 @@ def _adapter(args: argparse.Namespace) -> int:
     only = _only(args, [question.id for question in fixed_questions()])
     if args.report is not None:
         _writable(args.report)
-    found = adapter.examine(typed, only=only, examples=args.examples, seed=args.seed)
+    found = session.examine(typed, only=only, examples=args.examples, seed=args.seed)
     found["command"] = list(typed)
     if only:
         found["only"] = list(only)
@@ -316,12 +317,12 @@ def _replay(args: argparse.Namespace) -> int:
     typed = _typed(args)
     command = resolved(typed)
     case = _read_case(args.case)
-    profile = campaign.learn(command)
-    program.stopping.clear()
+    profile = scheduler.learn(command)
+    program_runner.stopping.clear()
     try:
-        run, found = campaign.play(campaign.Task(command, case, profile))
+        run, found = scheduler.play(scheduler.Task(command, case, profile))
     finally:
-        campaign.close_stages()
+        scheduler.close_stages()
     print(
         report.text_replay(
             typed,

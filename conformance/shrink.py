@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from string import ascii_uppercase
 
-from conformance.cases import Case
+from conformance.cases.model import Case
 from mockservers.codes import country_codes, is_code
 from mockservers.faults import Drip, Hang, Reply, Reset, Serve, Status, Truncate
 from mockservers.plan import Plan, fate

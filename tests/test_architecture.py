@@ -9,10 +9,19 @@ TOP = Path(__file__).parents[1]
 PURE = "faults codes plan profiles wire predict flags parser claims ledger report".split()
 
 
-KIT = (
-    "verdicts cases fixed generated record said books judge shrink summary expansion questions "
-    "answers"
-).split()
+KIT = [
+    "verdicts",
+    "recording",
+    "shrink",
+    "evidence_table",
+    "report_model",
+    "adapter/cases",
+    "adapter/checks",
+    "cases/model",
+    "cases/fixed",
+    "cases/generated",
+    *(f"checks/{path.stem}" for path in sorted(TOP.glob("conformance/checks/*.py"))),
+]
 BUSY = {"asyncio", "socket", "threading", "time", "datetime", "random", "subprocess"}
 
 
@@ -90,7 +99,7 @@ def test_only_the_server_and_what_supervises_have_sockets():
     assert with_sockets == {"server", "connection", "listening", "supervise"}
 
 
-@pytest.mark.parametrize("path", sorted(TOP.glob("conformance/*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(TOP.glob("conformance/**/*.py")), ids=lambda path: path.name)
 def test_the_kit_knows_nothing_of_the_reference_nor_of_the_tests(path):
     assert not imported(path) & {"reference", "tests"}
 
@@ -102,5 +111,6 @@ def test_what_judges_has_no_processes_threads_or_clocks(module):
 
 
 def test_only_what_runs_programs_starts_processes():
-    starts = {path.stem for path in TOP.glob("conformance/*.py") if "subprocess" in imported(path)}
-    assert starts == {"program", "adapter"}
+    files = TOP.glob("conformance/**/*.py")
+    starts = {path.stem for path in files if "subprocess" in imported(path)}
+    assert starts == {"program_runner", "session"}

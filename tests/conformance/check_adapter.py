@@ -9,11 +9,11 @@ import adapter_twins
 import pytest
 from support import has_ended
 
-from conformance.adapter import examine
-from conformance.answers import Answer, findings, read_answer
+from conformance.adapter.cases import Question
+from conformance.adapter.checks import Answer, findings, read_answer
+from conformance.adapter.session import examine
 from conformance.clauses import clauses
-from conformance.program import CannotStartError
-from conformance.questions import Question
+from conformance.program_runner import CannotStartError
 from conformance.verdicts import FAILURES, Verdict
 
 TOP = Path(__file__).parents[2]

@@ -8,12 +8,12 @@ import psutil
 import pytest
 from kit_faults import FAULTS
 
-from conformance import campaign
-from conformance.campaign import Task, judge_program, play
-from conformance.cases import Case
-from conformance.program import CannotStartError, resolved
-from conformance.record import Profile
-from conformance.summary import Known
+from conformance import scheduler
+from conformance.cases.model import Case
+from conformance.program_runner import CannotStartError, resolved
+from conformance.recording import Profile
+from conformance.report_model import Known
+from conformance.scheduler import Task, judge_program, play
 from conformance.verdicts import Verdict, exit_status
 from mockservers.faults import Status
 from mockservers.plan import Plan
@@ -44,7 +44,7 @@ VERDICTS = {
 @pytest.fixture(scope="module", autouse=True)
 def stages():
     yield
-    campaign.close_stages()
+    scheduler.close_stages()
 
 
 OURS = f"of-{os.getpid()}"
@@ -185,7 +185,7 @@ def test_an_error_of_the_kit_is_told_and_blames_nobody(monkeypatch):
     def fails(*_):
         raise RuntimeError("no servers")
 
-    monkeypatch.setattr(campaign, "findings", fails)
+    monkeypatch.setattr(scheduler, "findings", fails)
     report = judged("correct", (CODE,))
     assert report["errors"] == ["a/code: RuntimeError: no servers"]
     assert report["cases"][0]["verdict"] is Verdict.KIT_ERROR

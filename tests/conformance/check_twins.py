@@ -12,8 +12,8 @@ import sharpness
 import trace_clauses
 import twins
 
-from conformance import campaign
-from conformance.campaign import Task, confirm, play
+from conformance import scheduler
+from conformance.scheduler import Task, confirm, play
 from conformance.verdicts import FAILURES, Verdict
 
 KILLS = json.loads(sharpness.KILLS.read_text())
@@ -29,7 +29,7 @@ SHRUNK = [
 
 @functools.cache
 def every_case():
-    return {case.id: case for case in campaign.chosen_cases((), sharpness.EXAMPLES, 0)}
+    return {case.id: case for case in scheduler.chosen_cases((), sharpness.EXAMPLES, 0)}
 
 
 def task(name):
@@ -39,7 +39,7 @@ def task(name):
 @pytest.fixture(scope="module", autouse=True)
 def stages():
     yield
-    campaign.close_stages()
+    scheduler.close_stages()
 
 
 def test_every_clause_has_its_cases_and_every_must_its_broken_twin():
@@ -65,7 +65,7 @@ def test_a_twin_is_killed_by_its_clause(name):
 def test_who_only_misses_a_should_is_told_and_not_failed(name):
     clause = twins.LAX[name]
     wanted = (clause, Verdict.NON_STRICT)
-    for case in campaign.chosen_cases([clause], 0, 0)[:3]:
+    for case in scheduler.chosen_cases([clause], 0, 0)[:3]:
         found = play(Task(command(name), case, sharpness.TWIN))[1]
         assert not [one for one in found if one.verdict in FAILURES]
         if wanted in {(one.clause, one.verdict) for one in found}:

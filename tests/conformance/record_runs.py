@@ -27,9 +27,9 @@ from test_recorded_runs import (
     told,
 )
 
-from conformance import campaign, program
-from conformance.judge import findings
-from conformance.said import ELAPSED, LINE_OF_CODE, heard
+from conformance import program_runner, scheduler
+from conformance.checks.judge import findings
+from conformance.checks.printed_lines import ELAPSED, LINE_OF_CODE, heard
 
 RIGHT = [
     "code", "two-letters-lines", "out-6", "no-length", "cut-headers", "too-long", "redirect",
@@ -50,23 +50,23 @@ def plays(cases):
         yield name, sharpness.twin_command(name), [cases[kill["case"]]]
     for name, clause in twins.LAX.items():
         if clause != "HOOK-1":
-            yield name, sharpness.twin_command(name), campaign.chosen_cases([clause], 0, 0)[:3]
+            yield name, sharpness.twin_command(name), scheduler.chosen_cases([clause], 0, 0)[:3]
     legacies = [case for case in cases.values() if case.id.startswith("legacy/")]
     right = [cases[f"fixed/{name}"] for name in RIGHT if f"fixed/{name}" in cases]
     for number, case in enumerate([*right, *legacies]):
         name = ("flags2_threadpool", "flags2_asyncio")[number % 2]
         command = [sys.executable, "-m", f"reference.{name}"]
-        yield name, program.resolved(command), [case]
+        yield name, program_runner.resolved(command), [case]
         if case in legacies:
             yield "correct", sharpness.twin_command("correct"), [case]
     for name in ("follows-redirects", "status-64", "other-lines"):
         case = cases["fixed/redirect" if name[0] == "f" else "fixed/three-letters"]
-        yield name, program.resolved(oddballs.ODDBALLS[name]), [case]
+        yield name, program_runner.resolved(oddballs.ODDBALLS[name]), [case]
 
 
 def record(name, command, cases):
     for case in cases:
-        run, found = campaign.play(campaign.Task(command, case, sharpness.TWIN))
+        run, found = scheduler.play(scheduler.Task(command, case, sharpness.TWIN))
         if any(one.verdict not in ("INFO", "LEGACY") for one in found):
             break
     case = replace(case, clauses=case.clauses[:1], why="")
@@ -199,10 +199,10 @@ def book(name, one, names):
 
 
 def main():
-    cases = {case.id: case for case in campaign.chosen_cases((), sharpness.EXAMPLES, 0)}
+    cases = {case.id: case for case in scheduler.chosen_cases((), sharpness.EXAMPLES, 0)}
     with ThreadPoolExecutor(2) as executor:
         made = list(executor.map(lambda play: record(*play), plays(cases)))
-    campaign.close_stages()
+    scheduler.close_stages()
     lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in made)
     RECORDED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(f"{len(made)} runs in {RECORDED.stat().st_size} bytes")

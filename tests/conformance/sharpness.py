@@ -16,8 +16,8 @@ from pathlib import Path
 import oddballs
 import twins
 
-from conformance import campaign, program
-from conformance.record import Profile
+from conformance import program_runner, scheduler
+from conformance.recording import Profile
 from conformance.verdicts import exit_status
 
 HERE = Path(__file__).parent
@@ -30,14 +30,14 @@ TWIN = Profile(startup_s=0.15, connections=8)
 
 
 def twin_command(name):
-    return program.resolved([sys.executable, str(HERE / "twins.py"), name])
+    return program_runner.resolved([sys.executable, str(HERE / "twins.py"), name])
 
 
 def kill(name, executor):
     """What it takes to find out a twin: None where the kit does not."""
     clause = twins.TWINS[name]
-    cases = campaign.chosen_cases([clause], EXAMPLES, 0)
-    report = campaign.judge_program(twin_command(name), cases, executor, TWIN)
+    cases = scheduler.chosen_cases([clause], EXAMPLES, 0)
+    report = scheduler.judge_program(twin_command(name), cases, executor, TWIN)
     names = [case.id for case in cases]
     for failure in report["failures"]:
         if failure["clause"] == clause:
@@ -55,12 +55,12 @@ def kill(name, executor):
 
 def pass_oddball(name, executor):
     """The clauses that a correct program is wrongly said to break."""
-    command = program.resolved(oddballs.ODDBALLS[name])
-    profile = campaign.learn(command)
+    command = program_runner.resolved(oddballs.ODDBALLS[name])
+    profile = scheduler.learn(command)
     if profile.ports == "fixed":
         executor = ThreadPoolExecutor(1)
-    cases = campaign.chosen_cases((), EXAMPLES, 0)
-    report = campaign.judge_program(command, cases, executor, profile)
+    cases = scheduler.chosen_cases((), EXAMPLES, 0)
+    report = scheduler.judge_program(command, cases, executor, profile)
     status = exit_status([row["verdict"] for row in report["clauses"].values()])
     wrong = [f"{f['clause']} {f['word']} in {f['cases'][0]}" for f in report["failures"]]
     return wrong + report["errors"] + ([f"exit {status}"] if status else [])
@@ -115,7 +115,7 @@ def main():
         lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(kill)}" for n, kill in kept.items())
         KILLS.write_text(f"{{\n{lines}\n}}\n")
     executor.shutdown()
-    campaign.close_stages()
+    scheduler.close_stages()
     right = len(names) - len(wrong) - len(unavailable)
     print(f"{right} right, {len(wrong)} wrong: {', '.join(wrong)}")
     for line in unavailable:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance.answers import findings, is_prime, read_answer
+from conformance.adapter.cases import Question, expand, fixed_questions, generated
+from conformance.adapter.checks import findings, is_prime, read_answer
+from conformance.checks.expansion import ARRANGED, MISREAD, expansion, explanations, misread
 from conformance.clauses import clauses
-from conformance.expansion import ARRANGED, MISREAD, expansion, explanations, misread
-from conformance.questions import Question, expand, fixed_questions, generated
 from mockservers.codes import parse_flags2
 
 ADAPTER = {name: c for name, c in clauses().items() if "adapter" in c.evidence}

@@ -8,8 +8,8 @@ import math
 
 import pytest
 
-from conformance.answers import Answer, expected, findings, is_prime, read_answer
-from conformance.questions import Question, expand
+from conformance.adapter.cases import Question, expand
+from conformance.adapter.checks import Answer, expected, findings, is_prime, read_answer
 from conformance.verdicts import Finding, Verdict
 
 DIED = Answer("it died: status 1", fault="crash")

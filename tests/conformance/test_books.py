@@ -3,7 +3,7 @@
 import pytest
 from journals import journal, report, request
 
-from conformance.books import side_by_side
+from conformance.evidence_table import side_by_side
 from conformance.verdicts import Finding
 from mockservers.ledger import balance
 

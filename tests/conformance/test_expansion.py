@@ -4,7 +4,7 @@ from string import ascii_uppercase
 
 import pytest
 
-from conformance.expansion import codes_of, expansion, explanations, misread
+from conformance.checks.expansion import codes_of, expansion, explanations, misread
 from mockservers.codes import country_codes
 
 B = [f"B{second}" for second in ascii_uppercase]

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from play import DOWNLOADERS, play_sockets
 from support import examples
 
-from conformance.cases import Case, case_from_json
-from conformance.fixed import fixed_cases
-from conformance.generated import cases, generated_cases
-from conformance.judge import findings
-from conformance.record import Line, Run
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import cases, generated_cases
+from conformance.cases.model import Case, case_from_json
+from conformance.checks.judge import findings
+from conformance.recording import Line, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
 from mockservers.plan import Plan

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases import case_from_json
-from conformance.judge import books, findings
-from conformance.record import Line, Run
+from conformance.cases.model import case_from_json
+from conformance.checks.judge import books, findings
+from conformance.recording import Line, Run
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 URLS = {

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance import campaign, summary
-from conformance.campaign import judge_program
-from conformance.cases import Case
-from conformance.fixed import fixed_cases
-from conformance.generated import cases
-from conformance.record import Profile, Run
+from conformance import report_model, scheduler
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import cases
+from conformance.cases.model import Case
+from conformance.recording import Profile, Run
+from conformance.report_model import Outcome, attributed
+from conformance.scheduler import judge_program
 from conformance.shrink import candidates, shrink
-from conformance.summary import Outcome, attributed
 from conformance.verdicts import Finding, Verdict
 from mockservers.faults import (
     BadGzip,
@@ -372,7 +372,7 @@ class AtOnce:
     """An executor that does all at once, in this thread."""
 
     def submit(self, call, *arguments):
-        future = campaign.Future()
+        future = scheduler.Future()
         future.set_result(call(*arguments))
         return future
 
@@ -382,9 +382,9 @@ def run_of(case):
 
 
 def judged(monkeypatch, play, cases):
-    monkeypatch.setattr(campaign, "play", play)
-    monkeypatch.setattr(campaign, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
-    monkeypatch.setattr(summary, "books", lambda *_: [])
+    monkeypatch.setattr(scheduler, "play", play)
+    monkeypatch.setattr(scheduler, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
+    monkeypatch.setattr(report_model, "books", lambda *_: [])
     return judge_program(["program"], cases, AtOnce(), Profile())
 
 
@@ -409,7 +409,7 @@ def test_a_program_that_never_ends_is_not_tried_for_ever(monkeypatch):
 
     many = [Case(f"case {i}", ("EXP-1",)) for i in range(50)]
     report = judged(monkeypatch, play, many)
-    assert len(report["cases"]) == campaign.MOST_TIMEOUTS
+    assert len(report["cases"]) == scheduler.MOST_TIMEOUTS
     assert report["clauses"]["ACC-5"]["verdict"] is Verdict.TIMEOUT
 
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from conformance.cases import Case
+from conformance.cases.model import Case
 from conformance.clauses import clauses
-from conformance.record import Line, Profile, Run
-from conformance.summary import (
+from conformance.recording import Line, Profile, Run
+from conformance.report_model import (
     SMOKE,
     Failure,
     Known,

@@ -9,10 +9,10 @@ from dataclasses import FrozenInstanceError, replace
 import pytest
 from test_recorded_runs import run_of, told
 
-from conformance.cases import Case
-from conformance.judge import books, findings
-from conformance.record import Line
-from conformance.said import heard
+from conformance.cases.model import Case
+from conformance.checks.judge import books, findings
+from conformance.checks.printed_lines import heard
+from conformance.recording import Line
 from conformance.verdicts import Finding, Verdict, broken, exit_status, verdict_of, worst
 from mockservers.plan import Plan
 

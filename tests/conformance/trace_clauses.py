@@ -11,10 +11,10 @@ from collections import defaultdict
 import adapter_twins
 import twins
 
+from conformance.adapter.cases import fixed_questions
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import generated_cases
 from conformance.clauses import clauses
-from conformance.fixed import fixed_cases
-from conformance.generated import generated_cases
-from conformance.questions import fixed_questions
 from conformance.vectors import vector_clauses
 
 

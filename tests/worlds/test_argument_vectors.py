@@ -8,7 +8,7 @@ from golden.observe import run_main
 from small_worlds import prove
 from support import SCALE
 
-from conformance.expansion import expansion
+from conformance.checks.expansion import expansion
 from mockservers.claims import Claims
 from mockservers.codes import ALL_CODES, POP20, CommandLineError, country_codes, parse_flags2
 from mockservers.ledger import resolve_asked

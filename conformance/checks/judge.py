@@ -11,12 +11,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
-from conformance.books import reply_text, side_by_side
-from conformance.cases import Case
-from conformance.clauses import clauses
-from conformance.expansion import misread
-from conformance.record import MAX_STDOUT, Run
-from conformance.said import (
+from conformance.cases.model import Case
+from conformance.checks.expansion import misread
+from conformance.checks.printed_lines import (
     CONNECTIONS,
     COUNTED,
     ELAPSED,
@@ -26,6 +23,9 @@ from conformance.said import (
     TOTAL,
     heard,
 )
+from conformance.clauses import clauses
+from conformance.evidence_table import reply_text, side_by_side
+from conformance.recording import MAX_STDOUT, Run
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.claims import Claims
 from mockservers.codes import CODE_OF_PATH, LABELS

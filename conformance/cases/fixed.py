@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from conformance.cases import Case
+from conformance.cases.model import Case
 from mockservers.codes import POP20, path_of_code
 from mockservers.faults import (
     BadChunk,

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from conformance.expansion import codes_of
+from conformance.checks.expansion import codes_of
 from mockservers import strategies
 from mockservers.codes import ALL_CODES, LABELS, path_of_code
 from mockservers.plan import SEED_BOUND, plan_to_json

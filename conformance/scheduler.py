@@ -12,16 +12,15 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
-from conformance.cases import Case
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import generated_cases
+from conformance.cases.model import Case
+from conformance.checks.judge import findings
+from conformance.checks.printed_lines import heard
 from conformance.clauses import named
-from conformance.fixed import fixed_cases
-from conformance.generated import generated_cases
-from conformance.judge import findings
-from conformance.program import Stage, stopping
-from conformance.record import Profile, Run
-from conformance.said import heard
-from conformance.shrink import shrink
-from conformance.summary import (
+from conformance.program_runner import Stage, stopping
+from conformance.recording import Profile, Run
+from conformance.report_model import (
     SMOKE,
     Failure,
     Known,
@@ -30,6 +29,7 @@ from conformance.summary import (
     summed_up,
     without_echoes,
 )
+from conformance.shrink import shrink
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, worst
 
 REPEATS = 3

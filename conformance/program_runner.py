@@ -18,8 +18,8 @@ from typing import IO, Any
 
 import psutil
 
-from conformance.cases import Case
-from conformance.record import MAX_LINES, MAX_STDOUT, Line, Profile, Run
+from conformance.cases.model import Case
+from conformance.recording import MAX_LINES, MAX_STDOUT, Line, Profile, Run
 from mockservers import running
 from mockservers.claims import LineReader
 from mockservers.codes import LABELS, country_codes

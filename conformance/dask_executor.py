@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
-from conformance import program
+from conformance import program_runner
 
 CONNECT_S = 10
 """Seconds to reach the scheduler."""
@@ -47,8 +47,8 @@ def cluster_executor(address: str) -> Iterator[Executor]:
 
 
 def _begin() -> None:
-    program.stopping.clear()
+    program_runner.stopping.clear()
 
 
 def _stop() -> None:
-    program.stopping.set()
+    program_runner.stopping.set()

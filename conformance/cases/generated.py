@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.cases import Case
-from conformance.fixed import ALWAYS, HANG_S
+from conformance.cases.fixed import ALWAYS, HANG_S
+from conformance.cases.model import Case
 from mockservers.codes import LABELS, country_codes, is_code, path_of_code
 from mockservers.faults import (
     BadChunk,

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from conformance.cases import Case
+from conformance.cases.fixed import ALWAYS
+from conformance.cases.model import Case
+from conformance.checks.judge import books
 from conformance.clauses import clauses
-from conformance.fixed import ALWAYS
-from conformance.judge import books
-from conformance.record import Profile, Run
+from conformance.recording import Profile, Run
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, broken, verdict_of, worst
 
 TAIL = 4000

@@ -23,10 +23,10 @@ from typing import Any
 import hypothesis
 from hypothesis import HealthCheck, Phase, Verbosity
 
-from conformance.answers import Answer, expected, findings, read_answer
+from conformance.adapter.cases import Question, fixed_questions, generated
+from conformance.adapter.checks import Answer, expected, findings, read_answer
 from conformance.clauses import clauses, named
-from conformance.program import CannotStartError, resolved
-from conformance.questions import Question, fixed_questions, generated
+from conformance.program_runner import CannotStartError, resolved
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, verdict_of, worst
 from mockservers.codes import country_codes
 from mockservers.supervise import signal_group

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from conformance.expansion import expansion, explanations
-from conformance.questions import Question
+from conformance.adapter.cases import Question
+from conformance.checks.expansion import expansion, explanations
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.codes import is_code, path_of_code
 from mockservers.faults import Delay, Garbage, Reply, Serve
