@@ -1,10 +1,11 @@
-"""Cases on a Dask cluster: its executor in the place of threads of this process."""
+"""Cases on a Dask cluster: its executor in place of the threads of this process."""
 
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from conformance import program_runner
+from conformance.extras import how_to_install
 
 CONNECT_S = 10
 """Seconds to reach the scheduler."""
@@ -13,21 +14,21 @@ RETRIES = 3
 
 
 class ClusterError(Exception):
-    """There is no such cluster; the text says why, in one line."""
+    """The cluster cannot be used; the text says why, in one line."""
 
 
 @contextmanager
 def cluster_executor(address: str) -> Iterator[Executor]:
     """An executor whose work is done by the workers of the scheduler at `address`.
 
-    They need this kit, the program that is judged, at the same path, and about the speed of this
-    machine, by which the wall limit is measured. On the way out no further run begins. A worker
-    that is killed outright leaves behind the program that it ran. Raises ClusterError.
+    The workers need this kit and the program under test at the same path, and about the speed of
+    this machine, because the wall limit was measured here. On exit no further run begins. If a
+    worker is killed, the program that it ran goes on. Raises ClusterError.
     """
     try:
         from distributed import Client
     except ImportError:
-        raise ClusterError("distributed is missing: pip install '.[cluster]'") from None
+        raise ClusterError(f"distributed is missing: {how_to_install('cluster')}") from None
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as exc:
@@ -36,9 +37,9 @@ def cluster_executor(address: str) -> Iterator[Executor]:
         try:
             client.run(_begin)
         except Exception as exc:
-            raise ClusterError(f"the workers of {address} have no such kit: {exc!r}") from None
+            raise ClusterError(f"the workers of {address} do not have this kit: {exc!r}") from None
         try:
-            # Not pure: the same case may be run more than once, and is to be.
+            # Not pure: the same case is run more than once on purpose.
             yield client.get_executor(pure=False, retries=RETRIES)
         finally:
             client.run(_stop)

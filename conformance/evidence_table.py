@@ -1,9 +1,13 @@
-"""The four books of a run side by side, as people read them; pure."""
+"""The evidence of a run as a table for people: planned, seen, claimed, saved; pure."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from conformance.cases.model import Case
+from conformance.checks.accounting import ledger_of, responses_text
+from conformance.checks.interpret import interpret
+from conformance.recording import Run
 from conformance.verdicts import Finding, Verdict
 from mockservers.ledger import Files, Ledger, Row
 
@@ -11,43 +15,48 @@ MOST_ROWS = 26
 """Codes that are shown."""
 
 
-def side_by_side(
+def table_of_run(case: Case, run: Run, found: Sequence[Finding]) -> list[dict[str, Any]]:
+    """The table of a run, for the codes that the program took itself to be asked for."""
+    return table_of_ledger(ledger_of(interpret(case, run)), run.files_after, found)
+
+
+def table_of_ledger(
     ledger: Ledger, files_after: Files, found: Sequence[Finding]
 ) -> list[dict[str, Any]]:
-    """A row per code, then one of the totals: `code`, `planned`, `seen`, `said`, `file`, and the
-    `word` of what was found wrong with it, or None.
+    """A row per code, then one of the totals: `code`, `planned`, `seen`, `said`, `file`, and as
+    `word` the kind of the finding about it, or None.
     """
-    words = {one.code: one.word for one in found if one.verdict is not Verdict.INFO}
+    kinds = {one.code: one.kind for one in found if one.verdict is not Verdict.INFO}
     rows = [
         {
             "code": code,
             "planned": ", ".join(dict.fromkeys(e["do"] or "refusal" for e in row.requests)) or "-",
-            "seen": reply_text(row),
+            "seen": responses_text(row),
             "said": "/".join(row.said).replace("_", " ") or "-",
             "file": _file(code, row, files_after),
-            "word": words.get(code),
+            "word": kinds.get(code),
         }
         for code, row in ledger.rows.items()
     ]
     totals = ledger.claims.totals
-    said = _counted(totals or {})
+    claimed = _numbers(totals or {})
     last = {
         "code": None,
         "planned": "",
-        "seen": _counted(Counter(row.seen for row in ledger.rows.values())),
-        "said": said or ("no report" if totals is None else "nothing"),
+        "seen": _numbers(Counter(row.seen for row in ledger.rows.values())),
+        "said": claimed or ("no report" if totals is None else "nothing"),
         "file": f"{len(files_after)} in downloads",
-        "word": words.get(None),
+        "word": kinds.get(None),
     }
     return [*_few(rows), last]
 
 
-def _counted(numbers: dict[str, int]) -> str:
+def _numbers(numbers: dict[str, int]) -> str:
     return ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in numbers.items() if n)
 
 
 def _few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """As many rows as one reads: those that do not balance first."""
+    """At most `MOST_ROWS` rows, first those that do not balance; the rest is counted."""
     if len(rows) <= MOST_ROWS:
         return rows
     rows = sorted(rows, key=lambda row: not row["word"])
@@ -64,19 +73,5 @@ _FILES = {
 
 
 def _file(code: str, row: Row, files: Files) -> str:
-    """The file of a code, in words."""
     file = files.get(f"{code.lower()}.gif")
     return f"{file['size']} bytes, {_FILES[row.file]}" if file else "none"
-
-
-def reply_text(row: Row) -> str:
-    """What the servers saw of a code."""
-    texts = []
-    for entry in row.requests:
-        if entry["status"] is None:
-            texts.append(f"no reply ({entry['do']})")
-        elif entry["length"] and entry["bytes_sent"] != entry["length"]:
-            texts.append(f"{entry['status']}, {entry['bytes_sent']} of {entry['length']} bytes")
-        else:
-            texts.append(f"{entry['status']}, {entry['bytes_sent']} bytes")
-    return "; then ".join(texts) or "no request"

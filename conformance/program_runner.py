@@ -1,6 +1,6 @@
-"""One run of a program: started, fed with replies, listened to, and ended with all it started.
+"""One run of a program: start it, serve its requests, record it, and end all that it started.
 
-The only room of the kit with processes and clocks. What is recorded here is judged elsewhere.
+What is recorded here is judged by `conformance.checks`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import IO, Any
 import psutil
 
 from conformance.cases.model import Case
-from conformance.recording import MAX_LINES, MAX_STDOUT, Line, Profile, Run
+from conformance.recording import MAX_LINES, MAX_STDOUT, PrintedLine, Profile, Run
 from mockservers import running
 from mockservers.claims import LineReader
 from mockservers.codes import LABELS, country_codes
@@ -29,28 +29,33 @@ from mockservers.plan import fate
 from mockservers.supervise import book_of_files, environment, refusing_port, signal_group
 
 DEST = "downloads"
-"""Where programs save, below their working directory."""
+"""The folder in which programs save, below their working directory."""
 MARK = "CONFORMANCE_RUN"
-"""The variable by which a process is known to belong to a run, whoever its parent is."""
+"""The environment variable that marks every process of a run, whatever its parent is."""
 STDERR_TAIL = 65_536
+"""Bytes of stderr that are kept."""
 SETTLE_S = 2.0
-"""Seconds after the end of a run in which what it started may end by itself."""
+"""Seconds after the end of a program in which the processes it started may end by themselves."""
 LARGEST_FLAG = 40_000
-LOOK_S = 0.002
+"""Bytes; no flag is larger."""
+POLL_S = 0.002
+"""Seconds between two looks where a fast answer matters."""
 
 stopping = threading.Event()
-"""Set on Ctrl-C: every run under way is ended."""
+"""Set on Ctrl-C: every run in progress is ended."""
 
 FIXED_PORTS = (8001, 8002, 8003)
 
 
 class CannotStartError(Exception):
-    """The command cannot be started at all; the text says why, in one line."""
+    """The command cannot be started; the text says why, in one line."""
 
 
 def resolved(command: Sequence[str]) -> tuple[str, ...]:
-    """The command with every word that names a file or a folder here as an absolute path: each run
-    has a working directory of its own. Raises CannotStartError where there is no such command.
+    """The command, with an absolute path for each word that names a file or a folder here.
+
+    Each run has a new working directory, in which relative paths would lead nowhere. Raises
+    CannotStartError if there is no such command.
     """
     first, *rest = command
     words = [str(Path(word).absolute()) if Path(word).exists() else word for word in rest]
@@ -68,25 +73,23 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
 _NO_URLS = dict.fromkeys(LABELS, "")
 
 
-def wall_limit_s(case: Case, profile: Profile, patience: float = 1.0) -> float:
-    """Seconds that a run may take: generous, for a slow machine must not make a verdict."""
-    codes = max(map(len, case.asked()), default=0)
+def wall_limit_s(case: Case, profile: Profile, timeout_factor: float = 1.0) -> float:
+    """Seconds that a run may take: generous, because a slow machine must not change a verdict."""
+    codes = max(map(len, case.code_lists()), default=0)
     waits = case.waits_s
-    order = case.order()
-    if order:
-        for code in order.codes:
-            replies = [fate(case.plan, order.label, code, attempt) for attempt in (1, 2)]
-            waits += max(map(wait_s, replies))
-            waits += max(
-                LARGEST_FLAG / r.bytes_per_s if isinstance(r, Drip) else 0 for r in replies
-            )
-    return patience * (5 + 10 * profile.startup_s + 0.1 * codes) + waits
+    request = case.request()
+    if request:
+        for code in request.codes:
+            fates = [fate(case.plan, request.label, code, attempt) for attempt in (1, 2)]
+            waits += max(map(wait_s, fates))
+            waits += max(LARGEST_FLAG / r.bytes_per_s if isinstance(r, Drip) else 0 for r in fates)
+    return timeout_factor * (5 + 10 * profile.startup_s + 0.1 * codes) + waits
 
 
-class Stage:
-    """Servers of its own, on which programs are run one after the other.
+class Sandbox:
+    """Servers for one program at a time, which may run again and again.
 
-    A context manager; raises PortInUseError for the fixed ports when they are taken.
+    A context manager; raises PortInUseError if the fixed ports are wanted and in use.
     """
 
     def __init__(self, ports: str = "given") -> None:
@@ -94,7 +97,7 @@ class Stage:
         self._servers: RunningServers
         self._closing = contextlib.ExitStack()
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "Sandbox":
         self._servers = self._closing.enter_context(self._running)
         self._refusing = self._closing.enter_context(refusing_port())
         return self
@@ -102,26 +105,22 @@ class Stage:
     def __exit__(self, *exc: object) -> None:
         self._closing.close()
 
-    def play(
-        self, command: Sequence[str], case: Case, profile: Profile, patience: float = 1.0
+    def execute(
+        self, command: Sequence[str], case: Case, profile: Profile, timeout_factor: float = 1.0
     ) -> Run:
         """Run the command (see `resolved`) once, as the case says, and end all that it started.
 
-        `patience` stretches the wall limit, and the time of a gate. Raises CannotStartError.
+        `timeout_factor` multiplies the wall limit and the time of a gate. Raises CannotStartError.
         """
         connections = _gate_size(case, profile)
-        plan = case.plan_with_gate(connections, patience)
+        plan = case.plan_with_gate(connections, timeout_factor)
         with tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            _furnish(folder, case)
+            _fill_folder(folder, case)
             before = book_of_files(folder / DEST)
             entries = self._servers.begin_run(dict.fromkeys(LABELS, plan))
-            mark = uuid.uuid4().hex
-            env = environment(os.environ, self._servers.urls, self._refusing) | {MARK: mark}
-            env.pop("FLAGS2_TIMEOUT_S", None)
-            if case.timeout_s is not None:
-                env["FLAGS2_TIMEOUT_S"] = f"{case.timeout_s:g}"
-            limit_s = wall_limit_s(case, profile, patience)
+            env = self._environment(case)
+            limit_s = wall_limit_s(case, profile, timeout_factor)
             began = time.monotonic()
             ended, left = self._run([*command, *case.arguments], folder, env, case, limit_s)
             elapsed = time.monotonic() - began
@@ -138,6 +137,14 @@ class Stage:
                 left=left,
                 elapsed_s=round(elapsed, 3),
             )
+
+    def _environment(self, case: Case) -> dict[str, str]:
+        env = environment(os.environ, self._servers.urls, self._refusing)
+        env[MARK] = uuid.uuid4().hex
+        env.pop("FLAGS2_TIMEOUT_S", None)
+        if case.timeout_s is not None:
+            env["FLAGS2_TIMEOUT_S"] = f"{case.timeout_s:g}"
+        return env
 
     def _run(
         self, command: list[str], folder: Path, env: Mapping[str, str], case: Case, limit_s: float
@@ -164,7 +171,7 @@ class Stage:
         try:
             how = self._wait(process, stdout, case, limit_s)
             if how == "exit":
-                left = _left_behind(env[MARK], started)
+                left = _still_running(env[MARK], started)
         finally:
             _end_all(process, env[MARK], started)
         for reader in (stdout, stderr):
@@ -179,7 +186,7 @@ class Stage:
     def _wait(
         self, process: "subprocess.Popen[bytes]", stdout: "_Lines", case: Case, limit_s: float
     ) -> str:
-        """How the program ends; on the way, Ctrl-C where the case says so."""
+        """How the program ends; it gets Ctrl-C in the middle if the case says so."""
         until = time.monotonic() + limit_s
         to_interrupt = case.expects == "interrupt"
         while time.monotonic() < until:
@@ -191,17 +198,17 @@ class Stage:
                 to_interrupt = False
                 signal_group(process, "SIGINT")
             try:
-                process.wait(LOOK_S if to_interrupt else 0.05)
+                process.wait(POLL_S if to_interrupt else 0.05)
             except subprocess.TimeoutExpired:
                 continue
             return "exit"
         return "timeout"
 
     def _settle(self) -> None:
-        """Every request gets its entry; who still holds a connection loses it."""
+        """Wait until every request has its entry; connections that stay open are closed."""
         until = time.monotonic() + SETTLE_S
         while self._servers.under_way and time.monotonic() < until:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         if self._servers.under_way:
             self._servers.cancel_pending()
         self._servers.settle()
@@ -209,13 +216,13 @@ class Stage:
 
 def _gate_size(case: Case, profile: Profile) -> int:
     """How many connections the program will use in this case, as far as is known before."""
-    codes = max(map(len, case.asked()), default=0)
-    most = case.words().connections
+    codes = max(map(len, case.code_lists()), default=0)
+    most = case.command_line().connections
     return min([profile.connections, codes, *([most] if most is not None else [])])
 
 
-def _furnish(folder: Path, case: Case) -> None:
-    """Lay out the working directory of a run."""
+def _fill_folder(folder: Path, case: Case) -> None:
+    """Create what the working directory of a run contains before."""
     text = "\n".join(country_codes()) if case.codes_file is None else case.codes_file
     (folder / "country_codes.txt").write_text(text, encoding="utf-8")
     dest = folder / DEST
@@ -237,11 +244,11 @@ class _Ended:
 
 
 class _Lines(threading.Thread):
-    """Reads a pipe into lines with the time of each, within bounds."""
+    """Reads a pipe into lines with the time of each, up to the bounds of REP-11."""
 
     def __init__(self, pipe: IO[bytes], clock_s: Any) -> None:
         super().__init__(daemon=True)
-        self.lines: list[Line] = []
+        self.lines: list[PrintedLine] = []
         self.flooded = False
         self._pipe = pipe
         self._clock_s = clock_s
@@ -254,13 +261,13 @@ class _Lines(threading.Thread):
                 size += len(data)
                 now = self._clock_s()
                 if not self.flooded:
-                    self.lines += [Line(now, text) for text in reader.feed(data)]
+                    self.lines += [PrintedLine(now, text) for text in reader.feed(data)]
                 self.flooded |= size > MAX_STDOUT or len(self.lines) > MAX_LINES
-        self.lines += [Line(self._clock_s(), text) for text in reader.close()]
+        self.lines += [PrintedLine(self._clock_s(), text) for text in reader.close()]
 
 
 class _Tail(threading.Thread):
-    """Reads a pipe to its end and keeps the last of it."""
+    """Reads a pipe to its end and keeps the last `STDERR_TAIL` bytes."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -281,7 +288,7 @@ class _Tail(threading.Thread):
 
 
 def _alive(mark: str, since: float) -> list[psutil.Process]:
-    """The processes of a run that have not ended, wherever they were moved to; a zombie has."""
+    """The processes of a run, in whatever session; a zombie has ended."""
     alive = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
@@ -294,8 +301,8 @@ def _alive(mark: str, since: float) -> list[psutil.Process]:
     return alive
 
 
-def _left_behind(mark: str, since: float) -> tuple[str, ...]:
-    """Names of what still runs although the program has ended, after a moment to end by itself."""
+def _still_running(mark: str, since: float) -> tuple[str, ...]:
+    """Names of the processes that still run `SETTLE_S` seconds after the program has ended."""
     until = time.monotonic() + SETTLE_S
     while left := _alive(mark, since):
         if time.monotonic() > until:
@@ -309,9 +316,9 @@ def _left_behind(mark: str, since: float) -> tuple[str, ...]:
 
 
 def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> None:
-    """Kill the program, its group, and whatever bears its mark; none of them can refuse.
+    """Kill the program, its group, and every process with its mark.
 
-    They are gone when this returns: a signal is delivered when its receiver is scheduled, not
+    It waits until they have ended: a signal is delivered when its receiver is scheduled, not
     when it is sent.
     """
     signal_group(process, "SIGKILL")
@@ -321,4 +328,4 @@ def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> Non
         for straggler in left:
             with contextlib.suppress(psutil.Error):
                 straggler.kill()
-        time.sleep(LOOK_S)
+        time.sleep(POLL_S)

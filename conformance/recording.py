@@ -1,4 +1,4 @@
-"""What is known of a program, and what was recorded of one run of it: values; pure."""
+"""What is known about a program, and what was recorded about one of its runs; pure values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,26 +8,26 @@ from mockservers.journal import Entry
 
 MAX_STDOUT = 16 * 2**20
 MAX_LINES = 100_000
-"""Bytes and lines on stdout that a run may print (REP-11)."""
+"""Bytes and lines that a run may print on stdout (REP-11)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is known of a program before its cases."""
+    """What is known about a program before its cases are run."""
 
     startup_s: float = 1.0
-    """Seconds from start to end of a small run."""
+    """Seconds that a small run takes from start to end."""
     connections: int = 8
-    """Connections that it announces when `-m` and codes allow eight."""
+    """Connections that the program announces when `-m` and the codes allow eight."""
     ends: bool = True
-    """Whether it comes to an end at all."""
+    """Whether a small run ends at all."""
     ports: str = "given"
-    """`given`: it asks where FLAGS2_*_URL say; `fixed`: it asks 8001 to 8003 all the same."""
+    """`given`: the program sends its requests to the FLAGS2_*_URL; `fixed`: to 8001 to 8003."""
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A line of stdout, and when it was heard, on the clock of the journal."""
+class PrintedLine:
+    """A line of stdout, and when it was read, on the clock of the journal."""
 
     at_s: float
     text: str
@@ -38,20 +38,20 @@ class Run:
     """What was recorded of one run."""
 
     status: int | None
-    """As a shell gives it (128 + signal); None when it was ended from outside."""
+    """As a shell reports it (128 + signal); None if the kit had to end the run."""
     ended: str
     """How: `exit`, `timeout` (the wall limit), or `flood` (REP-11)."""
-    lines: tuple[Line, ...]
+    lines: tuple[PrintedLine, ...]
     stderr: str
-    """The last of it."""
+    """The end of it."""
     entries: tuple[Entry, ...]
-    """What the servers saw."""
+    """The journal of the servers."""
     urls: Mapping[str, str]
-    """Where they were."""
+    """The servers' base URLs, by label."""
     files_before: Mapping[str, Mapping[str, Any]]
     files_after: Mapping[str, Mapping[str, Any]]
     left: tuple[str, ...] = ()
-    """Names of processes that it left behind."""
+    """Names of processes that were still running after the program had ended."""
     elapsed_s: float = 0.0
 
     @property
@@ -61,5 +61,5 @@ class Run:
 
     @property
     def stdout(self) -> str:
-        """They, one below the other."""
+        """The same as one text, without the last line end."""
         return "\n".join(self.texts)

@@ -1,13 +1,14 @@
-"""What all cases came to, summed up by clause; pure."""
+"""The results of all cases, summed up by clause, case and failure; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from conformance.cases.fixed import ALWAYS
 from conformance.cases.model import Case
-from conformance.checks.judge import books
 from conformance.clauses import clauses
+from conformance.evidence_table import table_of_run
+from conformance.known_failures import KnownFailure
 from conformance.recording import Profile, Run
 from conformance.verdicts import FAILURES, Cause, Finding, Verdict, broken, verdict_of, worst
 
@@ -27,12 +28,12 @@ SMOKE = Case(
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a case came to."""
+    """The result of a case."""
 
     case: Case
     findings: tuple[Finding, ...] = ()
     error: str | None = None
-    """Why the kit failed, where it did."""
+    """Why the kit failed, if it did."""
 
     @property
     def verdict(self) -> Verdict:
@@ -44,31 +45,34 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure that was repeated, in its smallest form."""
+    """A failure that was repeated, and shrunk to its smallest case."""
 
     cause: Cause
     case: Case
     verdict: Verdict
-    """FLAKY where it did not show again."""
+    """FLAKY if not every repetition failed."""
     findings: tuple[Finding, ...]
     run: Run
     executions: int
     repeated: int
 
 
+Accepted = Mapping[tuple[str, str, str], str]
+"""The reason why a failure is accepted, by case, clause and kind."""
+
+
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A failure that is accepted: in this case, of this kind, for this reason."""
+class _Evidence:
+    """What one case shows about a clause."""
 
+    verdict: Verdict
     case: str
-    clause: str
-    word: str
-    why: str
+    known: bool = False
 
 
-def attributed(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, where findings that may be meant for several clauses of a chapter are put down
-    to one that another case shows for certain.
+def settle_uncertain(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, where a finding that may be about several clauses of a chapter gets the cause
+    that another case shows for certain.
     """
     certain: dict[str, list[Cause]] = {}
     for outcome in outcomes:
@@ -76,141 +80,186 @@ def attributed(outcomes: Sequence[Outcome]) -> list[Outcome]:
             if one.certain and one.verdict in FAILURES:
                 certain.setdefault(one.clause.partition("-")[0], []).append(one.cause)
 
-    def meant(one: Finding) -> Finding:
+    def settled(one: Finding) -> Finding:
         shown = certain.get(one.clause.partition("-")[0], [])
         if one.certain or not shown or one.cause in shown:
             return one
-        clause, word = shown[0]
-        return replace(one, clause=clause, word=word)
+        clause, kind = shown[0]
+        return replace(one, clause=clause, kind=kind)
 
-    return [replace(o, findings=tuple(map(meant, o.findings))) for o in outcomes]
+    return [replace(o, findings=tuple(map(settled, o.findings))) for o in outcomes]
 
 
-def without_echoes(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """The outcomes, where a SHOULD that is missed because of a fault that is told itself counts as
-    not tested.
-    """
+def drop_consequences(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, where a SHOULD that was missed because of a reported fault is not tested."""
     failed = {f.clause for o in outcomes for f in o.findings if f.verdict in FAILURES}
 
-    def quiet(one: Finding) -> Finding:
+    def dropped(one: Finding) -> Finding:
         return replace(one, verdict=Verdict.NOT_TESTED) if one.because in failed else one
 
-    return [replace(o, findings=tuple(map(quiet, o.findings))) for o in outcomes]
+    return [replace(o, findings=tuple(map(dropped, o.findings))) for o in outcomes]
 
 
-def summed_up(
+def report_of_cases(
     outcomes: Sequence[Outcome],
     causes: Mapping[Cause, Sequence[Outcome]],
     failures: Mapping[Cause, Failure | None],
     errors: Mapping[Cause, str],
-    known: Sequence[Known],
+    known: Sequence[KnownFailure],
     profile: Profile,
 ) -> dict[str, Any]:
-    """The part of a report that follows from what the cases came to; pure."""
-    accepted = {(one.case, one.clause, one.word): one.why for one in known}
-    used: set[tuple[str, str, str]] = set()
-    cases = []
-    by_clause: dict[str, list[tuple[Verdict, str, bool]]] = {
-        name: [] for name, clause in clauses().items() if "run" in clause.evidence
-    }
-    for outcome in outcomes:
-        why = []
-        for one in outcome.findings:
-            key = (outcome.case.id, *one.cause)
-            excused = one.verdict in FAILURES and key in accepted
-            if excused:
-                used.add(key)
-                why.append(accepted[key])
-            by_clause[one.clause].append((one.verdict, outcome.case.id, excused))
-        wrong = {one.clause for one in outcome.findings}
-        free = (Verdict.INFO, Verdict.LEGACY)
-        stopped = outcome.error or any(
-            one.stops and one.verdict not in free for one in outcome.findings
-        )
-        for clause in outcome.case.clauses:
-            if clause not in wrong and not stopped and clause in by_clause:
-                by_clause[clause].append((Verdict.PASS, outcome.case.id, False))
-        cases.append(_case_row(outcome, "; ".join(why) or None))
-    names = {outcome.case.id for outcome in outcomes}
-    for key in accepted.keys() - used:
-        if key[0] in names:
-            row = next(row for row in cases if row["id"] == key[0])
-            row["stale"] = True
-            by_clause[key[1]].append((Verdict.FAIL, key[0], False))
-    if profile.ports == "fixed":
-        by_clause["HOOK-1"].append((Verdict.NON_STRICT, "smoke", False))
-        ignored = broken("HOOK-1", "ignored", "asks the ports 8001 to 8003", "where it was told to")
-        cases.insert(0, _case_row(Outcome(SMOKE, (ignored,)), None))
-    elif outcomes:
-        by_clause["HOOK-1"].append((Verdict.PASS, "smoke", False))
+    """The part of a report that follows from the results of the cases."""
+    accepted = {(one.case, one.clause, one.kind): one.why for one in known}
+    stale = _stale(outcomes, accepted)
+    evidence = _evidence_by_clause(outcomes, accepted, stale, profile)
     return {
         "program": {
             "startup_s": round(profile.startup_s, 3),
             "connections": profile.connections,
             "ports": profile.ports,
         },
-        "clauses": {name: _clause_row(name, seen) for name, seen in by_clause.items()},
-        "cases": cases,
+        "clauses": {name: _clause_row(name, seen) for name, seen in evidence.items()},
+        "cases": [
+            _case_row(outcome, accepted, stale)
+            for outcome in (*_failed_smoke_run(profile), *outcomes)
+        ],
         "failures": [
             _failure_row(failure, causes.get(cause, ()), accepted)
             for cause, failure in failures.items()
             if failure
         ],
-        "errors": [f"{clause} {word}: {text}" for (clause, word), text in errors.items()]
+        "errors": [f"{clause} {kind}: {text}" for (clause, kind), text in errors.items()]
         + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
-        "totals": _totals(by_clause),
+        "totals": _totals(evidence),
     }
 
 
-def _case_row(outcome: Outcome, why: str | None) -> dict[str, Any]:
+# --- clauses --------------------------------------------------------------------------------------
+
+
+def _evidence_by_clause(
+    outcomes: Sequence[Outcome],
+    accepted: Accepted,
+    stale: Sequence[tuple[str, str, str]],
+    profile: Profile,
+) -> dict[str, list[_Evidence]]:
+    """What the cases show, by clause, in the order of the spec; only clauses that runs can show."""
+    found: dict[str, list[_Evidence]] = {
+        name: [] for name, clause in clauses().items() if "run" in clause.evidence
+    }
+    for outcome in outcomes:
+        for clause, evidence in _shown(outcome, accepted):
+            if clause in found or evidence.verdict is not Verdict.PASS:
+                found[clause].append(evidence)
+    for case, clause, _ in stale:
+        found[clause].append(_Evidence(Verdict.FAIL, case))
+    smoke = [_Evidence(one.verdict, one.case.id) for one in _failed_smoke_run(profile)]
+    if outcomes and not smoke:
+        smoke = [_Evidence(Verdict.PASS, SMOKE.id)]
+    found["HOOK-1"] += smoke
+    return found
+
+
+def _failed_smoke_run(profile: Profile) -> tuple[Outcome, ...]:
+    """The outcome of the smoke run if it shows that the program ignores its URLs (HOOK-1)."""
+    if profile.ports != "fixed":
+        return ()
+    actual, expected = "asks the ports 8001 to 8003", "the servers of FLAGS2_*_URL"
+    return (Outcome(SMOKE, (broken("HOOK-1", "ignored", actual, expected=expected),)),)
+
+
+def _shown(outcome: Outcome, accepted: Accepted) -> Iterator[tuple[str, _Evidence]]:
+    """The clauses of the findings, then those that the case shows to be kept."""
+    name = outcome.case.id
+    for one in outcome.findings:
+        yield one.clause, _Evidence(one.verdict, name, _is_accepted(name, one, accepted))
+    free = (Verdict.INFO, Verdict.LEGACY)
+    stopped = any(one.stops and one.verdict not in free for one in outcome.findings)
+    if outcome.error or stopped:
+        return
+    wrong = {one.clause for one in outcome.findings}
+    for clause in outcome.case.clauses:
+        if clause not in wrong:
+            yield clause, _Evidence(Verdict.PASS, name)
+
+
+def _clause_row(name: str, seen: Sequence[_Evidence]) -> dict[str, Any]:
+    clause = clauses()[name]
+    failures = [one for one in seen if one.verdict in FAILURES]
     return {
-        "id": outcome.case.id,
+        "keyword": clause.keyword,
+        "text": clause.text,
+        "verdict": worst(one.verdict for one in seen),
+        "cases": list(dict.fromkeys(one.case for one in seen)),
+        "known": bool(failures) and all(one.known for one in failures),
+    }
+
+
+def _totals(by_clause: Mapping[str, Sequence[_Evidence]]) -> dict[str, int]:
+    verdicts = [worst(one.verdict for one in seen) for seen in by_clause.values()]
+    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}
+
+
+# --- known failures -------------------------------------------------------------------------------
+
+
+def _is_accepted(case: str, one: Finding, accepted: Accepted) -> bool:
+    return one.verdict in FAILURES and (case, *one.cause) in accepted
+
+
+def _stale(outcomes: Sequence[Outcome], accepted: Accepted) -> list[tuple[str, str, str]]:
+    """The accepted failures that did not occur although their case was run."""
+    ran = {outcome.case.id for outcome in outcomes}
+    occurred = {
+        (outcome.case.id, *one.cause)
+        for outcome in outcomes
+        for one in outcome.findings
+        if one.verdict in FAILURES
+    }
+    return [key for key in accepted if key[0] in ran and key not in occurred]
+
+
+# --- cases and failures ---------------------------------------------------------------------------
+
+
+def _case_row(
+    outcome: Outcome, accepted: Accepted, stale: Sequence[tuple[str, str, str]]
+) -> dict[str, Any]:
+    name = outcome.case.id
+    whys = [
+        accepted[(name, *one.cause)]
+        for one in outcome.findings
+        if _is_accepted(name, one, accepted)
+    ]
+    row: dict[str, Any] = {
+        "id": name,
         "clauses": list(outcome.case.clauses),
         "why": outcome.case.why,
         "verdict": outcome.verdict,
         "findings": [one.to_json() for one in outcome.findings],
-        "known": why,
+        "known": "; ".join(whys) or None,
     }
+    if name in {case for case, *_ in stale}:
+        row["stale"] = True
+    return row
 
 
-def _clause_row(name: str, seen: Sequence[tuple[Verdict, str, bool]]) -> dict[str, Any]:
-    clause = clauses()[name]
-    verdict = worst([verdict for verdict, *_ in seen])
-    return {
-        "keyword": clause.keyword,
-        "text": clause.text,
-        "verdict": verdict,
-        "cases": list(dict.fromkeys(case for _, case, _ in seen)),
-        "known": any(excused for *_, excused in seen)
-        and not any(verdict in FAILURES and not excused for verdict, _, excused in seen),
-    }
-
-
-def _totals(by_clause: Mapping[str, Sequence[tuple[Verdict, str, bool]]]) -> dict[str, int]:
-    verdicts = [worst([verdict for verdict, *_ in seen]) for seen in by_clause.values()]
-    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}
-
-
-def _failure_row(
-    failure: Failure,
-    group: Sequence[Outcome],
-    accepted: Mapping[tuple[str, str, str], str],
-) -> dict[str, Any]:
-    clause, word = failure.cause
+def _failure_row(failure: Failure, group: Sequence[Outcome], accepted: Accepted) -> dict[str, Any]:
+    clause, kind = failure.cause
     run, case = failure.run, failure.case
-    whys = [accepted.get((outcome.case.id, clause, word)) for outcome in group]
+    whys = [accepted.get((outcome.case.id, clause, kind)) for outcome in group]
     return {
         "clause": clause,
-        "word": word,
+        "word": kind,
         "verdict": failure.verdict,
         "text": clauses()[clause].text,
         "cases": [outcome.case.id for outcome in group],
         "case": case.to_json(),
         "executions": failure.executions,
         "repeated": failure.repeated,
-        "findings": [one.to_json() for one in _evidence(failure, group)],
+        "findings": [one.to_json() for one in _findings_that_show(failure, group)],
         "status": run.status,
-        "books": books(case, run, failure.findings),
+        "books": table_of_run(case, run, failure.findings),
         "stdout": run.stdout[-TAIL:],
         "stderr": run.stderr[-TAIL:],
         "journal": list(run.entries[:JOURNAL_LINES]),
@@ -219,8 +268,8 @@ def _failure_row(
     }
 
 
-def _evidence(failure: Failure, group: Sequence[Outcome]) -> Sequence[Finding]:
-    """What was found; where it did not show again, when it did."""
+def _findings_that_show(failure: Failure, group: Sequence[Outcome]) -> Sequence[Finding]:
+    """The findings of the repetition; of a flaky failure, those of the run that failed."""
     if failure.verdict is not Verdict.FLAKY or not group:
         return failure.findings
     return group[0].findings

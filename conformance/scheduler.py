@@ -1,193 +1,84 @@
-"""All cases against one program: run, repeated where they fail, shrunk, and summed up.
+"""All cases of one program: run, repeated if they fail, shrunk, and summed up.
 
-Cases are independent and pure, so that any `concurrent.futures.Executor` may run them, in this
-process or on a cluster; the verdicts do not depend on how many work, nor in which order they end.
+Cases are independent and pure, so any `concurrent.futures.Executor` may run them, in this process
+or on a cluster. The verdicts depend neither on the number of workers nor on the order in which the
+cases end.
 """
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import generated_cases
 from conformance.cases.model import Case
-from conformance.checks.judge import findings
-from conformance.checks.printed_lines import heard
+from conformance.checks.printed_lines import read_lines
 from conformance.clauses import named
-from conformance.program_runner import Stage, stopping
+from conformance.known_failures import KnownFailure
+from conformance.program_runner import Sandbox
 from conformance.recording import Profile, Run
 from conformance.report_model import (
     SMOKE,
     Failure,
-    Known,
     Outcome,
-    attributed,
-    summed_up,
-    without_echoes,
+    drop_consequences,
+    report_of_cases,
+    settle_uncertain,
 )
-from conformance.shrink import shrink
-from conformance.verdicts import FAILURES, Cause, Finding, Verdict, worst
+from conformance.verdicts import FAILURES, Cause, Verdict
+from conformance.worker import PATIENT, Task, confirm, examine
 
-REPEATS = 3
-"""How often a failure must show again."""
-PATIENCE = 3.0
-"""How much longer a repeated run may take, and its gate wait."""
-MOST_EXECUTIONS = 100
-"""Runs that shrinking one failure may take."""
-MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0}
-"""The same, where each takes as long as the wall limit, a gate, or REQ-7 has."""
-SLOW = tuple(MOST_SLOW_EXECUTIONS)
-"""Words of findings that only time shows; patience must not make them go away."""
 MOST_TIMEOUTS = 4
-"""Runs that may come to the wall limit until the rest is not tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What to run: a program, and a case."""
-
-    command: tuple[str, ...]
-    case: Case
-    profile: Profile
-
-
-# --- what a worker does -----------------------------------------------------------------------
-
-_here = threading.local()
-_stages: list[Stage] = []
-
-
-def _stage(ports: str) -> Stage:
-    """The servers of this thread."""
-    stage: Stage | None = getattr(_here, "stage", None)
-    if stage is None or stage not in _stages:
-        stage = _here.stage = Stage(ports).__enter__()
-        _stages.append(stage)
-    return stage
-
-
-def close_stages() -> None:
-    """Stop the servers of all threads, which must have ended."""
-    while _stages:
-        _stages.pop().__exit__()
-
-
-def play(task: Task, patience: float = 1.0) -> tuple[Run, tuple[Finding, ...]]:
-    """Run a case once and judge it."""
-    return _play_on(_stage(task.profile.ports), task, patience)
-
-
-def _play_on(stage: Stage, task: Task, patience: float) -> tuple[Run, tuple[Finding, ...]]:
-    run = stage.play(task.command, task.case, task.profile, patience)
-    return run, tuple(findings(task.case, run))
-
-
-def examine(task: Task, patience: float = 1.0) -> Outcome:
-    """Run a case; an error of the kit itself is told, not raised."""
-    try:
-        return Outcome(task.case, play(task, patience)[1])
-    except Exception as exc:
-        return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
-
-
-def confirm(task: Task, cause: Cause) -> Failure | None:
-    """Repeat a failure, patiently; then shrink it. None where patience shows that there is none.
-
-    Raises whatever the kit itself fails with.
-    """
-    slow = cause[1] in SLOW
-    repeats = _repeated(task, PATIENCE if slow else 1.0)
-    again = [any(one.cause == cause for one in found) for _, found in repeats]
-    run, found = repeats[again.index(False) if False in again else 0]
-    repeated = sum(again)
-    if slow and repeated < REPEATS:
-        return None
-    if repeated < REPEATS:
-        return Failure(cause, task.case, Verdict.FLAKY, found, run, REPEATS, repeated)
-    most = MOST_SLOW_EXECUTIONS.get(cause[1], MOST_EXECUTIONS)
-    last: dict[str, tuple[Run, tuple[Finding, ...]]] = {}
-
-    def fails(case: Case) -> bool:
-        if stopping.is_set():
-            return False
-        played = play(replace(task, case=case))
-        again = any(one.cause == cause and one.verdict in FAILURES for one in played[1])
-        if again:
-            last["minimal"] = played
-        return again
-
-    shrunk = shrink(task.case, fails, most)
-    run, found = last.get("minimal", (run, found))
-    verdict = worst([one.verdict for one in found if one.cause == cause])
-    return Failure(cause, shrunk.case, verdict, found, run, shrunk.executions, repeated)
-
-
-def _repeated(task: Task, patience: float) -> list[tuple[Run, tuple[Finding, ...]]]:
-    """The same case again and again; at the same time where waiting is all that it does."""
-    if patience == 1 or task.profile.ports == "fixed":
-        return [play(task, patience) for _ in range(REPEATS)]
-
-    def play_apart(_: int) -> tuple[Run, tuple[Finding, ...]]:
-        with Stage(task.profile.ports) as stage:
-            return _play_on(stage, task, patience)
-
-    with ThreadPoolExecutor(REPEATS) as pool:
-        return list(pool.map(play_apart, range(REPEATS)))
-
-
-# --- the campaign -------------------------------------------------------------------------------
+"""After this many runs that came to the wall limit, the remaining cases are not tested."""
+ROUNDS = 2
+"""How often failures are confirmed: patient runs may show failures that were hidden before."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """Told what is done; does nothing by itself."""
+    """Functions that are called as the work goes on; these do nothing."""
 
     begin: Callable[[int, str], None] = lambda total, what: None
     step: Callable[[], None] = lambda: None
 
 
 def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case, ...]:
-    """The fixed cases and as many generated ones; of those the ones that show one of `only`, which
-    are clauses (`REQ-4`), chapters (`REQ`), or cases.
+    """The fixed cases and `examples` generated ones; only those that show one of `only`, if given:
+    clauses (`REQ-4`), chapters (`REQ`), or ids of cases.
     """
     cases = (*fixed_cases(), *generated_cases(examples, seed))
     if not only:
         return cases
-    subjects = [c for c in cases if named([c.subject, c.id], only) and not _drawn(c)]
+    subjects = [c for c in cases if named([c.subject, c.id], only) and not _is_generated(c)]
     others = [c for c in cases if c not in subjects and named([c.id, *c.clauses], only)]
-    # A clause that has cases of its own is shown by these first.
+    # The cases that are for a clause come before those that show it too.
     return (*subjects, *others)
 
 
-def _drawn(case: Case) -> bool:
+def _is_generated(case: Case) -> bool:
     return case.id.startswith("generated/")
 
 
-def _slowness(case: Case) -> tuple[float, bool]:
-    return case.waits_s, case.gate
-
-
 def learn(command: Sequence[str], ports: str = "given") -> Profile:
-    """What a program is like, from small runs: how long it takes, how many connections it uses, and
-    whether it asks where it is told to.
+    """Measure a program in small runs: how long it takes, how many connections it uses, and whether
+    it sends its requests to the given servers.
 
-    Raises CannotStartError, and PortInUseError where it asks the fixed ports and they are taken.
+    Raises CannotStartError, and PortInUseError if it uses the fixed ports and they are in use.
     """
-    with Stage(ports) as stage:
-        runs = [stage.play(command, SMOKE, Profile(ports=ports))]
-        if ports == "given" and _asks_elsewhere(runs[0]):
-            with Stage("fixed") as fixed:
-                asked = fixed.play(command, SMOKE, Profile(ports="fixed")).entries
-            if asked:
+    with Sandbox(ports) as sandbox:
+        runs = [sandbox.execute(command, SMOKE, Profile(ports=ports))]
+        if ports == "given" and _ignores_servers(runs[0]):
+            with Sandbox("fixed") as fixed:
+                entries = fixed.execute(command, SMOKE, Profile(ports="fixed")).entries
+            if entries:
                 return learn(command, "fixed")
         if runs[0].ended != "exit":
             return Profile(ends=False, ports=ports)
-        runs += [stage.play(command, SMOKE, Profile(ports=ports)) for _ in range(2)]
-    announced = [n for run in runs if (n := heard(run.texts).claims.concurrency)]
+        runs += [sandbox.execute(command, SMOKE, Profile(ports=ports)) for _ in range(2)]
+    announced = [n for run in runs if (n := read_lines(run.texts).claims.concurrency)]
     return Profile(
         startup_s=sorted(run.elapsed_s for run in runs)[len(runs) // 2],
         connections=max(1, min([8, *announced])),
@@ -195,11 +86,11 @@ def learn(command: Sequence[str], ports: str = "given") -> Profile:
     )
 
 
-def _asks_elsewhere(run: Run) -> bool:
-    """Whether a run came to a report and was seen nowhere, though its server was there."""
-    said = heard(run.texts)
-    told = said.site is not None and run.urls["LOCAL"] in said.texts[said.site]
-    return not run.entries and said.claims.totals is not None and not told
+def _ignores_servers(run: Run) -> bool:
+    """Whether a run printed a report although no server saw a request of it."""
+    printed = read_lines(run.texts)
+    announces = printed.site is not None and run.urls["LOCAL"] in printed.texts[printed.site]
+    return not run.entries and printed.claims.totals is not None and not announces
 
 
 def judge_program(
@@ -208,122 +99,132 @@ def judge_program(
     executor: Executor,
     profile: Profile,
     *,
-    known: Sequence[Known] = (),
+    known: Sequence[KnownFailure] = (),
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Run all cases and make the report (SPEC of its form: report.schema.json).
+    """Run all cases and make the report (its form: report.schema.json).
 
-    `command` is resolved (conformance.program). On Ctrl-C the report says what is known by then.
+    `command` is resolved (conformance.program_runner). On Ctrl-C the report has what is known so
+    far.
     """
-    progress = progress or Progress()
     began = time.monotonic()
-
-    def task(case: Case) -> Task:
-        return Task(tuple(command), case, profile)
-
-    tasks = list(map(task, cases))
-    outcomes: list[Outcome] = []
-    causes: dict[Cause, list[Outcome]] = {}
-    failures: dict[Cause, Failure | None] = {}
-    errors: dict[Cause, str] = {}
+    schedule = _Schedule(tuple(command), executor, profile, progress or Progress())
     interrupted = False
     try:
-        _examine_all(tasks, executor, progress, outcomes)
-        outcomes[:] = attributed(outcomes)
-        for _ in range(2):
-            causes = _causes(outcomes)
-            _confirm_all(causes, task, executor, progress, failures, errors)
-            _forget_echoes(failures)
-            hasty = [
-                o for o in outcomes if any(failures.get(f.cause, o) is None for f in o.findings)
-            ]
-            if not hasty:
-                break
-            # Patience showed that there is nothing in it: what else is there?
-            again = [executor.submit(examine, task(o.case), PATIENCE) for o in hasty]
-            for outcome, future in zip(hasty, again, strict=True):
-                outcomes[outcomes.index(outcome)] = _result(task(outcome.case), future)
+        schedule.examine_all(cases)
+        schedule.confirm_all()
     except KeyboardInterrupt:
         interrupted = True
-    outcomes = without_echoes([_settled(outcome, failures) for outcome in outcomes])
-    report = summed_up(outcomes, causes, failures, errors, known, profile)
     return {
         "conformance": 1,
         "door": "run",
         "command": list(command),
         "version": version("flags2-reference"),
         "interrupted": interrupted,
-        **report,
+        **schedule.report(known),
         "elapsed_s": round(time.monotonic() - began, 1),
     }
 
 
-def _examine_all(
-    tasks: Sequence[Task], executor: Executor, progress: Progress, outcomes: list[Outcome]
-) -> None:
-    """Fill in the outcomes in the order of the tasks, until too many came to the wall limit."""
-    progress.begin(len(tasks), "cases")
-    futures = [executor.submit(examine, task) for task in tasks]
-    timeouts = 0
-    try:
-        for task, future in zip(tasks, futures, strict=True):
-            outcomes.append(_result(task, future))
-            progress.step()
-            timeouts += outcomes[-1].verdict is Verdict.TIMEOUT
-            if timeouts >= MOST_TIMEOUTS:
+@dataclass(slots=True)
+class _Schedule:
+    """The work on one program, and its results so far."""
+
+    command: tuple[str, ...]
+    executor: Executor
+    profile: Profile
+    progress: Progress
+    outcomes: list[Outcome] = field(default_factory=list)
+    causes: dict[Cause, list[Outcome]] = field(default_factory=dict)
+    failures: dict[Cause, Failure | None] = field(default_factory=dict)
+    """None for a failure that patient runs did not show."""
+    errors: dict[Cause, str] = field(default_factory=dict)
+
+    def task(self, case: Case) -> Task:
+        """The task of running a case."""
+        return Task(self.command, case, self.profile)
+
+    def examine_all(self, cases: Sequence[Case]) -> None:
+        """Fill in the outcomes in the order of the cases, until `MOST_TIMEOUTS`."""
+        self.progress.begin(len(cases), "cases")
+        tasks = list(map(self.task, cases))
+        futures = [self.executor.submit(examine, task) for task in tasks]
+        timeouts = 0
+        try:
+            for task, future in zip(tasks, futures, strict=True):
+                self.outcomes.append(_result(task, future))
+                self.progress.step()
+                timeouts += self.outcomes[-1].verdict is Verdict.TIMEOUT
+                if timeouts >= MOST_TIMEOUTS:
+                    break
+        finally:
+            for future in futures:
+                future.cancel()
+        self.outcomes[:] = settle_uncertain(self.outcomes)
+
+    def confirm_all(self) -> None:
+        """Confirm every failure; examine the cases of those that patience cleared once more."""
+        for _ in range(ROUNDS):
+            self.causes = _causes(self.outcomes)
+            self._confirm_new()
+            _forget_consequences(self.failures)
+            if not self._examine_patiently():
                 break
-    finally:
-        for future in futures:
-            future.cancel()
 
+    def _confirm_new(self) -> None:
+        """Fill in the failure of each cause that was not confirmed before."""
+        new = {cause: group for cause, group in self.causes.items() if cause not in self.failures}
+        self.progress.begin(len(new), "repeating and shrinking")
+        futures = {
+            cause: self.executor.submit(confirm, self.task(group[0].case), cause)
+            for cause, group in new.items()
+        }
+        try:
+            for cause, future in futures.items():
+                try:
+                    self.failures[cause] = future.result()
+                except Exception as exc:
+                    self.errors[cause] = f"{type(exc).__name__}: {exc}"
+                self.progress.step()
+        finally:
+            for future in futures.values():
+                future.cancel()
 
-def _forget_echoes(failures: dict[Cause, Failure | None]) -> None:
-    """Clear what did not show again where its case showed a failure that did: it was that."""
-    certain = {c for c, f in failures.items() if f and f.verdict is not Verdict.FLAKY}
-    for cause, failure in failures.items():
-        flaky = failure is not None and failure.verdict is Verdict.FLAKY
-        if failure and flaky and certain & {one.cause for one in failure.findings}:
-            failures[cause] = None
+    def _examine_patiently(self) -> bool:
+        """Run the cases of cleared failures again, which may have hidden others; False if there is
+        none.
+        """
+        cleared = {cause for cause, failure in self.failures.items() if failure is None}
+        places = [
+            place
+            for place, outcome in enumerate(self.outcomes)
+            if any(one.cause in cleared for one in outcome.findings)
+        ]
+        tasks = [self.task(self.outcomes[place].case) for place in places]
+        futures = [self.executor.submit(examine, task, PATIENT) for task in tasks]
+        for place, task, future in zip(places, tasks, futures, strict=True):
+            self.outcomes[place] = _result(task, future)
+        return bool(places)
+
+    def report(self, known: Sequence[KnownFailure]) -> dict[str, Any]:
+        """What is known so far."""
+        settled = [_settled(outcome, self.failures) for outcome in self.outcomes]
+        return report_of_cases(
+            drop_consequences(settled), self.causes, self.failures, self.errors, known, self.profile
+        )
 
 
 def _result(task: Task, future: Future[Outcome]) -> Outcome:
     try:
         return future.result()
-    except Exception as exc:  # of the executor: a worker that died, or has no kit
+    except Exception as exc:  # of the executor: a worker died, or does not have the kit
         return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
 
 
-def _confirm_all(
-    causes: Mapping[Cause, Sequence[Outcome]],
-    task: Callable[[Case], Task],
-    executor: Executor,
-    progress: Progress,
-    failures: dict[Cause, Failure | None],
-    errors: dict[Cause, str],
-) -> None:
-    """Fill in what becomes of each cause that was not tried yet."""
-    new = {cause: group for cause, group in causes.items() if cause not in failures}
-    progress.begin(len(new), "repeating and shrinking")
-    futures = {
-        cause: executor.submit(confirm, task(group[0].case), cause) for cause, group in new.items()
-    }
-    try:
-        for cause, future in futures.items():
-            try:
-                failures[cause] = future.result()
-            except Exception as exc:
-                errors[cause] = f"{type(exc).__name__}: {exc}"
-            progress.step()
-    finally:
-        for future in futures.values():
-            future.cancel()
-
-
 def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
-    """Outcomes by what failed, in the order of the cases: one reports for all of its kind.
-
-    A fixed case speaks before a generated one, a case for the very clause before the others, and a
-    quick one before a slow one.
+    """Outcomes by what failed, in the order of the cases. The first of each is confirmed: a fixed
+    case before a generated one, a case for the very clause before others, a fast one before a slow
+    one.
     """
     causes: dict[Cause, list[Outcome]] = {}
     for outcome in outcomes:
@@ -333,17 +234,33 @@ def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
                 if outcome not in group:
                     group.append(outcome)
     for (clause, _), group in causes.items():
-        group.sort(key=lambda o: (_drawn(o.case), o.case.subject != clause, *_slowness(o.case)))
+        group.sort(
+            key=lambda o: (
+                _is_generated(o.case),
+                o.case.subject != clause,
+                o.case.waits_s,
+                o.case.gate,
+            )
+        )
     return causes
 
 
+def _forget_consequences(failures: dict[Cause, Failure | None]) -> None:
+    """Clear a flaky failure if its run showed a certain failure too: it followed from that."""
+    certain = {c for c, f in failures.items() if f and f.verdict is not Verdict.FLAKY}
+    for cause, failure in failures.items():
+        flaky = failure is not None and failure.verdict is Verdict.FLAKY
+        if failure and flaky and certain & {one.cause for one in failure.findings}:
+            failures[cause] = None
+
+
 def _settled(outcome: Outcome, failures: Mapping[Cause, Failure | None]) -> Outcome:
-    """An outcome after its failures were tried again."""
+    """An outcome after its failures were confirmed."""
     found = []
     for one in outcome.findings:
         failure = failures.get(one.cause, ...)
         if one.verdict in FAILURES and failure is None:
-            continue  # patience made it go away
+            continue  # patient runs did not show it
         if isinstance(failure, Failure) and failure.verdict is Verdict.FLAKY:
             one = replace(one, verdict=Verdict.FLAKY)
         found.append(one)

@@ -99,7 +99,9 @@ def test_only_the_server_and_what_supervises_have_sockets():
     assert with_sockets == {"server", "connection", "listening", "supervise"}
 
 
-@pytest.mark.parametrize("path", sorted(TOP.glob("conformance/**/*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted(TOP.glob("conformance/**/*.py")), ids=lambda path: path.name
+)
 def test_the_kit_knows_nothing_of_the_reference_nor_of_the_tests(path):
     assert not imported(path) & {"reference", "tests"}
 

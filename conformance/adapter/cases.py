@@ -1,22 +1,15 @@
-"""Questions to an adapter: fixed ones, and how to draw others; pure."""
+"""Fixed questions to an adapter; pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from hypothesis import strategies as st
-
-from conformance.checks.expansion import codes_of
-from mockservers import strategies
-from mockservers.codes import ALL_CODES, LABELS, path_of_code
-from mockservers.plan import SEED_BOUND, plan_to_json
+from mockservers.codes import path_of_code
+from mockservers.plan import SEED_BOUND
 
 LONG = 10_000
-"""Numbers in a list that is long."""
-
-EXP_ANY = ("EXP-1", "EXP-2", "EXP-3", "EXP-4", "EXP-5", "EXP-9")
-FATES = ("SRV-2", "SRV-3", "SRV-4", "SRV-5", "SRV-6")
+"""Numbers in a long list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +20,7 @@ class Question:
     op: str
     arguments: Mapping[str, Any]
     clauses: tuple[str, ...]
-    """What the right answer shows. The first is its subject: no answer counts against that one."""
+    """What the right answer shows. The first is the subject: a missing answer counts against it."""
     why: str
 
     @property
@@ -52,14 +45,14 @@ def expand(
 
 @cache
 def fixed_questions() -> tuple[Question, ...]:
-    """Every fixed question, small ones first within an operation; the unknown operation first."""
+    """Every fixed question: the unknown operation first, small questions first within each."""
     tables = (_hook, _expand, _is_prime, _quicksort, _draw, _fate)
     questions = tuple(question for table in tables for question in table())
-    assert len({question.id for question in questions}) == len(questions), "an id is there twice"
+    assert len({question.id for question in questions}) == len(questions), "duplicate id"
     return questions
 
 
-def _asker(op: str) -> Callable[[str, str, dict[str, Any], str], Question]:
+def _questions(op: str) -> Callable[[str, str, dict[str, Any], str], Question]:
     def ask(name: str, clauses: str, arguments: dict[str, Any], why: str) -> Question:
         return Question(f"adapter/{name}", op, arguments, tuple(clauses.split()), why)
 
@@ -75,15 +68,15 @@ def _hook() -> list[Question]:
 
 
 def _expand() -> list[Question]:
-    ask = _asker("expand")
+    ask = _questions("expand")
     letters = [chr(code) for code in range(ord("A"), ord("Z") + 1)]
     return [
         ask("expand-code", "EXP-1", expand(["BR"]), "a code"),
-        ask("expand-small-code", "EXP-1", expand(["br"]), "in small letters"),
+        ask("expand-small-code", "EXP-1", expand(["br"]), "in lower case"),
         ask("expand-mixed-code", "EXP-1", expand(["bR", "Cn"]), "one letter of each"),
         ask("expand-corners", "EXP-1", expand(["aa", "az", "za", "zz"]), "the first and the last"),
         ask("expand-letter", "EXP-2", expand(["B"]), "a letter"),
-        ask("expand-small-letter", "EXP-2", expand(["b"]), "in small letters"),
+        ask("expand-small-letter", "EXP-2", expand(["b"]), "in lower case"),
         ask("expand-empty-letter", "EXP-2", expand(["X"]), "a letter without any flag"),
         ask("expand-alphabet", "EXP-2", expand(letters), "all letters are all codes"),
         ask("expand-twice", "EXP-3", expand(["BR", "BR"]), "one code, named twice"),
@@ -93,13 +86,18 @@ def _expand() -> list[Question]:
         ask("expand-pair", "EXP-4", expand(["CN", "BR"]), "in descending order"),
         ask("expand-three", "EXP-4", expand(["IN", "US", "BR"]), "in no order"),
         ask("expand-letters", "EXP-4", expand(["C", "A", "B"]), "letters in no order"),
-        ask("expand-code-letter", "EXP-4", expand(["CN", "B"]), "a letter behind a code"),
+        ask("expand-code-letter", "EXP-4", expand(["CN", "B"]), "a letter after a code"),
         ask("expand-limit", "EXP-5", expand(["AA", "BB", "CC"], limit=2), "two of three"),
         ask("expand-limit-1", "EXP-5", expand(["B"], limit=1), "the first of a letter"),
         ask("expand-limit-sorts", "EXP-5", expand(["US", "CN", "BR"], limit=2), "sorted first"),
         ask("expand-limit-once", "EXP-5", expand(["AA", "AA", "BB"], limit=2), "once each first"),
-        ask("expand-limit-exact", "EXP-5", expand(["AA", "BB"], limit=2), "all that there are"),
-        ask("expand-limit-beyond", "EXP-5", expand(["AA", "BB"], limit=5), "more than there are"),
+        ask("expand-limit-exact", "EXP-5", expand(["AA", "BB"], limit=2), "all of them"),
+        ask(
+            "expand-limit-beyond",
+            "EXP-5",
+            expand(["AA", "BB"], limit=5),
+            "more than all",
+        ),
         ask("expand-limit-letters", "EXP-5", expand(["a", "b"], limit=27), "one of the second"),
         ask("expand-every-limit", "EXP-5", expand([], every=True, limit=27), "of all codes"),
         ask("expand-all-limit", "EXP-5", expand([], all_codes=True, limit=5), "of the 194"),
@@ -121,30 +119,31 @@ _REFUSED = (
     ([""], "an empty argument"),
     (["B "], "a letter and a blank"),
     (["@A"], "the character before A"),
-    (["[Z"], "the character behind Z"),
+    (["[Z"], "the character after Z"),
     (["é"], "a letter beyond Z"),
     (["ÉÉ"], "two of them"),
     (["БР"], "another alphabet"),
-    (["BR", "BRA"], "a wrong one behind a right one"),
+    (["BR", "BRA"], "a wrong one after a right one"),
     (["BRA", "BR"], "a wrong one before a right one"),
-    (["BR", "C", "*"], "a wrong one behind a letter"),
+    (["BR", "C", "*"], "a wrong one after a letter"),
 )
 
 
 PRIMES = (3, 5, 7, 11, 13, 17, 97, 7919, 65537, 104729, 1000003, 2**31 - 1, 2**32 - 5)
-"""Primes, small and around 32 bits; then two large ones, the second of the listing."""
+"""Primes, small and around 32 bits."""
 LARGE_PRIMES = (10**12 - 11, 112272535095293)
+"""The second is in the listing."""
 SQUARES = (9, 25, 49, 121, 169, 1369, 104729**2, 1000003**2)
-"""Squares of primes: the root itself is the only divisor."""
+"""Squares of primes: the root is the only divisor."""
 CARMICHAEL = (561, 1105, 1729, 6601, 41041, 825265, 2047, 1373653, 25326001, 3215031751)
 """Carmichael numbers, and strong pseudoprimes to small bases."""
 COMPOSITE = (15, 21, 35, 91, 1001, 2**32 + 1, 2**32 + 3, 2**53 - 1, 11112324353465)
-"""Others; 2**32 + 1 and 2**32 + 3 are 1 and 3 to 32 bits."""
+"""Other composite numbers; in 32 bits, 2**32 + 1 and 2**32 + 3 are 1 and 3."""
 EVEN = (0, 4, 6, 8, 100, 1122, 2**31, 2**32, 2**32 + 2, 2**53 - 2, 2**53)
 
 
 def _is_prime() -> list[Question]:
-    ask = _asker("is_prime")
+    ask = _questions("is_prime")
 
     def each(numbers: Sequence[int], clause: str, why: str) -> list[Question]:
         return [ask(f"prime-{n}", clause, {"n": n}, why) for n in numbers]
@@ -164,7 +163,7 @@ def _is_prime() -> list[Question]:
 
 
 def _quicksort() -> list[Question]:
-    ask = _asker("quicksort")
+    ask = _questions("quicksort")
     both = "QKS-1 QKS-2 QKS-4"
     half = LONG // 2
     # The multiplier has no divisor in common with LONG, so every number comes once.
@@ -195,7 +194,7 @@ def _quicksort() -> list[Question]:
         ("long-two-values", [n % 2 for n in range(LONG)], "two values in turn"),
         ("long-sawtooth", [n % 100 for n in range(LONG)], "up a hundred times"),
         ("long-shuffled", shuffled, "in no order"),
-        ("long-all-but-last", [*range(1, LONG), 0], "sorted but for the last"),
+        ("long-all-but-last", [*range(1, LONG), 0], "sorted except for the last"),
     )
     return [
         *(ask(f"sort-{name}", both, {"items": of}, why) for name, of, why in small),
@@ -205,7 +204,7 @@ def _quicksort() -> list[Question]:
 
 
 def _draw() -> list[Question]:
-    ask = _asker("draw")
+    ask = _questions("draw")
     rows = (
         ("bucket", 0, "LOCAL", "AA", 0, "bucket", "the first of the spec"),
         ("seed", 629, "ERROR", "BR", 0, "bucket", "another seed, label and code"),
@@ -282,88 +281,3 @@ def _fate() -> list[Question]:
 
 
 _LOGNORMAL = {"lognormal": {"median": 2, "sigma": 1.5, "max": 50}}
-
-
-# --- drawn questions ------------------------------------------------------------------------
-
-
-def generated() -> dict[str, st.SearchStrategy[Question]]:
-    """A strategy for the questions of every operation."""
-    return {
-        "expand": _generated("expand", EXP_ANY, expansions(), "any arguments"),
-        "is_prime": _generated("is_prime", ("PRM-1", "PRM-2"), numbers(), "any number"),
-        "quicksort": _generated("quicksort", ("QKS-1", "QKS-2", "QKS-4"), lists(), "any list"),
-        "draw": _generated("draw", ("SRV-1",), draws(), "any draw"),
-        "fate": _generated("fate", FATES, fates(), "any plan"),
-    }
-
-
-def _generated(
-    op: str, clauses: tuple[str, ...], drawn: st.SearchStrategy[dict[str, Any]], why: str
-) -> st.SearchStrategy[Question]:
-    return drawn.map(lambda values: Question(f"adapter/{op}-any", op, values, clauses, why))
-
-
-def expansions() -> st.SearchStrategy[dict[str, Any]]:
-    """Arguments of which few are refused, with a limit or without."""
-    letter = st.sampled_from("ABCXYZabcxyz")
-    right = st.text(letter, min_size=1, max_size=2)
-    # Letters whose capitals are A to Z are legacy (L-5), and not asked for.
-    wrong = st.text(st.characters(codec="utf-8"), max_size=3).filter(
-        lambda word: not codes_of(word) and not codes_of(word.upper())
-    )
-    some = st.lists(right, min_size=1, max_size=6)
-    limits = st.none() | st.integers(1, 60)
-    return st.one_of(
-        st.builds(expand, some, limit=limits),
-        st.builds(expand, some, limit=limits),
-        st.builds(lambda few, one: expand([*few, one]), st.lists(right, max_size=3), wrong),
-    )
-
-
-def numbers() -> st.SearchStrategy[dict[str, Any]]:
-    """Numbers up to a million, odd ones more often, and even ones up to 2**53."""
-    odd = st.integers(1, 500_000).map(lambda half: 2 * half + 1)
-    even = st.integers(2, 2**52).map(lambda half: 2 * half)
-    products = st.tuples(odd, odd).map(lambda pair: pair[0] * pair[1]).filter(lambda n: n < 10**9)
-    return st.one_of(odd, products, odd, even).map(lambda n: {"n": n})
-
-
-def lists() -> st.SearchStrategy[dict[str, Any]]:
-    """Short lists of numbers, with many duplicates or few."""
-    decimals = st.integers(-10_000, 10_000).map(lambda n: n / 100)
-    items = st.integers(0, 3) | st.integers(-(2**53), 2**53) | decimals
-    kinds = st.one_of(*(st.lists(kind, max_size=60) for kind in (st.integers(0, 9), items)))
-    return kinds.map(lambda drawn: {"items": drawn})
-
-
-def draws() -> st.SearchStrategy[dict[str, Any]]:
-    """Any draw of any resource."""
-    paths = st.text(st.characters(codec="utf-8"), max_size=9).map(lambda text: f"/{text}")
-    return st.fixed_dictionaries(
-        {
-            "seed": strategies.seeds(),
-            "label": st.sampled_from(LABELS),
-            "resource": st.sampled_from(ALL_CODES) | paths,
-            "attempt": st.integers(0, 12),
-            "purpose": st.sampled_from(["bucket", "status", "delay", "bytes"]),
-        }
-    )
-
-
-def fates() -> st.SearchStrategy[dict[str, Any]]:
-    """A resource and a plan, which may have rules for it."""
-
-    @st.composite
-    def questions(draw: st.DrawFn) -> dict[str, Any]:
-        plan = draw(strategies.plans())
-        ruled = [key for key in plan.rules if not key.startswith("/")] or ["BR"]
-        resource = st.sampled_from(ruled) | strategies.codes() | st.just("/index.html")
-        return {
-            "plan": plan_to_json(plan),
-            "label": draw(st.sampled_from(LABELS)),
-            "resource": draw(resource),
-            "attempt": draw(st.integers(1, 5)),
-        }
-
-    return questions()

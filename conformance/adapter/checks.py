@@ -1,4 +1,4 @@
-"""What an adapter answered, and what is wrong with it; pure.
+"""What is wrong with an adapter's answer; pure.
 
 The oracles are simpler than what they judge, and different: `sorted` and counting for the
 quicksort, Miller-Rabin for the prime test, `mockservers.plan` for servers.
@@ -6,144 +6,106 @@ quicksort, Miller-Rabin for the prime test, `mockservers.plan` for servers.
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from conformance.adapter.answer import Answer
 from conformance.adapter.cases import Question
+from conformance.adapter.primes import is_prime
 from conformance.checks.expansion import expansion, explanations
+from conformance.text import shorten
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.codes import is_code, path_of_code
 from mockservers.faults import Delay, Garbage, Reply, Serve
 from mockservers.plan import Plan, PlanError, draw, fate, plan_from_json, reply_to_json
 
 MICROSECOND = 1e-6
-SHORT = 300
+MOST_QUOTED = 300
 """Characters of an answer that a finding quotes."""
-ONE_OF = {"result", "error", "unsupported"}
-"""Of these keys an answer has exactly one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back: a line, or why there is none that can be judged."""
-
-    text: str
-    """The line; without one, what happened."""
-    said: Mapping[str, Any] | None = None
-    """The JSON object of the line; None where there is none."""
-    fault: str | None = None
-    """`crash`, `timeout` or `malformed`, where there is none."""
-
-    @property
-    def unsupported(self) -> bool:
-        """Whether it is the answer to an operation that the adapter does not have."""
-        return self.said is not None and self.said.get("unsupported") is True
-
-    def to_json(self) -> dict[str, Any]:
-        """As in a report."""
-        if self.said is not None and len(self.text) <= SHORT * 10:
-            return dict(self.said)
-        return {"text": _short(self.text, SHORT * 10)} | (
-            {"fault": self.fault} if self.fault else {}
-        )
-
-
-def read_answer(line: bytes) -> Answer:
-    """Read a line: a JSON object with one of `ONE_OF`: `error` a text, `unsupported` true."""
-    try:
-        text = line.decode("utf-8")
-        said = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        return Answer(repr(line[: SHORT * 10]), fault="malformed")
-    match said:
-        case {"result": _} | {"error": str()} | {"unsupported": True} if (
-            len(said.keys() & ONE_OF) == 1
-        ):
-            return Answer(text.strip(), said)
-    return Answer(text.strip(), fault="malformed")
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(name)
-
-
-def findings(question: Question, answer: Answer, known: Collection[str] = ()) -> list[Finding]:
-    """What is wrong with an answer. Where several clauses may be the broken one, it is the one
-    among `known`, if there is one.
-    """
-    return list(_JUDGES.get(question.op, _judge_unknown)(question, answer, known))
-
-
-def expected(question: Question) -> str:
-    """What would have been right, in a line."""
-    say = _EXPECTED.get(question.op)
-    return _short(say(question)) if say else '{"unsupported": true}'
-
+MOST_ITEMS_QUOTED = 80
+"""Characters of a list of numbers within a finding."""
 
 Findings = Iterator[Finding]
 
 
-def _judge_unknown(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+def findings(question: Question, answer: Answer, known: Collection[str] = ()) -> list[Finding]:
+    """What is wrong with an answer. If several clauses may be the broken one, a clause among
+    `known`, which are broken already, is preferred.
+    """
+    return list(_CHECKS.get(question.op, _check_unknown)(question, answer, known))
+
+
+def right_answer(question: Question) -> str:
+    """What would have been right, in a line."""
+    say = _RIGHT_ANSWERS.get(question.op)
+    return _quoted(say(question)) if say else '{"unsupported": true}'
+
+
+def _check_unknown(question: Question, answer: Answer, known: Collection[str]) -> Findings:
     if answer.unsupported:
         return
-    if answer.said is not None:
-        yield broken("HOOK-3", "unexpected", _short(answer.text), expected(question))
+    if answer.content is not None:
+        yield _broken("HOOK-3", "unexpected", _quoted(answer.text), question)
     else:
         yield from _no_answer(question, answer)
 
 
+def _broken(clause: str, kind: str, actual: str, question: Question) -> Finding:
+    return broken(clause, kind, actual, expected=right_answer(question))
+
+
 def _no_answer(question: Question, answer: Answer) -> Findings:
-    """The findings for an answer without a result where there should be one."""
-    saw, wanted, subject = _short(answer.text), expected(question), question.clauses[0]
+    """The finding for an answer without a result where there should be one."""
+    actual, subject = _quoted(answer.text), question.clauses[0]
     if answer.fault == "crash":
-        yield replace(broken(subject, "crash", saw, wanted), verdict=Verdict.CRASH)
+        yield replace(_broken(subject, "crash", actual, question), verdict=Verdict.CRASH)
     elif answer.fault == "timeout":
-        yield replace(broken(subject, "timeout", saw, wanted), verdict=Verdict.TIMEOUT)
-    elif answer.said is None:
-        yield broken(subject, "malformed", saw, wanted)
+        yield replace(_broken(subject, "timeout", actual, question), verdict=Verdict.TIMEOUT)
+    elif answer.content is None:
+        yield _broken(subject, "malformed", actual, question)
     elif answer.unsupported:
-        saw = "it does not have this"
-        yield Finding(subject, "unsupported", saw, wanted, verdict=Verdict.UNSUPPORTED)
+        unsupported = _broken(subject, "unsupported", "it does not have this", question)
+        yield replace(unsupported, verdict=Verdict.UNSUPPORTED)
     else:
-        yield broken(subject, "refused", saw, wanted)
+        yield _broken(subject, "refused", actual, question)
 
 
-def _malformed(question: Question, answer: Answer, what: str) -> Finding:
-    return broken(question.clauses[0], "malformed", _short(answer.text), what)
+def _malformed(question: Question, answer: Answer, wanted: str) -> Finding:
+    return broken(question.clauses[0], "malformed", _quoted(answer.text), expected=wanted)
 
 
 # --- expand -------------------------------------------------------------------------------------
 
 
-def _judge_expand(question: Question, answer: Answer, known: Collection[str]) -> Findings:
-    asked = _asked(question)
-    right, wanted = expansion(**asked), expected(question)
-    if answer.said is not None and "error" in answer.said:
+def _check_expand(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    arguments = _expand_arguments(question)
+    right = expansion(**arguments)
+    if answer.content is not None and "error" in answer.content:
         if right is not None:
-            may_be = _refusals(asked, question.clauses[0])
-            yield broken(_likeliest(may_be, known), "refused", _short(answer.text), wanted)
+            may_be = _clauses_of_rejection(arguments, question.clauses[0])
+            yield _broken(_likeliest(may_be, known), "refused", _quoted(answer.text), question)
         return
-    if answer.said is None or answer.unsupported:
+    if answer.content is None or answer.unsupported:
         yield from _no_answer(question, answer)
         return
-    codes = answer.said["result"]
+    codes = answer.content["result"]
     if not isinstance(codes, list) or not all(isinstance(code, str) for code in codes):
         yield _malformed(question, answer, "a list of texts")
     elif right is None:
-        yield broken("EXP-9", "accepted", _short(answer.text), wanted)
+        yield _broken("EXP-9", "accepted", _quoted(answer.text), question)
     elif codes != list(right):
-        may_be = explanations(codes, **asked)
-        yield broken(_likeliest(may_be, known), "unexpected", _short(answer.text), wanted)
+        may_be = explanations(codes, **arguments)
+        yield _broken(_likeliest(may_be, known), "unexpected", _quoted(answer.text), question)
 
 
 def _likeliest(may_be: Sequence[str], known: Collection[str]) -> str:
-    """The clause that is broken: rather one that is known to be, else the first."""
+    """The first clause that is known to be broken, else the first of all."""
     return next((clause for clause in may_be if clause in known), may_be[0])
 
 
-def _asked(question: Question) -> dict[str, Any]:
+def _expand_arguments(question: Question) -> dict[str, Any]:
     values = question.arguments
     return {
         "arguments": values["args"],
@@ -153,76 +115,56 @@ def _asked(question: Question) -> dict[str, Any]:
     }
 
 
-def _refusals(asked: dict[str, Any], subject: str) -> Sequence[str]:
-    """The clauses of which one is broken where codes were refused, the likeliest first."""
-    lengths = {len(word) for word in asked["arguments"]}
+def _clauses_of_rejection(arguments: dict[str, Any], subject: str) -> Sequence[str]:
+    """The clauses that a rejection of right arguments may break, the likeliest first."""
+    lengths = {len(word) for word in arguments["arguments"]}
     may_be = ["EXP-2"] * (1 in lengths) + ["EXP-1"] * (2 in lengths)
     if not lengths:
-        may_be = ["EXP-6" if asked["every"] else "EXP-7" if asked["all_codes"] else "EXP-8"]
-    if asked["limit"] is not None:
+        may_be = ["EXP-6" if arguments["every"] else "EXP-7" if arguments["all_codes"] else "EXP-8"]
+    if arguments["limit"] is not None:
         may_be.append("EXP-5")
     return sorted(may_be, key=lambda clause: clause != subject)
 
 
-def _expected_codes(question: Question) -> str:
-    right = expansion(**_asked(question))
+def _right_codes(question: Question) -> str:
+    right = expansion(**_expand_arguments(question))
     return "an error" if right is None else f"{len(right)}: {', '.join(right)}"
 
 
 # --- is_prime -------------------------------------------------------------------------------------
 
-_BASES = range(2, 38)
-"""Miller-Rabin with the primes among these errs for no number below 2**64."""
 
-
-def is_prime(n: int) -> bool:
-    """Whether `n`, from 0 to 2**64, is prime; by Miller-Rabin."""
-    if n % 2 == 0 or n == 1:
-        return n == 2
-    odd = n - 1
-    twos = (odd & -odd).bit_length() - 1
-    odd >>= twos
-
-    def passes(base: int) -> bool:
-        x = pow(base, odd, n)  # 0 for a multiple of n, of which it says nothing
-        return x in (0, 1, n - 1) or any((x := x * x % n) == n - 1 for _ in range(twos))
-
-    return all(map(passes, _BASES))
-
-
-def _judge_is_prime(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+def _check_is_prime(question: Question, answer: Answer, known: Collection[str]) -> Findings:
     n, subject = question.arguments["n"], question.clauses[0]
     if subject.startswith("L-"):
-        yield from _legacy(question, answer)
+        yield from _check_legacy(question, answer)
         return
     subject = "PRM-1" if n % 2 else "PRM-2"
     question = replace(question, clauses=(subject,))
-    if answer.said is None or "result" not in answer.said:
+    if answer.content is None or "result" not in answer.content:
         yield from _no_answer(question, answer)
-    elif not isinstance(answer.said["result"], bool):
+    elif not isinstance(answer.content["result"], bool):
         yield _malformed(question, answer, "true or false")
-    elif answer.said["result"] != is_prime(n):
-        yield broken(subject, "wrong", f"{n}: {_short(answer.text)}", expected(question))
+    elif answer.content["result"] != is_prime(n):
+        yield _broken(subject, "wrong", f"{n}: {_quoted(answer.text)}", question)
 
 
-def _legacy(question: Question, answer: Answer) -> Findings:
-    """What the listings do is LEGACY, and anything else a freedom."""
-    clause, said = question.clauses[0], answer.said or {}
-    saw, wanted = _short(answer.text), expected(question)
+def _check_legacy(question: Question, answer: Answer) -> Findings:
+    """The answer of the listings is LEGACY; any other is INFO."""
+    clause, content = question.clauses[0], answer.content or {}
     as_listed = {
-        "L-1": said.get("result") is False,
-        "L-2": said.get("result") is True,
-        "L-3": "error" in said,
+        "L-1": content.get("result") is False,
+        "L-2": content.get("result") is True,
+        "L-3": "error" in content,
     }
     if answer.unsupported:
         yield from _no_answer(question, answer)
-    elif as_listed[clause]:
-        yield Finding(clause, "legacy", saw, wanted, verdict=Verdict.LEGACY)
-    else:
-        yield Finding(clause, "other", saw, wanted, verdict=Verdict.INFO)
+        return
+    kind, verdict = ("legacy", Verdict.LEGACY) if as_listed[clause] else ("other", Verdict.INFO)
+    yield replace(_broken(clause, kind, _quoted(answer.text), question), verdict=verdict)
 
 
-def _expected_prime(question: Question) -> str:
+def _right_prime(question: Question) -> str:
     if question.clauses[0].startswith("L-"):
         return "any answer"
     return json.dumps({"result": is_prime(question.arguments["n"])})
@@ -231,78 +173,82 @@ def _expected_prime(question: Question) -> str:
 # --- quicksort ------------------------------------------------------------------------------------
 
 
-def _judge_quicksort(question: Question, answer: Answer, known: Collection[str]) -> Findings:
-    if answer.said is None or "result" not in answer.said:
+def _check_quicksort(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    if answer.content is None or "result" not in answer.content:
         yield from _no_answer(question, answer)
         return
-    items, result = question.arguments["items"], answer.said["result"]
+    items, result = question.arguments["items"], answer.content["result"]
     if not isinstance(result, list) or not all(map(_is_number, result)):
         yield _malformed(question, answer, "a list of numbers")
         return
-    saw, wanted = _short(answer.text), expected(question)
+    text = _quoted(answer.text)
     for place, (one, other) in enumerate(pairwise(result)):
         if one > other:
-            yield broken("QKS-1", "order", f"{one} before {other} at {place}: {saw}", wanted)
+            yield _broken("QKS-1", "order", f"{one} before {other} at {place}: {text}", question)
             break
     lost, added = Counter(items) - Counter(result), Counter(result) - Counter(items)
     if lost or added:
-        what = f"lost {_short(str(list(lost.elements())), 80)}, "
-        what += f"added {_short(str(list(added.elements())), 80)}: {saw}"
-        yield broken("QKS-2", "items", what, wanted)
-    elif "swaps" in answer.said:
-        fault = _trace_fault(items, answer.said["swaps"], result)
+        actual = f"lost {_quoted_items(lost)}, added {_quoted_items(added)}: {text}"
+        yield _broken("QKS-2", "items", actual, question)
+    elif "swaps" in answer.content:
+        fault = _trace_fault(items, answer.content["swaps"], result)
         if fault:
-            yield broken("QKS-4", "trace", fault, "swaps that turn the input into the result")
+            wanted = "swaps that turn the input into the result"
+            yield broken("QKS-4", "trace", fault, expected=wanted)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _quoted_items(items: Counter[Any]) -> str:
+    return shorten(str(list(items.elements())), MOST_ITEMS_QUOTED)
+
+
 def _trace_fault(items: list[float], swaps: Any, result: list[float]) -> str | None:
-    """What is wrong with a trace; None when it leads from the items to the result."""
+    """What is wrong with a trace; None if it leads from the items to the result."""
     if not isinstance(swaps, list):
-        return f"the swaps are {_short(json.dumps(swaps))}"
+        return f"the swaps are {_quoted(json.dumps(swaps))}"
     sorting, places = list(items), range(len(items))
     for number, swap in enumerate(swaps):
         pair = swap if isinstance(swap, list) else []
         if len(pair) != 2 or not all(type(place) is int and place in places for place in pair):
-            return f"swap {number} is {_short(json.dumps(swap))}"
+            return f"swap {number} is {_quoted(json.dumps(swap))}"
         i, j = pair
         sorting[i], sorting[j] = sorting[j], sorting[i]
     if sorting != result:
-        return f"the swaps lead to {_short(json.dumps(sorting))}"
+        return f"the swaps lead to {_quoted(json.dumps(sorting))}"
     return None
 
 
-def _expected_sorted(question: Question) -> str:
+def _right_order(question: Question) -> str:
     return json.dumps({"result": sorted(question.arguments["items"])})
 
 
 # --- draw and fate --------------------------------------------------------------------------------
 
 
-def _judge_draw(question: Question, answer: Answer, known: Collection[str]) -> Findings:
-    if answer.said is None or "result" not in answer.said:
+def _check_draw(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    if answer.content is None or "result" not in answer.content:
         yield from _no_answer(question, answer)
-    elif not _is_number(answer.said["result"]):
+    elif not _is_number(answer.content["result"]):
         yield _malformed(question, answer, "a number")
-    elif answer.said["result"] != draw(**question.arguments):
-        yield broken("SRV-1", "wrong", _short(answer.text), expected(question))
+    elif answer.content["result"] != draw(**question.arguments):
+        yield _broken("SRV-1", "wrong", _quoted(answer.text), question)
 
 
-def _judge_fate(question: Question, answer: Answer, known: Collection[str]) -> Findings:
-    if answer.said is None or "result" not in answer.said:
+def _check_fate(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    if answer.content is None or "result" not in answer.content:
         yield from _no_answer(question, answer)
         return
     try:
-        met = _read_reply(answer.said["result"])
+        met = _read_response(answer.content["result"])
     except (PlanError, TypeError, ValueError) as exc:
-        yield _malformed(question, answer, f"a reply of a plan; {exc}")
+        yield _malformed(question, answer, f"a response of a plan; {exc}")
         return
-    clause = _misfated(met, *_request(question))
+    clause = _clause_of_wrong_fate(met, *_request(question))
     if clause:
-        yield broken(clause, "wrong", _short(answer.text), expected(question))
+        yield _broken(clause, "wrong", _quoted(answer.text), question)
 
 
 def _request(question: Question) -> tuple[Plan, str, str, int]:
@@ -311,19 +257,21 @@ def _request(question: Question) -> tuple[Plan, str, str, int]:
     return plan, values["label"], values["resource"], values["attempt"]
 
 
-def _read_reply(data: Any) -> Reply:
-    """A reply as an adapter says it; raises PlanError, TypeError or ValueError."""
+def _read_response(data: Any) -> Reply:
+    """A response as an adapter writes it; raises PlanError, TypeError or ValueError."""
     if not isinstance(data, dict):
-        raise TypeError("it is an object")
+        raise TypeError("expected a JSON object")
     noise = bytes.fromhex(data.get("noise", ""))
     bare = {key: value for key, value in data.items() if key != "noise"}
     plan = plan_from_json(json.dumps({"plan": 1, "rules": {"AA": [bare]}}), "answer")
-    (reply,) = plan.rules["AA"]
-    return replace(reply, noise=noise) if isinstance(reply, Garbage) else reply
+    (response,) = plan.rules["AA"]
+    return replace(response, noise=noise) if isinstance(response, Garbage) else response
 
 
-def _misfated(met: Reply, plan: Plan, label: str, resource: str, attempt: int) -> str | None:
-    """The clause that is broken by meeting `met`; None when it is right."""
+def _clause_of_wrong_fate(
+    met: Reply, plan: Plan, label: str, resource: str, attempt: int
+) -> str | None:
+    """The clause that is broken if a request meets `met`; None if it is right."""
     right = fate(plan, label, resource, attempt)
     if _same(met, right):
         return None
@@ -345,7 +293,7 @@ def _misfated(met: Reply, plan: Plan, label: str, resource: str, attempt: int) -
 
 
 def _same(one: Reply, other: Reply, *without: str) -> bool:
-    """Whether two replies are the same, delays within a microsecond, apart from some fields."""
+    """Whether two responses are equal, delays within a microsecond, apart from some fields."""
     names = [name for name in type(one).__slots__ if name not in ("delay_s", *without)]
     return (
         type(one) is type(other)
@@ -359,28 +307,28 @@ def _close(one: Delay, other: Delay) -> bool:
     return numbers and abs(one - other) <= MICROSECOND  # type: ignore[operator]
 
 
-def _expected_fate(question: Question) -> str:
-    reply = fate(*_request(question))
-    noise = {"noise": reply.noise.hex()} if isinstance(reply, Garbage) else {}
-    return json.dumps({"result": reply_to_json(reply) | noise})
+def _right_fate(question: Question) -> str:
+    response = fate(*_request(question))
+    noise = {"noise": response.noise.hex()} if isinstance(response, Garbage) else {}
+    return json.dumps({"result": reply_to_json(response) | noise})
 
 
-def _short(text: str, most: int = SHORT) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+def _quoted(text: str) -> str:
+    return shorten(text, MOST_QUOTED)
 
 
-_JUDGES: dict[str, Callable[[Question, Answer, Collection[str]], Findings]] = {
-    "expand": _judge_expand,
-    "is_prime": _judge_is_prime,
-    "quicksort": _judge_quicksort,
-    "draw": _judge_draw,
-    "fate": _judge_fate,
+_CHECKS: dict[str, Callable[[Question, Answer, Collection[str]], Findings]] = {
+    "expand": _check_expand,
+    "is_prime": _check_is_prime,
+    "quicksort": _check_quicksort,
+    "draw": _check_draw,
+    "fate": _check_fate,
 }
 
-_EXPECTED: dict[str, Callable[[Question], str]] = {
-    "expand": _expected_codes,
-    "is_prime": _expected_prime,
-    "quicksort": _expected_sorted,
+_RIGHT_ANSWERS: dict[str, Callable[[Question], str]] = {
+    "expand": _right_codes,
+    "is_prime": _right_prime,
+    "quicksort": _right_order,
     "draw": lambda question: json.dumps({"result": draw(**question.arguments)}),
-    "fate": _expected_fate,
+    "fate": _right_fate,
 }

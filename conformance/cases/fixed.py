@@ -29,25 +29,25 @@ from mockservers.plan import Bucket, Plan
 from mockservers.profiles import ERROR_SEED
 
 HANG_S = 0.5
-"""How long a hang is borne by the server, but for the case of REQ-7."""
+"""Seconds after which the server ends a hang, except in the case of REQ-7."""
 
 ALWAYS = (
     "REQ-1 REQ-2 REQ-3 REQ-4 REQ-6 REQ-8 FIL-1 FIL-2 FIL-3 REP-1 REP-2 REP-3 REP-4 REP-5 REP-6 "
     "REP-7 REP-10 REP-11 CLI-8 CLI-9 CON-1 CON-2 ACC-1 ACC-3 ACC-4 ACC-5 ACC-6"
 ).split()
-"""What every run with a report shows."""
+"""The clauses that every run with a report shows."""
 
 
-def _rules(**replies: Reply | tuple[Reply, ...]) -> Plan:
+def _rules(**responses: Reply | tuple[Reply, ...]) -> Plan:
     """A plan of rules for codes."""
-    return Plan(rules={code: r if isinstance(r, tuple) else (r,) for code, r in replies.items()})
+    return Plan(rules={code: r if isinstance(r, tuple) else (r,) for code, r in responses.items()})
 
 
 def _slow(delay_s: float) -> Plan:
     return Plan(mix=(Bucket(100, Serve(delay_s=delay_s)),))
 
 
-OUTCOMES: Mapping[str, Mapping[str, Reply]] = {
+RESPONSES: Mapping[str, Mapping[str, Reply]] = {
     "OUT-1": {
         "serve": Serve(),
         "delay": Serve(delay_s=0.2),
@@ -85,7 +85,7 @@ OUTCOMES: Mapping[str, Mapping[str, Reply]] = {
         "redirect-loop": RedirectLoop(),
     },
 }
-"""Replies of which each has a run of its own, by the clause that says what to make of it."""
+"""Responses by the clause that says how to count them; each OUT-6 and REQ-9 has its own run."""
 
 _HAVE_FLAGS = (
     "BR CN DE ET FR ID IN IR JP MX NG PH PK RU TR US VN AE AF AG AL AM AO AR AT AU".split()
@@ -93,12 +93,12 @@ _HAVE_FLAGS = (
 
 
 def fixed_cases() -> tuple[Case, ...]:
-    """All of them, the one that takes longest first."""
-    return (*_silence(), *_expansion(), *_command_lines(), *_replies(), *_runs(), *_legacy())
+    """All fixed cases, the slowest first."""
+    return (*_silence(), *_expansion(), *_command_lines(), *_responses(), *_runs(), *_legacy())
 
 
 def _report(name: str, clauses: str, arguments: str, why: str, **fields: object) -> Case:
-    """A case that ends with its report; it shows `clauses` first and then what all of them do."""
+    """A case that ends with its report; it shows `clauses`, and then what every such case shows."""
     words = tuple(arguments.split())
     shown = [*clauses.split(), *ALWAYS]
     if "-v" in words:
@@ -111,18 +111,18 @@ def _report(name: str, clauses: str, arguments: str, why: str, **fields: object)
 
 def _silence() -> list[Case]:
     plan = _rules(BR=Hang(or_s=40))
-    why = "a server that says nothing"
+    why = "a server that sends nothing"
     return [_report("silence", "REQ-7 HOOK-2", "-v BR", why, plan=plan, waits_s=5, timeout_s=1)]
 
 
 def _expansion() -> list[Case]:
     return [
-        _report("code", "EXP-1 CLI-3", "br", "a code in small letters"),
+        _report("code", "EXP-1 CLI-3", "br", "a code in lower case"),
         _report("letter", "EXP-2", "b", "a letter stands for 26 codes"),
-        _report("letter-and-code", "EXP-2 EXP-3", "-v Z ZW", "a code that its letter names too"),
+        _report("letter-and-code", "EXP-2 EXP-3", "-v Z ZW", "a code that its letter includes"),
         _report("twice", "EXP-3", "BR br BR", "a code that is named three times"),
         _report("order", "EXP-4", "US CN BR", "codes in descending order"),
-        _report("limit", "EXP-5", "-l 2 US CN BR", "the limit counts behind the sorting"),
+        _report("limit", "EXP-5", "-l 2 US CN BR", "the limit counts after sorting"),
         _report("limit-of-letter", "EXP-5", "-l 3 Z A", "the first of 52"),
         _report("high-limit", "EXP-5", "-l 9 CN BR", "a limit above the number of codes"),
         _report("every", "EXP-6", "-e", "all codes"),
@@ -160,7 +160,7 @@ def _command_lines() -> list[Case]:
     return [
         _report("options", "CLI-1 REQ-6", "-v -m 2 -s DELAY BR CN", "three options"),
         _report("options-again", "CLI-1 REQ-6", "-s ERROR -m 1 -v BR CN", "another order"),
-        _report("options-last", "CLI-2", "BR CN -v -s DELAY", "options behind the codes"),
+        _report("options-last", "CLI-2", "BR CN -v -s DELAY", "options after the codes"),
         _report(
             "long-forms",
             "CLI-2",
@@ -171,7 +171,7 @@ def _command_lines() -> list[Case]:
         _report("long-all", "CLI-2", "--all --limit 2", "a long form"),
         _report("one-word", "CLI-2", "-ev -l 2", "two options in one word"),
         _report("local", "REQ-6", "-s LOCAL BR", "the server is named"),
-        _report("small-label", "CLI-4", "-s error BR", "a label in small letters"),
+        _report("small-label", "CLI-4", "-s error BR", "a label in lower case"),
         *_refusals(
             "CLI-5",
             {
@@ -184,8 +184,14 @@ def _command_lines() -> list[Case]:
                 "no-such-long-option": "--nonsense BR",
             },
         ),
-        _report("all-errors", "CLI-8", "CN BR", "nothing but errors", plan=_everybody(503)),
-        _report("some-error", "CLI-8", "-v CN BR US", "what fails is no reason to fail", plan=both),
+        _report("all-errors", "CLI-8", "CN BR", "nothing but errors", plan=_status_for_all(503)),
+        _report(
+            "some-error",
+            "CLI-8",
+            "-v CN BR US",
+            "errors do not fail a run",
+            plan=both,
+        ),
         Case(
             "fixed/interrupt",
             ("CLI-10",),
@@ -201,37 +207,39 @@ def _command_lines() -> list[Case]:
     ]
 
 
-def _everybody(status: int) -> Plan:
+def _status_for_all(status: int) -> Plan:
     return Plan(mix=(Bucket(100, Status((status,))),))
 
 
-def _replies() -> list[Case]:
-    """One run for each reply, with a flag beside it that must not suffer."""
+def _responses() -> list[Case]:
+    """Runs with each response, and with a flag beside it that must arrive all the same."""
     cases = [
-        _report(name, f"{clause} OUT-1", "-v BR CN", "one reply", plan=_rules(BR=reply))
-        for clause, replies in OUTCOMES.items()
-        for name, reply in replies.items()
+        _report(name, f"{clause} OUT-1", "-v BR CN", "one response", plan=_rules(BR=response))
+        for clause, responses in RESPONSES.items()
+        for name, response in responses.items()
         if clause in ("OUT-6", "REQ-9")
     ]
-    for clause, replies in OUTCOMES.items():
+    for clause, responses in RESPONSES.items():
         if clause in ("OUT-6", "REQ-9"):
             continue
-        codes = dict(zip(_HAVE_FLAGS, replies.values(), strict=False))
+        codes = dict(zip(_HAVE_FLAGS, responses.values(), strict=False))
         plan = _rules(**codes)
         words = " ".join([*codes, "VU"])
-        why = f"{', '.join(replies)}, and a flag"
+        why = f"{', '.join(responses)}, and a flag"
         name = clause.lower()
         cases += [
             _report(f"{name}-lines", f"{clause} OUT-1", f"-v {words}", why, plan=plan),
             _report(f"{name}-totals", f"{clause} OUT-1", words, why, plan=plan),
         ]
-    absent = _report("absent", "OUT-2", "-v ZZ BR XX", "flags that are not there")
-    refused = _report("refused", "OUT-4", "-v BR CN", "nobody listens", plan=Plan(refuse=True))
+    absent = _report("absent", "OUT-2", "-v ZZ BR XX", "flags that do not exist")
+    refused = _report(
+        "refused", "OUT-4", "-v BR CN", "connections are refused", plan=Plan(refuse=True)
+    )
     again = _report(
         "served-at-the-second-attempt",
         "REQ-4 OUT-3 OUT-5",
         "-v BR CN FR",
-        "who asks again would be served",
+        "a second attempt would be served",
         plan=_rules(
             BR=(Status((503,)), Serve()),
             CN=(Truncate(after_bytes=1000), Serve()),
@@ -242,14 +250,14 @@ def _replies() -> list[Case]:
         "no-reply-at-all",
         "REQ-4 OUT-4",
         "-v BR CN",
-        "who asks again gets no reply either",
+        "a second attempt gets no response either",
         plan=_rules(BR=Empty(), CN=Reset()),
     )
     once = _report(
         "reset-once",
         "REQ-5 REQ-4",
         "-v BR CN",
-        "who asks again once is served",
+        "one more attempt is served",
         plan=_rules(BR=(Reset(), Serve()), CN=(Empty(), Serve())),
     )
     return [*cases, absent, refused, again, never, once]
@@ -280,7 +288,7 @@ def _runs() -> list[Case]:
             files=stale,
             plan=_rules(BR=Truncate(after_bytes=1000), CN=Status((404,))),
         ),
-        _report("no-folder", "FIL-5", "-v BR", "no folder to save in", dest=False),
+        _report("no-folder", "FIL-5", "-v BR", "no folder to save to", dest=False),
         _report(
             "folder-in-the-way", "FIL-6", "-v BR CN", "it cannot be saved", files={"br.gif/": ""}
         ),
@@ -289,7 +297,7 @@ def _runs() -> list[Case]:
             "three-of-nine",
             "CON-3 CON-1 CON-4",
             f"-m 3 {' '.join(POP20[:9])}",
-            "as many as announced, and not one more",
+            "exactly as many as announced",
             plan=one_more,
             gate=True,
         ),
@@ -297,7 +305,7 @@ def _runs() -> list[Case]:
             "two-of-six",
             "CON-1 CON-3 CON-4",
             f"-v -m 2 {' '.join(POP20[:6])}",
-            "as many as announced, and not one more",
+            "exactly as many as announced",
             plan=one_more,
             gate=True,
         ),
@@ -308,8 +316,8 @@ def _runs() -> list[Case]:
 
 
 def _legacy() -> list[Case]:
-    every = (Case("", ("EXP-6",), ("-e",)).asked()[0],)
-    countries = Case("", ("EXP-7",), ("-a",)).asked()[0]
+    every = (Case("", ("EXP-6",), ("-e",)).code_lists()[0],)
+    countries = Case("", ("EXP-7",), ("-a",)).code_lists()[0]
 
     def either(name: str, legacy: str, arguments: str, why: str, **fields: object) -> Case:
         words = tuple(arguments.split())

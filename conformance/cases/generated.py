@@ -1,4 +1,4 @@
-"""Cases drawn by Hypothesis: arguments, codes, a plan over all kinds of reply, a gate, files."""
+"""Cases drawn by Hypothesis: arguments, codes, a plan with all kinds, a gate, files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ from mockservers.faults import (
 from mockservers.plan import Plan
 
 ELSEWHERE = tuple(path_of_code(code) for code in ("YE", "ZZ"))
-"""Where redirects lead: to a flag, and to none. No generated case asks for these."""
+"""The targets of redirects: a flag, and none. No generated case asks for these codes."""
 
 _POOL = tuple(code for code in (*country_codes()[:40], "AA", "QQ", "XX") if is_code(code))
 _EXPANSION = "EXP-1 EXP-3 EXP-4 EXP-5".split()
@@ -42,8 +42,8 @@ _delays = st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.05])
 _bytes = st.integers(0, 2000)
 
 
-def replies() -> st.SearchStrategy[Reply]:
-    """A reply of any kind, none of which takes a second."""
+def responses() -> st.SearchStrategy[Reply]:
+    """A response of any kind that takes less than a second."""
     kinds: list[st.SearchStrategy[Reply]] = [
         st.builds(Status, st.sampled_from([503, 404, 500, 403, 204, 301, 304]).map(lambda n: (n,))),
         st.builds(Serve, delay_s=_delays),
@@ -69,7 +69,7 @@ def replies() -> st.SearchStrategy[Reply]:
 
 @st.composite
 def cases(draw: st.DrawFn) -> Case:
-    """A run whose report must balance, whatever it meets."""
+    """A run whose report must balance, whatever its requests meet."""
     codes = draw(st.lists(st.sampled_from(_POOL), min_size=1, max_size=8, unique=True))
     words = [draw(st.sampled_from([code, code, code.lower()])) for code in codes]
     words += draw(st.lists(st.sampled_from(words), max_size=2))
@@ -84,7 +84,7 @@ def cases(draw: st.DrawFn) -> Case:
     if draw(st.sampled_from([False, False, True])):
         arguments += ["-l", str(draw(st.integers(1, 8)))]
     broken = draw(st.lists(st.sampled_from(codes), max_size=len(codes), unique=True))
-    attempts = st.lists(replies(), min_size=1, max_size=2).map(tuple)
+    attempts = st.lists(responses(), min_size=1, max_size=2).map(tuple)
     rules = {code: draw(attempts) for code in broken}
     stale = draw(st.lists(st.sampled_from(codes), max_size=2, unique=True))
     verbose = ["REP-8", "ACC-2"] if "-v" in arguments else ["REP-9"]
@@ -103,11 +103,11 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def _outcomes(codes: Sequence[str], rules: Mapping[str, tuple[Reply, ...]]) -> list[str]:
-    """The clauses on outcomes that a run shows by its first replies."""
+    """The clauses on outcomes that the first response for each code shows."""
     there = country_codes()
     shown = {"OUT-1" if code in there else "OUT-2" for code in codes if code not in rules}
-    for code, (reply, *_) in rules.items():
-        match reply:
+    for code, (response, *_) in rules.items():
+        match response:
             case Status(status=(404,)):
                 shown.add("OUT-2")
             case Status() | RateLimit():
@@ -119,13 +119,13 @@ def _outcomes(codes: Sequence[str], rules: Mapping[str, tuple[Reply, ...]]) -> l
             case Serve() | Drip() | WrongType():
                 shown.add("OUT-1" if code in there else "OUT-2")
             case _:
-                pass  # what is up to the client
+                pass  # the client may decide
     return sorted(shown)
 
 
 def generated_cases(examples: int, number: int) -> tuple[Case, ...]:
-    """`examples` cases that depend on the seed `number` alone, with one version of Hypothesis (and,
-    in a checkout, with the same modules loaded: it looks for constants in them).
+    """`examples` cases that depend on the seed `number` alone, for one version of Hypothesis (and,
+    in a checkout, for the same modules loaded: Hypothesis looks for constants in them).
     """
     if not examples:
         return ()
@@ -137,7 +137,7 @@ def generated_cases(examples: int, number: int) -> tuple[Case, ...]:
         database=None,
         phases=[Phase.generate],
         deadline=None,
-        suppress_health_check=list(HealthCheck),  # nothing is run here, cases are only drawn
+        suppress_health_check=list(HealthCheck),  # cases are only drawn here, not run
     )
     @given(cases())
     def collect(case: Case) -> None:

@@ -1,58 +1,44 @@
-"""A case: one run of a downloader, as data; pure.
+"""A case: one run of a downloader as data; pure.
 
-What is to be typed, what the servers do, what lies in the folder, and what must come of it. A case
-is pure: whoever runs it, wherever, asks the same of the program.
+What is typed, what the servers do, what the folder contains before, and what must come of it. A
+case asks the same of a program whenever and wherever it runs.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import resources
-from typing import Any
+from typing import Annotated, Any, Literal
 
-import jsonschema
+from msgspec import Meta, Struct
 
+from conformance.cases.command_line import CommandLine, read_command_line
 from conformance.clauses import clauses
-from mockservers.codes import CommandLineError, Order, parse_flags2
+from conformance.json_input import checked
+from mockservers.codes import CommandLineError, parse_flags2
+from mockservers.codes import Order as Flags2Request
 from mockservers.plan import Gate, Plan, plan_from_json, plan_to_json
 
 EXPECTATIONS = ("report", "refusal", "either", "interrupt")
-"""How a run is to end: with its report; refused as a usage error; as it likes of these two; or
-interrupted by Ctrl-C."""
+"""How a run must end: with its report; as a usage error; with either of them; or by Ctrl-C."""
 
 GATE_S = 2.0
-"""Seconds that a gate waits to fill; three times as long where it is tried again."""
+"""Seconds that a gate waits to fill; a repetition waits longer by its `timeout_factor`."""
 
 
 class CaseError(ValueError):
-    """What should be a case is none; the text says where and why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """The parts of a command line, as far as they can be told without knowing the program."""
-
-    codes: tuple[str, ...]
-    """Words that are no options, nor values of them."""
-    every: bool
-    all_codes: bool
-    verbose: bool
-    limit: int | None
-    connections: int | None
-    """The number of `-m`."""
+    """The data is not a case; the text says where and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One run, and what it is to show."""
+    """One run, and what it shows."""
 
     id: str
     clauses: tuple[str, ...]
     """What it shows when nothing is wrong. The first is its subject: a misread command line counts
     against that one."""
     arguments: tuple[str, ...] = ()
-    """What is typed behind the command."""
+    """What is typed after the command."""
     plan: Plan = field(default_factory=Plan)
     """What every server does."""
     why: str = ""
@@ -60,28 +46,28 @@ class Case:
     expects: str = "report"
     """One of `EXPECTATIONS`."""
     asks: tuple[tuple[str, ...], ...] = ()
-    """Lists of codes of which each is right, that of the listings first; none: what the arguments
-    say (`asked`)."""
+    """Lists of codes of which each is right, first that of the listings; empty: the arguments say
+    it (`code_lists`)."""
     gate: bool = False
-    """Replies are held until as many are in flight as the program uses connections."""
+    """Responses are held until as many are in flight as the program uses connections."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """What lies in `downloads` before: name to text; a name that ends in a slash is a folder."""
+    """What `downloads` contains before: name to text; a name that ends in a slash is a folder."""
     dest: bool = True
-    """Whether there is a folder `downloads` before."""
+    """Whether the folder `downloads` exists before."""
     codes_file: str | None = None
     """The text of `country_codes.txt` in the working directory; None: the 194 codes."""
     waits_s: float = 0.0
-    """Seconds that this may take beyond what its plan and its codes need."""
+    """Seconds that the run may take beyond what its plan and its codes need."""
     timeout_s: float | None = None
-    """What `FLAGS2_TIMEOUT_S` says; None: nothing."""
+    """The value of `FLAGS2_TIMEOUT_S`; None: not set."""
 
     @property
     def subject(self) -> str:
-        """The clause that it is for."""
+        """The clause that the case is for."""
         return self.clauses[0]
 
-    def order(self) -> Order | None:
-        """Codes and server that its arguments ask for, as the listings read them; None for a
+    def request(self) -> Flags2Request | None:
+        """Codes and server that the arguments ask for, as the listings read them; None for a
         usage error.
         """
         try:
@@ -89,42 +75,28 @@ class Case:
         except CommandLineError:
             return None
 
-    def words(self) -> Words:
-        """The parts of its arguments."""
-        values: dict[str, str] = {}
-        codes: list[str] = []
-        flags: set[str] = set()
-        words = iter(self.arguments)
-        for word in words:
-            if word in _WITH_VALUE:
-                values[_WITH_VALUE[word]] = next(words, "")
-            elif word in _FLAGS:
-                flags.add(_FLAGS[word])
-            elif word.startswith("-"):
-                flags.update(word[1:])
-            else:
-                codes.append(word)
-        limit, connections = (int(n) if (n := values.get(o, "")).isdigit() else None for o in "lm")
-        return Words(tuple(codes), "e" in flags, "a" in flags, "v" in flags, limit, connections)
+    def command_line(self) -> CommandLine:
+        """The parts of the arguments."""
+        return read_command_line(self.arguments)
 
-    def asked(self) -> tuple[tuple[str, ...], ...]:
-        """The lists of codes of which each is right."""
-        order = self.order()
-        return self.asks or ((order.codes,) if order else ())
+    def code_lists(self) -> tuple[tuple[str, ...], ...]:
+        """The lists of codes of which each is right; none for a usage error."""
+        request = self.request()
+        return self.asks or ((request.codes,) if request else ())
 
-    def plan_with_gate(self, connections: int, patience: float = 1.0) -> Plan:
-        """The plan; with a gate, if the case has one, that so many connections can fill."""
+    def plan_with_gate(self, connections: int, timeout_factor: float = 1.0) -> Plan:
+        """The plan, and if the case has a gate, one that this many connections can fill."""
         if not self.gate or connections < 2:
             return self.plan
-        return replace(self.plan, gate=Gate(connections, GATE_S * patience))
+        return replace(self.plan, gate=Gate(connections, GATE_S * timeout_factor))
 
     def to_json(self) -> dict[str, Any]:
         """As in a replay file, without what has its default."""
         data: dict[str, Any] = {"case": 1, "id": self.id, "clauses": list(self.clauses)}
         data |= {"arguments": list(self.arguments), "plan": plan_to_json(self.plan)}
-        for name in ("why", "expects", "gate", "dest", "codes_file", "waits_s", "timeout_s"):
+        for name, default in _DEFAULTS.items():
             value = getattr(self, name)
-            if value != _DEFAULTS[name]:
+            if value != default:
                 data[name] = value
         if self.asks:
             data["asks"] = list(map(list, self.asks))
@@ -132,9 +104,6 @@ class Case:
             data["files"] = dict(self.files)
         return data
 
-
-_WITH_VALUE = {"-l": "l", "--limit": "l", "-m": "m", "--max_req": "m", "-s": "s", "--server": "s"}
-_FLAGS = {"--every": "e", "--all": "a", "--verbose": "v"}
 
 _DEFAULTS: dict[str, Any] = {
     "why": "",
@@ -146,28 +115,47 @@ _DEFAULTS: dict[str, Any] = {
     "timeout_s": None,
 }
 
+_Argument = Annotated[str, Meta(pattern=r"^[^\x00]*$")]
+_FileName = Annotated[str, Meta(pattern="^[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}/?$")]
+
+
+class _CaseFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """The form of a replay file (case.schema.json is the same for other languages)."""
+
+    case: Literal[1]
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    clauses: Annotated[
+        tuple[Annotated[str, Meta(pattern="^[A-Z]+-[0-9]+$")], ...], Meta(min_length=1)
+    ]
+    arguments: Annotated[tuple[_Argument, ...], Meta(max_length=1000)]
+    plan: dict[str, Any]
+    why: str = ""
+    expects: Literal["report", "refusal", "either", "interrupt"] = "report"
+    asks: tuple[tuple[str, ...], ...] = ()
+    gate: bool = False
+    files: dict[_FileName, Annotated[str, Meta(max_length=100_000)]] = {}
+    dest: bool = True
+    codes_file: str | None = None
+    waits_s: Annotated[float, Meta(ge=0, le=300)] = 0.0
+    timeout_s: Annotated[float, Meta(gt=0, le=300)] | None = None
+
 
 def case_from_json(data: Any, source: str = "case") -> Case:
-    """Read a case; raises CaseError, or PlanError, that names `source`, place and fault."""
-    for error in _validator().iter_errors(data):
-        place = error.json_path.removeprefix("$").removeprefix(".") or "the case"
-        raise CaseError(f"{source}: {place}: {error.message[:200]}")
-    for name in data["clauses"]:
+    """Read a case; raises CaseError or PlanError, which name `source`, place and value."""
+    try:
+        read = checked(data, _CaseFile, "the case")
+    except ValueError as exc:
+        raise CaseError(f"{source}: {exc}") from None
+    for name in read.clauses:
         if name not in clauses():
             raise CaseError(f"{source}: clauses: there is no clause {name}")
-    values = {name: data[name] for name in _DEFAULTS if name in data}
+    plan = plan_from_json(json.dumps(read.plan), f"{source}: plan")
     return Case(
-        id=data["id"],
-        clauses=tuple(data["clauses"]),
-        arguments=tuple(data["arguments"]),
-        plan=plan_from_json(json.dumps(data["plan"]), f"{source}: plan"),
-        asks=tuple(map(tuple, data.get("asks", ()))),
-        files=data.get("files", {}),
-        **values,
+        id=read.id,
+        clauses=read.clauses,
+        arguments=read.arguments,
+        plan=plan,
+        asks=read.asks,
+        files=read.files,
+        **{name: getattr(read, name) for name in _DEFAULTS},
     )
-
-
-@cache
-def _validator() -> jsonschema.protocols.Validator:
-    schema = json.loads(resources.files("conformance").joinpath("case.schema.json").read_text())
-    return jsonschema.Draft202012Validator(schema)

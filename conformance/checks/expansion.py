@@ -1,7 +1,7 @@
-"""Which codes are asked for, and which promise a wrong list of them breaks; pure.
+"""The codes that arguments ask for, and the clause that a wrong list of codes breaks; pure.
 
-A wrong list is named by trying wrong ways to read the arguments: the one that gives the same
-list is the fault. Each differs from the right way in one place.
+A wrong list is explained by misreadings: wrong ways to read the arguments, each of which differs
+from the right way in one place. The one that gives the same list is the fault.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from mockservers.codes import ALL_CODES, POP20, country_codes
 
 
 def codes_of(word: str) -> Sequence[str]:
-    """The codes that an argument stands for; none for one that must be refused."""
+    """The codes of an argument; none for one that must be rejected."""
     if not word.isascii() or not word.isalpha() or len(word) > 2:
         return ()
     capitals = word.upper()
@@ -20,17 +20,17 @@ def codes_of(word: str) -> Sequence[str]:
 
 
 def in_order(codes: Sequence[str], limit: int | None) -> Sequence[str]:
-    """The first `limit` of the codes: each once, in ascending order."""
+    """The first `limit` of the codes, each once, in ascending order."""
     return sorted(set(codes))[:limit]
 
 
 def expansion(
     arguments: Sequence[str], every: bool = False, all_codes: bool = False, limit: int | None = None
 ) -> Sequence[str] | None:
-    """The codes asked for; None where it must be a usage error.
+    """The codes asked for; None for a usage error.
 
-    Of `every`, `all_codes` and arguments there is one at most, and no limit without any: what more
-    mean is legacy (L-4, L-7).
+    At most one of `every`, `all_codes` and arguments is given, and no limit without any of them:
+    other combinations are legacy (L-4, L-7).
     """
     words = _words(arguments, every, all_codes)
     if not all(map(codes_of, words)):
@@ -39,8 +39,8 @@ def expansion(
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A way to read arguments; wrong in one place, it breaks `clause`."""
+class Misreading:
+    """A way to read arguments that is wrong in one place, and so breaks `clause`."""
 
     clause: str
     word: Callable[[str], Sequence[str]] = codes_of
@@ -48,7 +48,7 @@ class Reading:
 
 
 def _only(length: int, wrong: Callable[[str], Sequence[str]]) -> Callable[[str], Sequence[str]]:
-    """Arguments of so many letters are misread."""
+    """Arguments of this length are misread."""
     return lambda word: wrong(word) if len(word) == length else codes_of(word)
 
 
@@ -56,47 +56,47 @@ def _drop(word: str) -> Sequence[str]:
     return ()
 
 
-def _drop_small(word: str) -> Sequence[str]:
+def _drop_lower_case(word: str) -> Sequence[str]:
     return codes_of(word) if word.isupper() else ()
 
 
 ARRANGED = (
-    # The first N as they are named, before they are sorted; or before each is taken once.
-    Reading("EXP-5", arrange=lambda codes, n: in_order(list(dict.fromkeys(codes))[:n], None)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(codes[:n], None)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(sorted(codes)[:n], None)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(in_order(codes, None)[::-1][:n], None)),
-    Reading("EXP-5", arrange=lambda codes, n: in_order(codes, n and n - 1)),
-    Reading("EXP-3", arrange=lambda codes, n: sorted(codes)[:n]),
-    Reading("EXP-4", arrange=lambda codes, n: list(dict.fromkeys(codes))[:n]),
-    Reading("EXP-4", arrange=lambda codes, n: in_order(codes, n)[::-1]),
-    Reading("EXP-4", arrange=lambda codes, n: in_order(codes, None)[::-1][:n]),
-    Reading("EXP-1", word=lambda word: [code.lower() for code in codes_of(word)]),
+    # The first N before sorting; or before duplicates are removed.
+    Misreading("EXP-5", arrange=lambda codes, n: in_order(list(dict.fromkeys(codes))[:n], None)),
+    Misreading("EXP-5", arrange=lambda codes, n: in_order(codes[:n], None)),
+    Misreading("EXP-5", arrange=lambda codes, n: in_order(sorted(codes)[:n], None)),
+    Misreading("EXP-5", arrange=lambda codes, n: in_order(in_order(codes, None)[::-1][:n], None)),
+    Misreading("EXP-5", arrange=lambda codes, n: in_order(codes, n and n - 1)),
+    Misreading("EXP-3", arrange=lambda codes, n: sorted(codes)[:n]),
+    Misreading("EXP-4", arrange=lambda codes, n: list(dict.fromkeys(codes))[:n]),
+    Misreading("EXP-4", arrange=lambda codes, n: in_order(codes, n)[::-1]),
+    Misreading("EXP-4", arrange=lambda codes, n: in_order(codes, None)[::-1][:n]),
+    Misreading("EXP-1", word=lambda word: [code.lower() for code in codes_of(word)]),
 )
-"""Wrong ways with any codes. Too many in order, or too few, are told by `_is_cut`, too."""
+"""Misreadings of any codes. `_is_cut` finds other lists that are cut at a wrong place."""
 
 MISREAD = (
-    Reading("EXP-1", word=_only(2, lambda word: [word])),
-    Reading("EXP-1", word=_only(2, _drop)),
-    Reading("EXP-1", word=_only(2, _drop_small)),
-    Reading("EXP-1", word=_only(2, lambda word: codes_of(word[0]))),
-    Reading("EXP-1", word=_only(2, lambda word: [word.lower()])),
-    Reading("EXP-2", word=_only(1, lambda word: [code.lower() for code in codes_of(word)])),
-    Reading("EXP-2", word=_only(1, lambda word: [word])),
-    Reading("EXP-2", word=_only(1, lambda word: [word.upper()])),
-    Reading("EXP-2", word=_only(1, lambda word: [word.upper() * 2])),
-    Reading("EXP-2", word=_only(1, _drop)),
-    Reading("EXP-2", word=_only(1, _drop_small)),
-    Reading(
+    Misreading("EXP-1", word=_only(2, lambda word: [word])),
+    Misreading("EXP-1", word=_only(2, _drop)),
+    Misreading("EXP-1", word=_only(2, _drop_lower_case)),
+    Misreading("EXP-1", word=_only(2, lambda word: codes_of(word[0]))),
+    Misreading("EXP-1", word=_only(2, lambda word: [word.lower()])),
+    Misreading("EXP-2", word=_only(1, lambda word: [code.lower() for code in codes_of(word)])),
+    Misreading("EXP-2", word=_only(1, lambda word: [word])),
+    Misreading("EXP-2", word=_only(1, lambda word: [word.upper()])),
+    Misreading("EXP-2", word=_only(1, lambda word: [word.upper() * 2])),
+    Misreading("EXP-2", word=_only(1, _drop)),
+    Misreading("EXP-2", word=_only(1, _drop_lower_case)),
+    Misreading(
         "EXP-2", word=_only(1, lambda word: [first + word.upper() for first in ascii_uppercase])
     ),
-    Reading(
+    Misreading(
         "EXP-2", word=_only(1, lambda word: [c for c in country_codes() if c[0] == word.upper()])
     ),
-    Reading("EXP-2", word=_only(1, lambda word: codes_of(word)[:-1])),
-    Reading("EXP-2", word=_only(1, lambda word: codes_of(word)[1:])),
+    Misreading("EXP-2", word=_only(1, lambda word: codes_of(word)[:-1])),
+    Misreading("EXP-2", word=_only(1, lambda word: codes_of(word)[1:])),
 )
-"""Wrong ways with words of one letter or two."""
+"""Misreadings of arguments of one letter or two."""
 
 
 def misread(
@@ -107,10 +107,11 @@ def misread(
     limit: int | None = None,
     count: int | None = None,
 ) -> str:
-    """The clause of EXP that is broken where `codes`, which are wrong, are what was made of these.
+    """The likeliest clause of EXP that is broken if these arguments lead to `codes`, which are
+    wrong.
 
-    Where `count` is not the number of `codes`, only so much is known: how many there were, and, in
-    `codes`, the first and the last of them.
+    If `count` is not the number of `codes`, only this is known: how many codes there were, and the
+    first and the last of them, which are in `codes`.
     """
     return explanations(codes, arguments, every, all_codes, limit, count)[0]
 
@@ -123,7 +124,7 @@ def explanations(
     limit: int | None = None,
     count: int | None = None,
 ) -> Sequence[str]:
-    """Every clause that may be the broken one, the likeliest first; see `misread`."""
+    """Every clause that may be broken, the likeliest first; see `misread` for the arguments."""
     words = _words(arguments, every, all_codes)
     right = expansion(arguments, every, all_codes, limit)
     if right is None:
@@ -131,16 +132,16 @@ def explanations(
     whole = count is None or count == len(codes)
     named = bool(arguments) and not every and not all_codes
 
-    def gives(reading: Reading) -> bool:
-        read = _read(words, limit, reading.word, reading.arrange)
+    def gives(wrong: Misreading) -> bool:
+        read = _read(words, limit, wrong.word, wrong.arrange)
         if whole:
             return read == list(codes)
         return (len(read), *read[:1], *read[-1:]) == (count, *codes[:1], *codes[-1:])
 
     found = [
-        reading.clause
-        for reading in (ARRANGED + MISREAD if named else ARRANGED)
-        if (limit is not None or reading.clause != "EXP-5") and gives(reading)
+        wrong.clause
+        for wrong in (ARRANGED + MISREAD if named else ARRANGED)
+        if (limit is not None or wrong.clause != "EXP-5") and gives(wrong)
     ]
     if found:
         return list(dict.fromkeys(found))
@@ -150,13 +151,13 @@ def explanations(
         return ["EXP-5"]
     if not named:
         return ["EXP-6" if every else "EXP-7" if all_codes else "EXP-8"]
-    wrong = set(codes) ^ set(right)
+    differing = set(codes) ^ set(right)
     letters = {word.upper() for word in arguments if len(word) == 1}
-    return ["EXP-2" if {code[:1].upper() for code in wrong} & letters else "EXP-1"]
+    return ["EXP-2" if {code[:1].upper() for code in differing} & letters else "EXP-1"]
 
 
 def _is_cut(codes: Sequence[str], uncut: Sequence[str], whole: bool) -> bool:
-    """Whether the codes, as far as they are known, are in order some of what is to be limited."""
+    """Whether the codes, as far as they are known, are a part of `uncut`, in order."""
     return set(codes) <= set(uncut) and (not whole or list(codes) == sorted(set(codes)))
 
 

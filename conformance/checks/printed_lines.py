@@ -1,4 +1,4 @@
-"""What a run says of itself on stdout: its lines, and where they stand; pure."""
+"""Where a run's stdout has the lines of the report's grammar; pure."""
 
 import re
 from collections.abc import Sequence
@@ -14,12 +14,15 @@ TOTAL = re.compile(r"(\d+) (flags? downloaded|not found|errors?|interrupted)\.")
 ELAPSED = re.compile(r"Elapsed time: \d+\.\d\ds")
 LINE_OF_CODE = re.compile(r"(?:[A-Z]{2} (?:OK|not found)|\*\*\* Error for [A-Z]{2}: .*)")
 COUNTED = re.compile(r"\b(\d+) (?:concurrent )?(flag|connection|error)(s?)\b")
-"""A number, the word that it counts, and its ending."""
+"""A number, the word that it counts, and the plural ending."""
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What stdout says, and where."""
+class PrintedLines:
+    """The lines of stdout, what they claim, and the places of those with a meaning.
+
+    If a line occurs several times, the last one counts, as it does for the ledger.
+    """
 
     claims: Claims
     texts: tuple[str, ...]
@@ -27,23 +30,22 @@ class Said:
     search: int | None
     connections: int | None
     hyphens: int | None
-    """Places of these lines; of several, the last one counts, as for the ledger."""
     line_of_code: int | None
-    """Place of the first line of a code."""
+    """The first line that reports on one code."""
 
     @property
     def report(self) -> tuple[str, ...]:
-        """The lines behind the hyphens."""
+        """The lines after the hyphens."""
         return () if self.hyphens is None else self.texts[self.hyphens + 1 :]
 
 
-def heard(texts: Sequence[str]) -> Said:
-    """Read the lines of a run."""
+def read_lines(texts: Sequence[str]) -> PrintedLines:
+    """Find the lines of the grammar among those that a run printed."""
 
     def last(pattern: re.Pattern[str]) -> int | None:
         return max((i for i, text in enumerate(texts) if pattern.fullmatch(text)), default=None)
 
-    return Said(
+    return PrintedLines(
         Claims.from_lines(texts),
         tuple(texts),
         last(SITE),

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from conformance import scheduler
+from conformance import scheduler, worker
 from conformance.dask_executor import ClusterError, cluster_executor
 from conformance.program_runner import resolved
 from conformance.recording import Profile
@@ -59,7 +59,7 @@ def judged(executor, progress=None):
 def in_a_thread():
     with ThreadPoolExecutor(1) as executor:
         report = judged(executor)
-    scheduler.close_stages()
+    worker.close_sandboxes()
     return report
 
 

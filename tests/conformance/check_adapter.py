@@ -9,8 +9,9 @@ import adapter_twins
 import pytest
 from support import has_ended
 
+from conformance.adapter.answer import Answer, read_answer
 from conformance.adapter.cases import Question
-from conformance.adapter.checks import Answer, findings, read_answer
+from conformance.adapter.checks import findings
 from conformance.adapter.session import examine
 from conformance.clauses import clauses
 from conformance.program_runner import CannotStartError
@@ -105,7 +106,7 @@ def test_a_twin_is_killed_by_its_clause_and_by_no_other(name):
     only = f"adapter/{ONE_QUESTION[name]}" if name in ONE_QUESTION else chapter
     drawn = {"thirteen": 200}.get(name, 20 if only == "EXP" else 0)
     patience = 0.05 if name == "hangs" else 1
-    report = examine(twin(name), only=[only], examples=drawn, patience=patience)
+    report = examine(twin(name), only=[only], examples=drawn, timeout_factor=patience)
     json.dumps(report)
     assert failed(report) == {clause}
     (failure,) = report["failures"]
@@ -157,7 +158,7 @@ def test_a_command_that_cannot_be_started_is_told_in_one_line(tmp_path):
 
 def test_nothing_that_an_adapter_started_is_left_running(tmp_path):
     script = f"sleep 600 & echo $! > {tmp_path}/pid; cat >> {tmp_path}/heard"
-    examine(["sh", "-c", script], only=["HOOK-3"], examples=0, patience=0.02)
+    examine(["sh", "-c", script], only=["HOOK-3"], examples=0, timeout_factor=0.02)
     assert json.loads((tmp_path / "heard").read_text().splitlines()[0])["op"] == "no_such_operation"
     child = int((tmp_path / "pid").read_text())
     assert has_ended(child)

@@ -8,13 +8,14 @@ import psutil
 import pytest
 from kit_faults import FAULTS
 
-from conformance import scheduler
+from conformance import worker
 from conformance.cases.model import Case
+from conformance.known_failures import KnownFailure
 from conformance.program_runner import CannotStartError, resolved
 from conformance.recording import Profile
-from conformance.report_model import Known
-from conformance.scheduler import Task, judge_program, play
+from conformance.scheduler import judge_program
 from conformance.verdicts import Verdict, exit_status
+from conformance.worker import Task, execute
 from mockservers.faults import Status
 from mockservers.plan import Plan
 
@@ -44,7 +45,7 @@ VERDICTS = {
 @pytest.fixture(scope="module", autouse=True)
 def stages():
     yield
-    scheduler.close_stages()
+    worker.close_sandboxes()
 
 
 OURS = f"of-{os.getpid()}"
@@ -92,7 +93,7 @@ def status_of(report):
 
 @pytest.mark.parametrize("fault", VERDICTS)
 def test_a_fault_ends_in_its_verdict_and_leaves_no_process(fault):
-    _, found = play(Task(fault_command(fault), CODE, QUICK))
+    _, found = execute(Task(fault_command(fault), CODE, QUICK))
     assert (found[0].clause, found[0].verdict) == VERDICTS[fault]
     assert running_faults() == []
 
@@ -103,8 +104,8 @@ def test_every_fault_is_tried_or_named():
 
 def test_a_run_leaves_no_folder_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    play(Task(command("correct"), CODE, QUICK))
-    play(Task(fault_command("no-folder"), CODE, QUICK))
+    execute(Task(command("correct"), CODE, QUICK))
+    execute(Task(fault_command("no-folder"), CODE, QUICK))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,13 +153,13 @@ def test_a_failure_comes_with_its_smallest_case_and_its_books():
 
 def test_a_known_failure_does_not_count_as_long_as_it_fails_so():
     why = {"why": "issue 12"}
-    known = Known(case="a/absent", clause="OUT-2", word="miscounted", **why)
+    known = KnownFailure(case="a/absent", clause="OUT-2", word="miscounted", **why)
     report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known])
     assert status_of(report) == 0
     assert report["failures"][0]["known"] == "issue 12"
     for stale in (
-        Known(case="a/absent", clause="OUT-2", word="corrupt", **why),
-        Known(case="a/code", clause="OUT-2", word="miscounted", **why),
+        KnownFailure(case="a/absent", clause="OUT-2", word="corrupt", **why),
+        KnownFailure(case="a/code", clause="OUT-2", word="miscounted", **why),
     ):
         report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known, stale])
         assert status_of(report) == 1
@@ -185,7 +186,7 @@ def test_an_error_of_the_kit_is_told_and_blames_nobody(monkeypatch):
     def fails(*_):
         raise RuntimeError("no servers")
 
-    monkeypatch.setattr(scheduler, "findings", fails)
+    monkeypatch.setattr(worker, "findings", fails)
     report = judged("correct", (CODE,))
     assert report["errors"] == ["a/code: RuntimeError: no servers"]
     assert report["cases"][0]["verdict"] is Verdict.KIT_ERROR

@@ -12,9 +12,9 @@ import sharpness
 import trace_clauses
 import twins
 
-from conformance import scheduler
-from conformance.scheduler import Task, confirm, play
+from conformance import scheduler, worker
 from conformance.verdicts import FAILURES, Verdict
+from conformance.worker import Task, confirm, execute
 
 KILLS = json.loads(sharpness.KILLS.read_text())
 SLOW = {"waits-for-ever", "never-ends", "hangs-once-a-connection-broke"}
@@ -39,7 +39,7 @@ def task(name):
 @pytest.fixture(scope="module", autouse=True)
 def stages():
     yield
-    scheduler.close_stages()
+    worker.close_sandboxes()
 
 
 def test_every_clause_has_its_cases_and_every_must_its_broken_twin():
@@ -57,7 +57,7 @@ def test_no_kill_needs_more_than_three_rules():
 
 @pytest.mark.parametrize("name", sorted(twins.TWINS.keys() - SLOW))
 def test_a_twin_is_killed_by_its_clause(name):
-    _, found = play(task(name))
+    _, found = execute(task(name))
     assert any(one.clause == twins.TWINS[name] and one.verdict in FAILURES for one in found)
 
 
@@ -66,7 +66,7 @@ def test_who_only_misses_a_should_is_told_and_not_failed(name):
     clause = twins.LAX[name]
     wanted = (clause, Verdict.NON_STRICT)
     for case in scheduler.chosen_cases([clause], 0, 0)[:3]:
-        found = play(Task(command(name), case, sharpness.TWIN))[1]
+        found = execute(Task(command(name), case, sharpness.TWIN))[1]
         assert not [one for one in found if one.verdict in FAILURES]
         if wanted in {(one.clause, one.verdict) for one in found}:
             break
@@ -89,5 +89,5 @@ def test_a_kill_shrinks_to_what_is_recorded_in_no_more_runs(name):
 
 @pytest.mark.parametrize("id_", ["fixed/out-1-lines", "fixed/three-of-nine", "fixed/out-5-totals"])
 def test_the_correct_one_is_not_blamed(id_):
-    _, found = play(Task(command("correct"), every_case()[id_], sharpness.TWIN))
+    _, found = execute(Task(command("correct"), every_case()[id_], sharpness.TWIN))
     assert not [one for one in found if one.verdict in FAILURES]

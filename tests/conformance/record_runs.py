@@ -27,9 +27,9 @@ from test_recorded_runs import (
     told,
 )
 
-from conformance import program_runner, scheduler
+from conformance import program_runner, scheduler, worker
 from conformance.checks.judge import findings
-from conformance.checks.printed_lines import ELAPSED, LINE_OF_CODE, heard
+from conformance.checks.printed_lines import ELAPSED, LINE_OF_CODE, read_lines
 
 RIGHT = [
     "code", "two-letters-lines", "out-6", "no-length", "cut-headers", "too-long", "redirect",
@@ -66,7 +66,7 @@ def plays(cases):
 
 def record(name, command, cases):
     for case in cases:
-        run, found = scheduler.play(scheduler.Task(command, case, sharpness.TWIN))
+        run, found = worker.execute(worker.Task(command, case, sharpness.TWIN))
         if any(one.verdict not in ("INFO", "LEGACY") for one in found):
             break
     case = replace(case, clauses=case.clauses[:1], why="")
@@ -78,7 +78,7 @@ def record(name, command, cases):
         print(f"{name}: {case.id}: packed, it is judged otherwise", *map(told, found), sep="\n  ")
     made = {"program": f"{name} in {case.id}", "case": case.to_json(), "run": kept}
     made["found"] = list(map(told, judged))
-    if len(case.asked() and case.asked()[0]) <= FEW_CODES:
+    if len(case.code_lists() and case.code_lists()[0]) <= FEW_CODES:
         made["books"] = book_lines(case, again, judged)
     return made
 
@@ -139,10 +139,10 @@ def stderr(run):
 
 
 def entries(run, names):
-    at = heard(run.texts).hyphens
+    at = read_lines(run.texts).hyphens
     spoken = at is not None and at + 1 < len(run.lines)
     reported_s = run.lines[at + 1].at_s if spoken else float("inf")
-    announced = heard(run.texts).claims.concurrency
+    announced = read_lines(run.texts).claims.concurrency
     in_order = any(one.get("location") for one in run.entries)
     found = []
     for one in run.entries:
@@ -202,7 +202,7 @@ def main():
     cases = {case.id: case for case in scheduler.chosen_cases((), sharpness.EXAMPLES, 0)}
     with ThreadPoolExecutor(2) as executor:
         made = list(executor.map(lambda play: record(*play), plays(cases)))
-    scheduler.close_stages()
+    worker.close_sandboxes()
     lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in made)
     RECORDED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(f"{len(made)} runs in {RECORDED.stat().st_size} bytes")

@@ -16,7 +16,7 @@ from pathlib import Path
 import oddballs
 import twins
 
-from conformance import program_runner, scheduler
+from conformance import program_runner, scheduler, worker
 from conformance.recording import Profile
 from conformance.verdicts import exit_status
 
@@ -115,7 +115,7 @@ def main():
         lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(kill)}" for n, kill in kept.items())
         KILLS.write_text(f"{{\n{lines}\n}}\n")
     executor.shutdown()
-    scheduler.close_stages()
+    worker.close_sandboxes()
     right = len(names) - len(wrong) - len(unavailable)
     print(f"{right} right, {len(wrong)} wrong: {', '.join(wrong)}")
     for line in unavailable:

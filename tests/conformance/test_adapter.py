@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance.adapter.cases import Question, expand, fixed_questions, generated
-from conformance.adapter.checks import findings, is_prime, read_answer
+from conformance.adapter.answer import read_answer
+from conformance.adapter.cases import Question, expand, fixed_questions
+from conformance.adapter.checks import findings
+from conformance.adapter.generated import generated_questions
+from conformance.adapter.primes import is_prime
 from conformance.checks.expansion import ARRANGED, MISREAD, expansion, explanations, misread
 from conformance.clauses import clauses
 from mockservers.codes import parse_flags2
@@ -31,7 +34,7 @@ def test_every_clause_with_this_evidence_has_a_fixed_question():
 
 @pytest.mark.parametrize("op", ["expand", "is_prime", "quicksort", "draw", "fate"])
 def test_right_answers_to_drawn_questions_have_no_findings(op):
-    @given(generated()[op])
+    @given(generated_questions()[op])
     @examples(25)
     def check(question):
         assert set(question.clauses) <= set(ADAPTER)

@@ -8,8 +8,10 @@ import math
 
 import pytest
 
+from conformance.adapter.answer import Answer, read_answer
 from conformance.adapter.cases import Question, expand
-from conformance.adapter.checks import Answer, expected, findings, is_prime, read_answer
+from conformance.adapter.checks import findings, right_answer
+from conformance.adapter.primes import is_prime
 from conformance.verdicts import Finding, Verdict
 
 DIED = Answer("it died: status 1", fault="crash")
@@ -120,7 +122,7 @@ def test_a_report_has_what_happened_where_there_is_no_object():
 
 def test_a_report_has_an_object_of_3000_characters_and_of_a_longer_one_the_start():
     whole = said(result="x" * (3000 - len('{"result": ""}')))
-    assert whole.to_json() == whole.said
+    assert whole.to_json() == whole.content
     longer = said(result="x" * (3001 - len('{"result": ""}')))
     assert longer.to_json() == {"text": f"{longer.text[:2997]}..."}
 
@@ -143,20 +145,20 @@ def test_no_result_counts_against_the_subject_of_the_question(question, subject,
     saw = "it does not have this" if word == "unsupported" else NOTHING[word].text
     verdict = VERDICTS.get(word, Verdict.FAIL)
     found = findings(question, NOTHING[word])
-    assert found == [Finding(subject, word, saw, right, verdict=verdict)]
-    assert expected(question) == right
+    assert found == [Finding(subject, word, saw, expected=right, verdict=verdict)]
+    assert right_answer(question) == right
 
 
 def test_an_operation_that_nobody_knows_is_unsupported():
     question = asked("fly", {}, "HOOK-3")
     right = '{"unsupported": true}'
-    assert expected(question) == right
+    assert right_answer(question) == right
     assert findings(question, LACKING) == []
     assert findings(question, said(result=1)) == [
-        Finding("HOOK-3", "unexpected", '{"result": 1}', right)
+        Finding("HOOK-3", "unexpected", '{"result": 1}', expected=right)
     ]
     assert findings(question, DIED) == [
-        Finding("HOOK-3", "crash", DIED.text, right, verdict=Verdict.CRASH)
+        Finding("HOOK-3", "crash", DIED.text, expected=right, verdict=Verdict.CRASH)
     ]
 
 
@@ -165,11 +167,11 @@ def test_a_finding_quotes_300_characters():
     for length in (300, 301):
         answer = said(result="x" * (length - len('{"result": ""}')))
         (found,) = findings(question, answer)
-        assert found.saw == (answer.text if length == 300 else f"{answer.text[:297]}...")
+        assert found.actual == (answer.text if length == 300 else f"{answer.text[:297]}...")
 
 
 def test_what_would_have_been_right_is_cut_too():
-    right = expected(sort(*range(200)))
+    right = right_answer(sort(*range(200)))
     assert right == f"{json.dumps({'result': list(range(200))})[:297]}..."
 
 
@@ -181,24 +183,24 @@ MALFORMED = [
     (sort(0, 1), [False, True], "QKS-1", "a list of numbers"),
     (DRAW, "0.5", "SRV-1", "a number"),
     (DRAW, True, "SRV-1", "a number"),
-    (fate({}), "serve", "SRV-2", "a reply of a plan; it is an object"),
+    (fate({}), "serve", "SRV-2", "a response of a plan; expected a JSON object"),
     (
         fate({}),
         {"do": "garbage", "noise": "xx"},
         "SRV-2",
-        "a reply of a plan; non-hexadecimal number found in fromhex() arg at position 0",
+        "a response of a plan; non-hexadecimal number found in fromhex() arg at position 0",
     ),
     (
         fate({}),
         {"do": "garbage", "noise": 1},
         "SRV-2",
-        "a reply of a plan; fromhex() argument must be str, not int",
+        "a response of a plan; fromhex() argument must be str, not int",
     ),
     (
         fate({}),
         {"do": "empty", "height": 1},
         "SRV-2",
-        "a reply of a plan; answer: rules.AA[0]: unknown key 'height'",
+        "a response of a plan; answer: rules.AA[0]: unknown key 'height'",
     ),
     (asked("expand", expand(["br"]), "EXP-1", "EXP-2"), "BR", "EXP-1", "a list of texts"),
     (asked("expand", expand(["br"]), "EXP-1", "EXP-2"), ["BR", 1], "EXP-1", "a list of texts"),
@@ -208,7 +210,9 @@ MALFORMED = [
 @pytest.mark.parametrize(("question", "result", "subject", "right"), MALFORMED)
 def test_a_result_of_another_kind_is_malformed(question, result, subject, right):
     answer = said(result=result)
-    assert findings(question, answer) == [Finding(subject, "malformed", answer.text, right)]
+    assert findings(question, answer) == [
+        Finding(subject, "malformed", answer.text, expected=right)
+    ]
 
 
 # --- expand -------------------------------------------------------------------------------------
@@ -228,13 +232,13 @@ def test_a_usage_error_that_is_told_has_no_finding():
 
 def test_a_usage_error_that_is_taken_breaks_exp_9():
     assert findings(expansion("BRA"), said(result=[])) == [
-        Finding("EXP-9", "accepted", '{"result": []}', "an error")
+        Finding("EXP-9", "accepted", '{"result": []}', expected="an error")
     ]
 
 
 def test_wrong_codes_are_told_with_the_right_ones():
     assert findings(expansion("CN", "BR"), said(result=["CN", "BR"])) == [
-        Finding("EXP-4", "unexpected", '{"result": ["CN", "BR"]}', "2: BR, CN")
+        Finding("EXP-4", "unexpected", '{"result": ["CN", "BR"]}', expected="2: BR, CN")
     ]
 
 
@@ -270,7 +274,7 @@ REFUSED = [
 @pytest.mark.parametrize(("question", "known", "clause"), REFUSED)
 def test_codes_that_are_refused_break_the_clause_that_promises_them(question, known, clause):
     (found,) = findings(question, said(error="no"), known)
-    assert found == Finding(clause, "refused", '{"error": "no"}', expected(question))
+    assert found == Finding(clause, "refused", '{"error": "no"}', expected=right_answer(question))
 
 
 # --- is_prime -----------------------------------------------------------------------------------
@@ -305,7 +309,9 @@ def test_the_least_number_that_deceives_so_many_bases_does_not_deceive_the_oracl
 def test_a_number_that_is_called_wrongly(n, result, clause):
     answer = said(result=result)
     right = json.dumps({"result": not result})
-    assert findings(prime(n), answer) == [Finding(clause, "wrong", f"{n}: {answer.text}", right)]
+    assert findings(prime(n), answer) == [
+        Finding(clause, "wrong", f"{n}: {answer.text}", expected=right)
+    ]
     assert findings(prime(n), said(result=not result)) == []
 
 
@@ -324,7 +330,7 @@ def test_a_number_that_is_called_wrongly(n, result, clause):
 )
 def test_any_answer_will_do_where_the_listing_is_odd(clause, n, answer, word, verdict):
     found = findings(prime(n, clause, "PRM-1"), answer)
-    assert found == [Finding(clause, word, answer.text, "any answer", verdict=verdict)]
+    assert found == [Finding(clause, word, answer.text, expected="any answer", verdict=verdict)]
 
 
 def test_an_adapter_without_a_prime_test_has_no_oddity_either():
@@ -333,7 +339,7 @@ def test_an_adapter_without_a_prime_test_has_no_oddity_either():
             "L-1",
             "unsupported",
             "it does not have this",
-            "any answer",
+            expected="any answer",
             verdict=Verdict.UNSUPPORTED,
         )
     ]
@@ -349,7 +355,9 @@ def test_a_sorted_list_with_its_twins_has_no_finding():
 def test_the_first_pair_in_disorder_is_named():
     answer = said(result=[1, 3, 2, 1])
     assert findings(sort(3, 1, 2, 1), answer) == [
-        Finding("QKS-1", "order", f"3 before 2 at 1: {answer.text}", '{"result": [1, 1, 2, 3]}')
+        Finding(
+            "QKS-1", "order", f"3 before 2 at 1: {answer.text}", expected='{"result": [1, 1, 2, 3]}'
+        )
     ]
 
 
@@ -364,7 +372,7 @@ def test_the_first_pair_in_disorder_is_named():
 def test_items_that_are_lost_or_added_are_named(result, what):
     answer = said(result=result, swaps="not looked at")
     assert findings(sort(3, 1, 2), answer) == [
-        Finding("QKS-2", "items", f"{what}: {answer.text}", '{"result": [1, 2, 3]}')
+        Finding("QKS-2", "items", f"{what}: {answer.text}", expected='{"result": [1, 2, 3]}')
     ]
 
 
@@ -372,10 +380,10 @@ def test_of_many_items_80_characters_are_named():
     many = list(range(100, 126))  # '[100, 101, ... 125]' has 130 characters
     start = f"{str(many)[:77]}..."
     (lost,) = findings(sort(*many), said(result=[]))
-    assert lost.saw == f'lost {start}, added []: {{"result": []}}'
+    assert lost.actual == f'lost {start}, added []: {{"result": []}}'
     answer = said(result=many)
     (added,) = findings(sort(), answer)
-    assert added.saw == f"lost [], added {start}: {answer.text}"
+    assert added.actual == f"lost [], added {start}: {answer.text}"
 
 
 def test_disorder_and_loss_are_both_told():
@@ -401,7 +409,7 @@ def test_disorder_and_loss_are_both_told():
 )
 def test_a_trace_that_leads_elsewhere_is_told(swaps, fault):
     assert findings(sort(3, 1, 2), said(result=[1, 2, 3], swaps=swaps)) == [
-        Finding("QKS-4", "trace", fault, "swaps that turn the input into the result")
+        Finding("QKS-4", "trace", fault, expected="swaps that turn the input into the result")
     ]
 
 
@@ -416,7 +424,7 @@ def test_a_draw_is_exact():
     assert findings(DRAW, said(result=FIRST_DRAW)) == []
     answer = said(result=math.nextafter(FIRST_DRAW, 1))
     assert findings(DRAW, answer) == [
-        Finding("SRV-1", "wrong", answer.text, f'{{"result": {FIRST_DRAW}}}')
+        Finding("SRV-1", "wrong", answer.text, expected=f'{{"result": {FIRST_DRAW}}}')
     ]
 
 
@@ -497,7 +505,7 @@ def test_a_fate_is_the_one_of_the_plan_its_delay_within_a_microsecond(question, 
 def test_a_fate_that_is_another_breaks_the_clause_that_tells_them_apart(question, met, clause):
     answer = said(result=met)
     found = findings(question, answer)
-    assert found == [Finding(clause, "wrong", answer.text, expected(question))]
+    assert found == [Finding(clause, "wrong", answer.text, expected=right_answer(question))]
 
 
 def test_garbage_is_right_with_its_noise_which_is_told_in_hexadecimal():
@@ -507,7 +515,7 @@ def test_garbage_is_right_with_its_noise_which_is_told_in_hexadecimal():
         | {"label": "LOCAL", "resource": "BR", "attempt": 1},
         "SRV-5",
     )
-    right = expected(question)
+    right = right_answer(question)
     assert right.startswith('{"result": {"do": "garbage", "noise": "866782cec277a5ed')
     noise = "866782cec277a5ed" + "00" * 248
     assert len(right) == 300
@@ -527,9 +535,9 @@ def test_garbage_is_right_with_its_noise_which_is_told_in_hexadecimal():
     ],
 )
 def test_the_right_fate_is_told_as_in_a_plan(question, right):
-    assert expected(question) == right
+    assert right_answer(question) == right
 
 
 def test_the_right_codes_are_counted_and_listed():
-    assert expected(expansion("BR", "cn")) == "2: BR, CN"
-    assert expected(expansion("BRA")) == "an error"
+    assert right_answer(expansion("BR", "cn")) == "2: BR, CN"
+    assert right_answer(expansion("BRA")) == "an error"

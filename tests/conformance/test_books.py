@@ -3,7 +3,7 @@
 import pytest
 from journals import journal, report, request
 
-from conformance.evidence_table import side_by_side
+from conformance.evidence_table import table_of_ledger
 from conformance.verdicts import Finding
 from mockservers.ledger import balance
 
@@ -15,8 +15,8 @@ def books_of(codes, wrong):
         request(n, code, n, n + 0.5, do="status", status=503) for n, code in enumerate(codes)
     ]
     ledger = balance(journal(codes, entries, report(codes, 1, 0, errors=len(codes))))
-    found = [Finding("OUT-1", "lost", "", "", code) for code in wrong]
-    return side_by_side(ledger, {}, found)
+    found = [Finding("OUT-1", "lost", "", expected="", code=code) for code in wrong]
+    return table_of_ledger(ledger, {}, found)
 
 
 @pytest.mark.parametrize("count", [25, 26])

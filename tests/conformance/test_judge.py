@@ -12,7 +12,7 @@ from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import cases, generated_cases
 from conformance.cases.model import Case, case_from_json
 from conformance.checks.judge import findings
-from conformance.recording import Line, Run
+from conformance.recording import PrintedLine, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
 from mockservers.plan import Plan
@@ -23,12 +23,12 @@ QUICK = cases().filter(lambda case: not {r.do for r in case.plan.replies()} & {"
 
 def play(servers, case, downloader=DOWNLOADERS[0]):
     """A run of a reference downloader in this process, as the kit would record it."""
-    played = play_sockets(servers, downloader, case.plan, case.arguments, case.order().label)
+    played = play_sockets(servers, downloader, case.plan, case.arguments, case.request().label)
     at_s = servers.clock_s()
     return Run(
         status=0,
         ended="exit",
-        lines=tuple(Line(at_s, text) for text in played.stdout.splitlines()),
+        lines=tuple(PrintedLine(at_s, text) for text in played.stdout.splitlines()),
         stderr="",
         entries=tuple(played.entries),
         urls=dict(servers.urls),
@@ -42,7 +42,7 @@ def changed(run, **fields):
 
 
 def saying(run, texts):
-    return changed(run, lines=tuple(Line(run.lines[-1].at_s, text) for text in texts))
+    return changed(run, lines=tuple(PrintedLine(run.lines[-1].at_s, text) for text in texts))
 
 
 def blamed(case, run):
@@ -157,7 +157,7 @@ def test_what_comes_to_the_wall_limit_is_a_timeout(servers):
 def test_a_request_behind_the_report_is_found(servers):
     case = simple("BR")
     run = play(servers, case)
-    early = changed(run, lines=tuple(Line(0.0, line.text) for line in run.lines))
+    early = changed(run, lines=tuple(PrintedLine(0.0, line.text) for line in run.lines))
     assert blamed(case, early) == {"ACC-4"}
 
 
@@ -194,7 +194,7 @@ def test_a_case_for_a_should_blames_nobody(servers):
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
     case = Case("a", ("EXP-9", "CLI-6"), ("BRA",), expects="refusal")
-    said = {"lines": (Line(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
+    said = {"lines": (PrintedLine(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
     base = {"status": 64, "ended": "exit", "lines": (), "stderr": "", "entries": ()}
     run = Run(**base | said, urls=servers.urls, files_before={}, files_after={})
     assert not blamed(case, run)
@@ -207,10 +207,10 @@ def test_every_case_says_the_same_from_its_json():
     for case in (*fixed_cases(), *generated_cases(30, 1)):
         again = case_from_json(case.to_json())
         assert again.to_json() == case.to_json()
-        assert (again.plan, again.arguments, again.asked()) == (
+        assert (again.plan, again.arguments, again.code_lists()) == (
             case.plan,
             case.arguments,
-            case.asked(),
+            case.code_lists(),
         )
 
 

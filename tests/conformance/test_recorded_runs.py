@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from conformance.cases.model import case_from_json
-from conformance.checks.judge import books, findings
-from conformance.recording import Line, Run
+from conformance.checks.judge import findings
+from conformance.evidence_table import table_of_run
+from conformance.recording import PrintedLine, Run
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 URLS = {
@@ -71,7 +72,7 @@ def run_of(data):
     return Run(
         status=data.get("status", 0),
         ended=data.get("ended", "exit"),
-        lines=tuple(Line(1.0, text) for text in data.get("stdout", ())),
+        lines=tuple(PrintedLine(1.0, text) for text in data.get("stdout", ())),
         stderr="\n".join(data.get("stderr", ())),
         entries=tuple(entry(n, one) for n, one in enumerate(data.get("entries", ()), 1)),
         urls=URLS,
@@ -84,8 +85,8 @@ def run_of(data):
 
 def told(one):
     """A finding in a line, without its sentences."""
-    assert one.saw
-    text = f"{one.verdict} {one.clause} {one.word} {one.code or '-'}"
+    assert one.actual
+    text = f"{one.verdict} {one.clause} {one.kind} {one.code or '-'}"
     text += "" if one.certain else " (not certain)"
     text += f" (because of {one.because})" if one.because else ""
     return text + (" (stops)" if one.stops else "")
@@ -94,7 +95,9 @@ def told(one):
 def book_lines(case, run, found):
     """Of each row of the books: the code, what was planned, and the word of what is wrong."""
     columns = ("code", "planned", "word")
-    return [" | ".join(str(row[name]) for name in columns) for row in books(case, run, found)]
+    return [
+        " | ".join(str(row[name]) for name in columns) for row in table_of_run(case, run, found)
+    ]
 
 
 def recorded():

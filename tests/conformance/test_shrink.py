@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance import report_model, scheduler
+from conformance import report_model, scheduler, worker
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import cases
 from conformance.cases.model import Case
 from conformance.recording import Profile, Run
-from conformance.report_model import Outcome, attributed
+from conformance.report_model import Outcome, settle_uncertain
 from conformance.scheduler import judge_program
 from conformance.shrink import candidates, shrink
 from conformance.verdicts import Finding, Verdict
@@ -291,7 +291,7 @@ def test_no_more_is_asked_than_allowed(most, left):
 
 def loses_truncated(case):
     """As a program that keeps truncated bodies fails: where a code that is asked for has one."""
-    order = case.order()
+    order = case.request()
     return order is not None and any(
         isinstance(reply, Truncate)
         for code in order.codes
@@ -302,10 +302,10 @@ def loses_truncated(case):
 @examples(30)
 @given(case=cases(), after_bytes=st.integers(0, 2000))
 def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
-    fault = {case.order().codes[-1]: (Truncate(after_bytes=after_bytes),)}
+    fault = {case.request().codes[-1]: (Truncate(after_bytes=after_bytes),)}
     case = replace(case, plan=Plan(rules=dict(case.plan.rules) | fault))
     shrunk = shrink(case, loses_truncated, MOST)
-    assert len(shrunk.case.order().codes) == 1
+    assert len(shrunk.case.request().codes) == 1
     (rule,) = shrunk.case.plan.rules.values()
     assert rule == (Truncate(),)
     assert not shrunk.case.files
@@ -332,10 +332,10 @@ def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
 def test_every_candidate_is_a_run_that_may_be_asked_for(case):
     for candidate in candidates(case):
         assert candidate.to_json() != case.to_json()
-        if case.order() is not None and case.expects == "report":
-            assert candidate.order() is not None
+        if case.request() is not None and case.expects == "report":
+            assert candidate.request() is not None
             words = candidate.arguments
-            assert "-l" not in words or {"-a", "-e"} & {*words} or candidate.order().codes
+            assert "-l" not in words or {"-a", "-e"} & {*words} or candidate.request().codes
 
 
 def test_two_faults_that_need_each_other_stay():
@@ -348,24 +348,24 @@ def test_two_faults_that_need_each_other_stay():
 
 def test_a_letter_shrinks_to_a_code_and_every_code_to_one():
     for words in (("-v", "B"), ("-e",), ("-a", "-l", "9")):
-        shrunk = shrink(Case("a", ("ACC-1",), words), lambda c: bool(c.order().codes), MOST)
-        assert len(shrunk.case.order().codes) == 1
+        shrunk = shrink(Case("a", ("ACC-1",), words), lambda c: bool(c.request().codes), MOST)
+        assert len(shrunk.case.request().codes) == 1
 
 
 # --- the campaign, with runs that are made up ---------------------------------------------------
 
 
 def finding(clause, word="miscounted", **fields):
-    return Finding(clause, word, "saw", "said", **fields)
+    return Finding(clause, word, "saw", expected="said", **fields)
 
 
 def test_what_may_be_another_clause_is_put_down_to_the_one_that_is_sure():
     sure = Outcome(Case("sure", ("OUT-4",)), (finding("OUT-4"),))
     unsure = Outcome(Case("unsure", ("OUT-3",)), (finding("OUT-3", certain=False),))
-    assert [o.findings[0].clause for o in attributed([unsure, sure])] == ["OUT-4", "OUT-4"]
-    assert attributed([unsure])[0].findings[0].clause == "OUT-3"
+    assert [o.findings[0].clause for o in settle_uncertain([unsure, sure])] == ["OUT-4", "OUT-4"]
+    assert settle_uncertain([unsure])[0].findings[0].clause == "OUT-3"
     other = Outcome(Case("sure", ("FIL-1",)), (finding("FIL-1"),))
-    assert attributed([unsure, other])[0].findings[0].clause == "OUT-3"
+    assert settle_uncertain([unsure, other])[0].findings[0].clause == "OUT-3"
 
 
 class AtOnce:
@@ -382,9 +382,9 @@ def run_of(case):
 
 
 def judged(monkeypatch, play, cases):
-    monkeypatch.setattr(scheduler, "play", play)
-    monkeypatch.setattr(scheduler, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
-    monkeypatch.setattr(report_model, "books", lambda *_: [])
+    monkeypatch.setattr(worker, "execute", play)
+    monkeypatch.setattr(worker, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
+    monkeypatch.setattr(report_model, "table_of_run", lambda *_: [])
     return judge_program(["program"], cases, AtOnce(), Profile())
 
 

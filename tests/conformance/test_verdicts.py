@@ -10,9 +10,10 @@ import pytest
 from test_recorded_runs import run_of, told
 
 from conformance.cases.model import Case
-from conformance.checks.judge import books, findings
-from conformance.checks.printed_lines import heard
-from conformance.recording import Line
+from conformance.checks.judge import findings
+from conformance.checks.printed_lines import read_lines
+from conformance.evidence_table import table_of_run
+from conformance.recording import PrintedLine
 from conformance.verdicts import Finding, Verdict, broken, exit_status, verdict_of, worst
 from mockservers.plan import Plan
 
@@ -737,7 +738,7 @@ def test_a_request_is_late_when_a_line_of_the_report_was_heard_before_it():
     def late(start_s):
         asked = {"code": "BR", "length": 9, "start_s": start_s}
         run = run_of({"entries": [asked], "files": {"br.gif": 9}})
-        lines = tuple(Line(0.1 * n, text) for n, text in enumerate(texts))
+        lines = tuple(PrintedLine(0.1 * n, text) for n, text in enumerate(texts))
         return [one.clause for one in findings(case, replace(run, lines=lines))]
 
     assert late(0.35) == []  # the hyphens were heard, and nothing of the totals
@@ -755,7 +756,7 @@ def shown(words, entries, files, *, there=(), **more):
     case = Case("a", ("OUT-1",), tuple(words.split()), files=dict.fromkeys(there, "old"))
     stdout = [*searching(" ".join(codes)), *lines, *totals]
     run = run_of({"stdout": stdout, "entries": entries, "files": files} | more)
-    return books(case, run, findings(case, run))
+    return table_of_run(case, run, findings(case, run))
 
 
 def test_a_row_has_its_columns_by_name():
@@ -779,9 +780,11 @@ def test_a_row_tells_a_file_from_before_from_one_that_is_not_as_sent():
 
 
 def test_a_report_is_what_stands_behind_the_last_hyphens():
-    lines = heard([SITE, HYPHENS, "1 flag downloaded.", HYPHENS, "2 flags downloaded.", ELAPSED])
+    lines = read_lines(
+        [SITE, HYPHENS, "1 flag downloaded.", HYPHENS, "2 flags downloaded.", ELAPSED]
+    )
     assert lines.report == ("2 flags downloaded.", ELAPSED)
-    assert heard([SITE]).report == ()
+    assert read_lines([SITE]).report == ()
 
 
 def test_lines_between_hyphens_are_no_report():
@@ -790,7 +793,7 @@ def test_lines_between_hyphens_are_no_report():
 
 # --- what findings make of a clause and a program -------------------------------------------------
 
-LOST = Finding("OUT-1", "lost", "nothing", "1 ok", "BR")
+LOST = Finding("OUT-1", "lost", "nothing", expected="1 ok", code="BR")
 
 
 @pytest.mark.parametrize(
@@ -804,7 +807,7 @@ LOST = Finding("OUT-1", "lost", "nothing", "1 ok", "BR")
     ],
 )
 def test_a_broken_clause_weighs_as_its_keyword_says(clause, verdict):
-    found = broken(clause, "lost", "nothing", "1 ok", "BR", stops=True)
+    found = broken(clause, "lost", "nothing", expected="1 ok", code="BR", stops=True)
     assert found.to_json() == {
         "clause": clause,
         "word": "lost",
@@ -820,11 +823,11 @@ def test_a_broken_clause_weighs_as_its_keyword_says(clause, verdict):
 
 def test_a_finding_is_a_value_that_others_can_be_the_same_as():
     assert LOST.cause == ("OUT-1", "lost")
-    assert replace(LOST, saw="something", code=None).cause == LOST.cause
+    assert replace(LOST, actual="something", code=None).cause == LOST.cause
     with pytest.raises(FrozenInstanceError):
-        LOST.saw = "something"
+        LOST.actual = "something"
     with pytest.raises(FrozenInstanceError):
-        heard([]).site = 1
+        read_lines([]).site = 1
 
 
 WORST_FIRST = (
@@ -840,7 +843,7 @@ def test_the_worst_verdict_counts():
 
 
 def test_a_case_comes_to_the_worst_of_what_was_found_in_it():
-    freedom = broken("OUT-6", "freedom", "ok", "either will do")
+    freedom = broken("OUT-6", "freedom", "ok", expected="either will do")
     assert verdict_of([freedom, LOST, freedom]) == "FAIL"
     assert verdict_of([]) == "PASS"
 
