@@ -22,8 +22,8 @@ from conformance.scheduler import Progress, judge_program
 
 pytestmark = pytest.mark.filterwarnings("default")
 
-TWINS = Path(__file__).parents[1] / "conformance/twins.py"
-COMMAND = resolved([sys.executable, str(TWINS), "counts-errors-as-not-found"])
+FAULTY = Path(__file__).parents[1] / "conformance/faulty.py"
+COMMAND = resolved([sys.executable, str(FAULTY), "counts-errors-as-not-found"])
 PROFILE = Profile(startup_s=0.15)
 CASES = scheduler.chosen_cases(["OUT"], 5, 0)
 

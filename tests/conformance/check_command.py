@@ -16,7 +16,7 @@ from conformance.clauses import clauses
 from mockservers import running
 
 HERE = Path(__file__).parent
-TWINS = [sys.executable, str(HERE / "twins.py")]
+FAULTY = [sys.executable, str(HERE / "faulty.py")]
 ONE = ["--only", "fixed/absent", "--examples", "0"]
 
 
@@ -32,7 +32,7 @@ def conformance(*words, cwd=None, **env):
 
 
 def test_a_correct_program_conforms():
-    ended = conformance("run", *ONE, "--", *TWINS, "correct")
+    ended = conformance("run", *ONE, "--", *FAULTY, "correct")
     assert ended.returncode == 0
     assert ended.stdout.startswith("conforms: ")
     assert "Traceback" not in ended.stderr
@@ -40,7 +40,7 @@ def test_a_correct_program_conforms():
 
 def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
     folder = tmp_path / "report"
-    twin = [*TWINS, "counts-not-found-as-error"]
+    twin = [*FAULTY, "counts-not-found-as-error"]
     ended = conformance("run", *ONE, "--report", folder, "--", *twin)
     assert ended.returncode == 1
     assert clauses()["OUT-2"].text in ended.stdout
@@ -52,20 +52,20 @@ def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
     assert again.returncode == 1
     assert "OUT-2 miscounted" in again.stdout
     file = shlex.split(replay)[2]
-    assert conformance("replay", file, "--", *TWINS, "correct").returncode == 0
+    assert conformance("replay", file, "--", *FAULTY, "correct").returncode == 0
 
 
 def test_the_failure_in_the_docs_is_what_is_printed(tmp_path):
     page = (HERE.parents[1] / "docs/conformance.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", page, re.DOTALL | re.MULTILINE)
-    words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *TWINS]
+    words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *FAULTY]
     ended = conformance(*words, "counts-not-found-as-error", cwd=tmp_path)
-    ours = shlex.join([*TWINS, "counts-not-found-as-error"])
+    ours = shlex.join([*FAULTY, "counts-not-found-as-error"])
     assert block in ended.stdout.replace(ours, "node flags2.mjs")
 
 
 def test_without_a_folder_for_reports_a_failure_can_be_seen_again_all_the_same():
-    ended = conformance("run", *ONE, "--", *TWINS, "counts-not-found-as-error")
+    ended = conformance("run", *ONE, "--", *FAULTY, "counts-not-found-as-error")
     (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
     assert Path(shlex.split(replay)[2]).is_file()
 
@@ -120,7 +120,7 @@ def test_bad_input_is_one_clear_line(words, status, said):
 def test_a_case_that_is_none_is_refused_by_name(tmp_path, text, said):
     file = tmp_path / "case.json"
     file.write_text(text)
-    ended = conformance("replay", file, "--", *TWINS, "correct")
+    ended = conformance("replay", file, "--", *FAULTY, "correct")
     assert ended.returncode == 2
     assert str(file) in ended.stderr
     assert said in ended.stderr
@@ -131,7 +131,7 @@ def test_a_list_of_known_failures_that_is_none_is_refused(tmp_path):
     file = tmp_path / "known.json"
     for text in ("[", '[{"case": "a"}]', '{"a": 1}'):
         file.write_text(text)
-        ended = conformance("run", *ONE, "--known", file, "--", *TWINS, "correct")
+        ended = conformance("run", *ONE, "--known", file, "--", *FAULTY, "correct")
         assert ended.returncode == 2
         assert str(file) in ended.stderr
         assert ended.stderr.count("\n") == 1
@@ -141,7 +141,7 @@ def test_a_known_failure_conforms_and_a_stale_one_does_not(tmp_path):
     file = tmp_path / "known.json"
     entry = {"case": "fixed/absent", "clause": "OUT-2", "word": "miscounted", "why": "issue 12"}
     file.write_text(json.dumps([entry]))
-    words = ["run", *ONE, "--known", file, "--", *TWINS]
+    words = ["run", *ONE, "--known", file, "--", *FAULTY]
     assert conformance(*words, "counts-not-found-as-error").returncode == 0
     ended = conformance(*words, "correct")
     assert ended.returncode == 1
@@ -159,11 +159,11 @@ def test_an_adapter_that_supports_nothing_verifies_nothing():
 def test_a_report_validates_against_its_schema(tmp_path, door):
     import jsonschema
 
-    command = [*TWINS, "counts-not-found-as-error"]
+    command = [*FAULTY, "counts-not-found-as-error"]
     words = ["run", *ONE]
     if door == "adapter":
         words = ["adapter", "--only", "PRM-1", "--examples", "5"]
-        command = [sys.executable, str(HERE / "adapter_twins.py"), "squares"]
+        command = [sys.executable, str(HERE / "adapter_faulty.py"), "squares"]
     ended = conformance(*words, "--report", tmp_path, "--", *command)
     assert ended.returncode == 1
     schema = json.loads((HERE.parents[1] / "conformance/report.schema.json").read_text())
@@ -193,7 +193,10 @@ def test_without_the_extra_one_line_says_so(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(hide)
     ended = conformance("clauses", PYTHONPATH=str(tmp_path))
     assert ended.returncode == 4
-    assert ended.stderr == "conformance: psutil is missing: pip install '.[conformance]'\n"
+    assert ended.stderr == (
+        "conformance: psutil is missing: pip install 'flags2-reference[conformance]' "
+        "(in a checkout: pip install -e '.[conformance]')\n"
+    )
 
 
 def wait_for_child(pid):
@@ -206,7 +209,7 @@ def wait_for_child(pid):
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_all_and_says_what_is_known(signum):
     words = [sys.executable, "-m", "conformance", "run", "--only", "fixed/absent"]
-    command = [*words, "--examples", "0", "--", *TWINS, "never-ends"]
+    command = [*words, "--examples", "0", "--", *FAULTY, "never-ends"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as kit:
@@ -220,7 +223,7 @@ def test_ctrl_c_ends_all_and_says_what_is_known(signum):
 
 
 def test_a_program_that_ignores_the_variables_is_tried_on_the_fixed_ports():
-    words = ["run", *ONE, "--", *TWINS, "ignores-the-variables"]
+    words = ["run", *ONE, "--", *FAULTY, "ignores-the-variables"]
     with running(ports=(8001, 8002, 8003)):
         ended = conformance(*words)
         assert ended.returncode == 4

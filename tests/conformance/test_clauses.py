@@ -154,7 +154,7 @@ WRONG = {
     "a reason for a run": "- **TOY-7** [run: why] A toy MUST last.",
     "none, and a run": "- **TOY-7** [run, none: why] A toy MUST last.",
     "no text": "- **TOY-7** [run]",
-    "twins": "- **TOY-7** [run] A toy MUST last.\n- **TOY-7** [run] It MUST shine.",
+    "a duplicate": "- **TOY-7** [run] A toy MUST last.\n- **TOY-7** [run] It MUST shine.",
 }
 
 

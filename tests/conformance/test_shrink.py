@@ -38,7 +38,7 @@ MOST = 100
 CUT = (Truncate(),)
 
 
-def told(case):
+def summary(case):
     """A case in a line: arguments, mix, seed, rules, gate, files."""
     plan = plan_to_json(case.plan)
     rules = [f"{name}={replies[0]['do']}" for name, replies in plan.get("rules", {}).items()]
@@ -55,7 +55,7 @@ def told(case):
 
 def tried(arguments, plan=None, **fields):
     case = Case("a", ("ACC-1",), tuple(arguments.split()), plan or Plan(), **fields)
-    return list(map(told, candidates(case)))
+    return list(map(summary, candidates(case)))
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
     asked = []
 
     def fails(case):
-        asked.append(told(case))
+        asked.append(summary(case))
         return False
 
     shrunk = shrink(Case("a", ("ACC-1",), ("BR", "CN"), plan), fails, MOST)
@@ -283,7 +283,7 @@ def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
 @pytest.mark.parametrize(("most", "left"), [(0, "-v BR CN"), (1, "-v BR"), (9, "-v BR")])
 def test_no_more_is_asked_than_allowed(most, left):
     shrunk = shrink(Case("a", ("ACC-1",), ("-v", "BR", "CN")), lambda case: True, most)
-    assert (told(shrunk.case), shrunk.executions) == (left, min(most, 1))
+    assert (summary(shrunk.case), shrunk.executions) == (left, min(most, 1))
 
 
 # --- what it comes to ----------------------------------------------------------------------------

@@ -1,6 +1,6 @@
-"""Adapters with one fault each, and one without: `python adapter_twins.py NAME`.
+"""Adapters with one fault each, and one without: `python adapter_faulty.py NAME`.
 
-Every MUST that adapters are asked about has at least one here that breaks it, and no other.
+Every MUST of adapters has at least one that breaks it and no other.
 """
 
 import json
@@ -13,7 +13,7 @@ POP20 = "BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split()
 
 
 class UsageError(ValueError):
-    """Not what may be asked for."""
+    """Arguments that must be rejected."""
 
 
 # --- without a fault --------------------------------------------------------------------------
@@ -115,9 +115,9 @@ def is_meant(word, length):
     return bool(codes_of(word)) and len(word) == length
 
 
-def capitals_only(word):
+def upper_case_only(word):
     if word.upper() != word:
-        raise UsageError("not in capitals")
+        raise UsageError("not in upper case")
     return codes_of(word)
 
 
@@ -199,7 +199,7 @@ def unshifted(question):
 
 
 def drawing(purpose, change):
-    """Of fates, the draw for one purpose is changed."""
+    """In fates, the draw for one purpose is changed."""
 
     def wrong_fate(question):
         from mockservers import plan
@@ -279,16 +279,16 @@ def twice(question):
     say(json.dumps(is_prime(question)).encode() + b"\n" + b'{"result": true}\n')
 
 
-def whispering(question):
+def text_for_boolean(question):
     return {"result": str(is_prime(question)["result"])}
 
 
 def moody(question):
-    moody.asked += 1
-    return {"result": "good question"} if moody.asked == 5 else is_prime(question)
+    moody.questions += 1
+    return {"result": "good question"} if moody.questions == 5 else is_prime(question)
 
 
-moody.asked = 0
+moody.questions = 0
 
 
 CORRECT = {
@@ -300,9 +300,9 @@ CORRECT = {
 }
 
 FAULTS = {
-    "small-codes": ("EXP-1", two(lambda word: [word])),
-    "small-letters": ("EXP-1", two(lambda word: [word.lower()])),
-    "capitals-only": ("EXP-1", two(capitals_only)),
+    "codes-as-typed": ("EXP-1", two(lambda word: [word])),
+    "lower-case": ("EXP-1", two(lambda word: [word.lower()])),
+    "upper-case-only": ("EXP-1", two(upper_case_only)),
     "code-as-letter": ("EXP-1", two(lambda word: codes_of(word[0]))),
     "letter-as-code": ("EXP-2", one(lambda word: [word.upper()])),
     "letter-with-flags": (
@@ -367,11 +367,11 @@ FAULTS = {
     "dies": ("PRM-1", {"is_prime": die}),
     "two-lines": ("PRM-1", {"is_prime": twice}),
     "moody": ("PRM-1", {"is_prime": moody}),
-    "no-boolean": ("PRM-1", {"is_prime": whispering}),
+    "no-boolean": ("PRM-1", {"is_prime": text_for_boolean}),
 }
 
-TWINS = {name: clause for name, (clause, _) in FAULTS.items()}
-"""The clause that each is killed by."""
+FAULTY = {name: clause for name, (clause, _) in FAULTS.items()}
+"""The clause that each breaks."""
 
 
 def main(name):

@@ -1,6 +1,6 @@
 """Unusual downloaders in Python: `python variants.py NAME [flags2 arguments]`.
 
-Each is the correct one of `twins.py` with one thing done in another way.
+Each is the correct downloader of `downloader.py` with one thing done in another way.
 """
 
 import random
@@ -16,9 +16,9 @@ from urllib.parse import urljoin, urlsplit
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from twins import OK, URLS, Downloader, name_of, plural, run
+from downloader import OK, URLS, Downloader, name_of, plural, run
 
-ROOM = 65536
+PIECE = 65536
 
 
 class RawHttp10(Downloader):
@@ -29,13 +29,13 @@ class RawHttp10(Downloader):
         with socket.create_connection((parts.hostname, parts.port), self.timeout_s) as sock:
             sock.sendall(f"GET {parts.path} HTTP/1.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
             received = bytearray()
-            while piece := sock.recv(ROOM):
+            while piece := sock.recv(PIECE):
                 received += piece
         head, end_of_head, body = bytes(received).partition(b"\r\n\r\n")
         status_line, *fields = head.decode("latin-1").split("\r\n")
         version, _, rest = status_line.partition(" ")
         if not end_of_head or version not in ("HTTP/1.0", "HTTP/1.1") or not rest[:3].isdigit():
-            raise HTTPException("no reply")
+            raise HTTPException("no response")
         values = {
             name.lower(): value.strip() for name, _, value in (f.partition(":") for f in fields)
         }

@@ -2,7 +2,7 @@
 
 import json
 
-import adapter_twins
+import adapter_faulty
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,8 +41,8 @@ def test_right_answers_to_drawn_questions_have_no_findings(op):
         asked = json.loads(json.dumps(question.to_json()))
         del asked["op"]
         try:
-            answer = said(**adapter_twins.CORRECT[op](asked))
-        except adapter_twins.UsageError as exc:
+            answer = said(**adapter_faulty.CORRECT[op](asked))
+        except adapter_faulty.UsageError as exc:
             answer = said(error=str(exc))
         assert findings(question, answer) == []
 
