@@ -11,11 +11,11 @@ import conformance
 import mockservers
 import reference
 
-FILLED = {"Claims", "Ledger", "Progress", "Row", "_Examination", "_Failure"}
+FILLED = {"Claims", "Ledger", "Progress", "Row", "_Schedule", "_Session"}
 MODULES = [
     module.name
     for package in (reference, mockservers, conformance)
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}.")
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     if not module.name.endswith("__main__")
 ]
 

@@ -226,43 +226,6 @@ def _draw() -> list[Question]:
 
 
 def _fate() -> list[Question]:
-    def always(do: str, **keys: Any) -> dict[str, Any]:
-        return {"mix": [{"weight": 100, "do": do, **keys}]}
-
-    statuses = {"do": "status", "status": [501, 502, 503]}
-    drawn = {"seed": 629, "mix": [{"weight": 25, **statuses}, {"weight": 50, "do": "hang"}]}
-    again = {**drawn, "per_attempt": True}
-    one_of_three = {"mix": [{"weight": 100, **statuses}]}
-    uniform = always("serve", delay_s={"uniform": [1, 100]})
-    lognormal = always("drip", bytes_per_s=5, delay_s=_LOGNORMAL)
-    path = path_of_code("BR")
-    paths = {"rules": {path: [{"do": "empty"}], "BR": [{"do": "hang"}]}}
-    turns: dict[str, Any] = {"rules": {"BR": [{"do": "empty"}, {"do": "serve"}, {"do": "hang"}]}}
-    beaten = {**turns, **always("bad_chunk")}
-    noise_again = {**always("garbage"), "per_attempt": True}
-    rows: tuple[tuple[str, str, dict[str, Any], str, int, str], ...] = (
-        ("empty", "SRV-2", {}, "BR", 1, "an empty plan serves"),
-        *(("bucket", "SRV-2", drawn, c, 1, "a code") for c in "AA AC AD AN BR CN ZZ".split()),
-        ("bucket", "SRV-2", drawn, "/index.html", 1, "a path"),
-        ("sticky", "SRV-2", drawn, "AC", 3, "a fate holds for all attempts"),
-        *(("drawn", "SRV-2", again, "AC", n, "drawn for every attempt") for n in (1, 2, 3, 4)),
-        *(("status", "SRV-3", one_of_three, c, 1, "one of three") for c in "AA BR CN DE".split()),
-        ("status-rule", "SRV-3", {"rules": {"BR": [statuses]}}, "BR", 1, "those of a rule too"),
-        ("uniform", "SRV-4", uniform, "BR", 1, "a uniform delay"),
-        ("uniform", "SRV-4", uniform, "CN", 1, "a uniform delay"),
-        ("lognormal", "SRV-4", lognormal, "BR", 1, "a lognormal delay"),
-        ("lognormal", "SRV-4", lognormal, "US", 1, "a lognormal delay"),
-        ("max", "SRV-4", {**lognormal, "seed": 114312}, "BR", 1, "cut at its maximum"),
-        ("garbage", "SRV-5", always("garbage"), "BR", 1, "256 bytes"),
-        ("garbage", "SRV-5", always("garbage"), "/a/b", 1, "those of a path"),
-        ("garbage-again", "SRV-5", noise_again, "BR", 2, "those of the second attempt"),
-        ("rule", "SRV-6", beaten, "BR", 1, "a rule beats the mix"),
-        ("rule-other", "SRV-6", beaten, "CN", 1, "one for another code does not"),
-        ("rule-path", "SRV-6", paths, "BR", 1, "that of the path beats that of the code"),
-        *(("rule", "SRV-6", turns, "BR", n, "replies by attempt") for n in (2, 3)),
-        *(("rule", "SRV-6", turns, "BR", n, "the last one repeats") for n in (4, 8)),
-        ("rule-drawn", "SRV-6", {**turns, "per_attempt": True}, "BR", 2, "attempts count as ever"),
-    )
     return [
         Question(
             f"adapter/fate-{name}-{resource.strip('/').replace('/', '-').lower()}-{attempt}",
@@ -276,8 +239,70 @@ def _fate() -> list[Question]:
             (clause,),
             why,
         )
-        for name, clause, plan, resource, attempt, why in rows
+        for name, clause, plan, resource, attempt, why in (
+            *_drawn_fates(),
+            *_resolved_fates(),
+            *_ruled_fates(),
+        )
     ]
 
 
+_FateRows = tuple[tuple[str, str, dict[str, Any], str, int, str], ...]
+"""Name, clause, keys of the plan, resource, attempt, why."""
+
+_STATUSES = {"do": "status", "status": [501, 502, 503]}
 _LOGNORMAL = {"lognormal": {"median": 2, "sigma": 1.5, "max": 50}}
+
+
+def _always(do: str, **keys: Any) -> dict[str, Any]:
+    return {"mix": [{"weight": 100, "do": do, **keys}]}
+
+
+def _drawn_fates() -> _FateRows:
+    """The fate is drawn from the mix."""
+    drawn = {"seed": 629, "mix": [{"weight": 25, **_STATUSES}, {"weight": 50, "do": "hang"}]}
+    again = {**drawn, "per_attempt": True}
+    return (
+        ("empty", "SRV-2", {}, "BR", 1, "an empty plan serves"),
+        *(("bucket", "SRV-2", drawn, c, 1, "a code") for c in "AA AC AD AN BR CN ZZ".split()),
+        ("bucket", "SRV-2", drawn, "/index.html", 1, "a path"),
+        ("sticky", "SRV-2", drawn, "AC", 3, "a fate holds for all attempts"),
+        *(("drawn", "SRV-2", again, "AC", n, "drawn for every attempt") for n in (1, 2, 3, 4)),
+    )
+
+
+def _resolved_fates() -> _FateRows:
+    """Status, delay and bytes are drawn, too."""
+    one_of_three = {"mix": [{"weight": 100, **_STATUSES}]}
+    uniform = _always("serve", delay_s={"uniform": [1, 100]})
+    lognormal = _always("drip", bytes_per_s=5, delay_s=_LOGNORMAL)
+    noise_again = {**_always("garbage"), "per_attempt": True}
+    return (
+        *(("status", "SRV-3", one_of_three, c, 1, "one of three") for c in "AA BR CN DE".split()),
+        ("status-rule", "SRV-3", {"rules": {"BR": [_STATUSES]}}, "BR", 1, "those of a rule too"),
+        ("uniform", "SRV-4", uniform, "BR", 1, "a uniform delay"),
+        ("uniform", "SRV-4", uniform, "CN", 1, "a uniform delay"),
+        ("lognormal", "SRV-4", lognormal, "BR", 1, "a lognormal delay"),
+        ("lognormal", "SRV-4", lognormal, "US", 1, "a lognormal delay"),
+        ("max", "SRV-4", {**lognormal, "seed": 114312}, "BR", 1, "cut at its maximum"),
+        ("garbage", "SRV-5", _always("garbage"), "BR", 1, "256 bytes"),
+        ("garbage", "SRV-5", _always("garbage"), "/a/b", 1, "those of a path"),
+        ("garbage-again", "SRV-5", noise_again, "BR", 2, "those of the second attempt"),
+    )
+
+
+def _ruled_fates() -> _FateRows:
+    """The fate comes from a rule."""
+    path = path_of_code("BR")
+    paths = {"rules": {path: [{"do": "empty"}], "BR": [{"do": "hang"}]}}
+    turns: dict[str, Any] = {"rules": {"BR": [{"do": "empty"}, {"do": "serve"}, {"do": "hang"}]}}
+    beaten = {**turns, **_always("bad_chunk")}
+    per_attempt = {**turns, "per_attempt": True}
+    return (
+        ("rule", "SRV-6", beaten, "BR", 1, "a rule beats the mix"),
+        ("rule-other", "SRV-6", beaten, "CN", 1, "a rule for another code does not"),
+        ("rule-path", "SRV-6", paths, "BR", 1, "the rule of the path beats that of the code"),
+        *(("rule", "SRV-6", turns, "BR", n, "responses by attempt") for n in (2, 3)),
+        *(("rule", "SRV-6", turns, "BR", n, "the last one repeats") for n in (4, 8)),
+        ("rule-drawn", "SRV-6", per_attempt, "BR", 2, "attempts count all the same"),
+    )

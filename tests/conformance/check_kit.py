@@ -153,13 +153,13 @@ def test_a_failure_has_its_smallest_case_and_its_evidence():
 
 def test_a_known_failure_does_not_count_while_it_fails_in_the_same_way():
     why = {"why": "issue 12"}
-    known = KnownFailure(case="a/absent", clause="OUT-2", word="miscounted", **why)
+    known = KnownFailure(case="a/absent", clause="OUT-2", kind="miscounted", **why)
     report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known])
     assert status_of(report) == 0
     assert report["failures"][0]["known"] == "issue 12"
     for stale in (
-        KnownFailure(case="a/absent", clause="OUT-2", word="corrupt", **why),
-        KnownFailure(case="a/code", clause="OUT-2", word="miscounted", **why),
+        KnownFailure(case="a/absent", clause="OUT-2", kind="corrupt", **why),
+        KnownFailure(case="a/code", clause="OUT-2", kind="miscounted", **why),
     ):
         report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known, stale])
         assert status_of(report) == 1

@@ -28,7 +28,7 @@ def said(**data):
 # --- questions and answers ------------------------------------------------------------------------
 
 
-def test_every_clause_with_this_evidence_has_a_fixed_question():
+def test_every_clause_of_adapters_has_a_fixed_question():
     assert {clause for one in fixed_questions() for clause in one.clauses} == set(ADAPTER)
 
 
@@ -64,7 +64,7 @@ def test_right_answers_to_drawn_questions_have_no_findings(op):
         b"[" * 100_000,
     ],
 )
-def test_what_is_no_answer_is_malformed(line):
+def test_an_invalid_line_is_a_malformed_answer(line):
     (finding,) = findings(BY_ID["adapter/prime-7"], read_answer(line))
     assert finding.cause == ("PRM-1", "malformed")
 
@@ -95,7 +95,7 @@ def test_what_is_no_answer_is_malformed(line):
         ("fate-rule-other-cn-1", {"do": "hang"}, ("SRV-6", "wrong")),
     ],
 )
-def test_a_result_that_is_wrong_breaks_the_clause_that_it_is_about(question, result, cause):
+def test_a_wrong_result_breaks_the_clause_it_is_about(question, result, cause):
     found = findings(BY_ID[f"adapter/{question}"], said(result=result))
     assert [one.cause for one in found] == [cause]
 
@@ -138,7 +138,7 @@ def test_an_expansion_is_what_the_ledger_reads(words, option, limit):
 
 @given(WORDS, LIMITS, st.sampled_from(ARRANGED + MISREAD))
 @examples(300)
-def test_a_way_to_misread_is_among_the_explanations_of_what_it_gives(words, limit, reading):
+def test_a_misreading_is_among_the_explanations_of_its_codes(words, limit, reading):
     codes = [code for word in words for code in reading.word(word)]
     codes = list(reading.arrange(codes, limit))
     if codes == list(expansion(words, limit=limit)) or (
@@ -172,13 +172,13 @@ def test_a_way_to_misread_is_among_the_explanations_of_what_it_gives(words, limi
         (["BR"], expand(["BR1"]), "EXP-9"),
     ],
 )
-def test_a_wrong_expansion_breaks_the_clause_that_tells_it_apart(codes, asked, clause):
+def test_a_wrong_expansion_breaks_the_clause_of_its_misreading(codes, asked, clause):
     words, every, all_codes, limit = asked.values()
     assert misread(codes, words, every, all_codes, limit) == clause
 
 
 @pytest.mark.parametrize("reading", [*ARRANGED, *MISREAD])
-def test_every_way_to_misread_differs_from_the_right_one(reading):
+def test_every_misreading_gives_other_codes(reading):
     words = ["us", "AA", "b", "bb"]
     codes = [code for word in words for code in reading.word(word)]
     limits = (3, 4, None)

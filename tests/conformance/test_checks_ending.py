@@ -148,7 +148,7 @@ def test_all_findings(changes, expected):
     assert found_in(**changes) == expected
 
 
-def test_a_request_is_late_when_a_line_of_the_report_was_heard_before_it():
+def test_a_request_is_late_if_a_line_of_the_report_was_read_before_it():
     texts = [*searching("BR"), HYPHENS, "1 flag downloaded.", ELAPSED]
     case = Case("a", ("OUT-1",), ("BR",))
 

@@ -25,7 +25,7 @@ def test_all_findings(changes, expected):
     assert found_in(**changes) == expected
 
 
-def test_a_report_is_what_stands_behind_the_last_hyphens():
+def test_the_report_is_what_follows_the_last_hyphens():
     lines = read_lines(
         [SITE, HYPHENS, "1 flag downloaded.", HYPHENS, "2 flags downloaded.", ELAPSED]
     )
@@ -33,5 +33,5 @@ def test_a_report_is_what_stands_behind_the_last_hyphens():
     assert read_lines([SITE]).report == ()
 
 
-def test_lines_between_hyphens_are_no_report():
+def test_lines_between_hyphens_are_not_part_of_the_report():
     assert found_in(tail=(HYPHENS, "1 not found.", ..., HYPHENS, ..., ELAPSED)) == []

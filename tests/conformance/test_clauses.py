@@ -127,12 +127,12 @@ def test_every_clause_is_recorded():
     assert {clause.id for clause in read_clauses(SPEC)} == {name for name, *_ in RECORDED}
 
 
-def test_no_example_is_taken_away():
+def test_no_example_is_removed():
     numbers = set(map(int, re.findall(r"^(?:\| |\*\*)X-(\d+)", SPEC, re.MULTILINE)))
     assert numbers >= set(range(1, EXAMPLES + 1))
 
 
-def test_what_is_read_is_the_clause():
+def test_a_clause_is_read_with_all_its_parts():
     one, other = read_clauses(
         "- **TOY-1** [run, adapter] A toy MUST NOT\n  break.\n- **TOY-2** [none: no toy] It MAY."
     )
@@ -159,7 +159,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG.values(), ids=WRONG)
-def test_a_clause_that_is_none_is_refused_by_name(text):
+def test_an_invalid_clause_is_rejected_by_name(text):
     with pytest.raises(ValueError, match="TOY-7"):
         read_clauses(f"- **TOY-1** [run] A toy MAY last.\n{text}\n")
 
@@ -168,7 +168,11 @@ def test_ids_that_are_named_exist():
     there = {name for name, *_ in RECORDED}
     rows = SPEC + TOP.joinpath("reference/README.md").read_text(encoding="utf-8")
     there |= set(re.findall(r"^(?:\| |\*\*)([XRD]-\d+)(?= \||\*\*)", rows, re.MULTILINE))
-    sources = [TOP / "SPEC.md", *TOP.glob("conformance/*.py"), *TOP.glob("tests/conformance/*.py")]
+    sources = [
+        TOP / "SPEC.md",
+        *TOP.glob("conformance/**/*.py"),
+        *TOP.glob("tests/conformance/*.py"),
+    ]
     unknown = {
         f"{source.relative_to(TOP)}: {name}"
         for source in sources

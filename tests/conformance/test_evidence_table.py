@@ -24,13 +24,13 @@ def books_of(codes, wrong):
 
 
 @pytest.mark.parametrize("count", [25, 26])
-def test_as_many_rows_as_one_reads_are_all_shown_in_their_order(count):
+def test_up_to_26_rows_are_all_shown_in_order(count):
     *rows, totals = books_of(CODES[:count], wrong=["AC"])
     assert [row["code"] for row in rows] == CODES[:count]
     assert totals["code"] is None
 
 
-def test_of_more_those_that_do_not_balance_come_first_and_the_rest_is_counted():
+def test_beyond_26_rows_unbalanced_ones_come_first_and_the_rest_is_counted():
     *rows, more, totals = books_of(CODES, wrong=["BA", "AC"])
     assert [row["code"] for row in rows] == ["AC", "BA", "AA", "AB", *CODES[3:25]]
     assert [row["word"] for row in rows[:3]] == ["lost", "lost", None]
@@ -58,7 +58,7 @@ def test_a_row_has_its_columns_by_name():
     assert last["code"] is None
 
 
-def test_a_row_tells_a_file_from_before_from_one_that_is_not_as_sent():
+def test_a_row_distinguishes_an_old_file_from_a_wrong_one():
     same, whole = {"size": 9, "sha256": "BR:9"}, ["BR 200 9", "CN 200 9"]
     before, new, _ = shown(
         "-v BR CN", whole, {"cn.gif": OLD}, there=["br.gif"], before={"br.gif": same},

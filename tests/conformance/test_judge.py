@@ -56,13 +56,13 @@ def simple(*arguments, plan=None, expects="report"):
 @pytest.mark.parametrize("downloader", DOWNLOADERS, ids=lambda module: module.__name__)
 @examples(15)
 @given(case=cases())
-def test_a_reference_downloader_is_never_blamed(servers, downloader, case):
+def test_a_reference_downloader_never_has_a_failure(servers, downloader, case):
     assert not blamed(case, play(servers, case, downloader))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_line_that_says_something_else_is_found(servers, case, data):
+def test_a_wrong_line_is_found(servers, case, data):
     run = play(servers, case)
     texts = list(run.texts)
     lines = [i for i, text in enumerate(texts) if re.fullmatch(r"[A-Z]{2} (OK|not found)", text)]
@@ -79,7 +79,7 @@ def test_a_line_that_says_something_else_is_found(servers, case, data):
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_line_that_is_left_out_is_found(servers, case, data):
+def test_a_missing_line_is_found(servers, case, data):
     run = play(servers, case)
     texts = list(run.texts)
     report = texts.index("-" * 20)
@@ -91,7 +91,7 @@ def test_a_line_that_is_left_out_is_found(servers, case, data):
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_total_that_is_another_is_found(servers, case, data):
+def test_a_wrong_total_is_found(servers, case, data):
     run = play(servers, case)
     texts = list(run.texts)
     report = range(texts.index("-" * 20) + 1, len(texts))
@@ -104,7 +104,7 @@ def test_a_total_that_is_another_is_found(servers, case, data):
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_request_that_is_missing_or_one_too_many_is_found(servers, case, data):
+def test_a_missing_and_a_repeated_request_are_found(servers, case, data):
     run = play(servers, case)
     served = [e for e in run.entries if e.get("do") == "serve" and e.get("status") == 200]
     assume(served)
@@ -131,14 +131,14 @@ def test_a_file_that_is_missing_damaged_or_added_is_found(servers, case, data):
     assert blamed(case, changed(run, files_after=added)) == {"FIL-3"}
 
 
-def test_a_status_of_an_error_is_found(servers):
+def test_an_exit_status_of_an_error_is_found(servers):
     case = simple("-v", "BR", plan=Plan(rules={"BR": (Status((503,)),)}))
     run = play(servers, case)
     assert not blamed(case, run)
     assert blamed(case, changed(run, status=1)) == {"CLI-8"}
 
 
-def test_silence_is_a_crash_or_a_lie_by_its_status(servers):
+def test_a_missing_report_is_a_crash_or_silent_by_the_exit_status(servers):
     case = simple("BR")
     run = play(servers, case)
     cut = saying(run, run.texts[:3])
@@ -147,14 +147,14 @@ def test_silence_is_a_crash_or_a_lie_by_its_status(servers):
     assert (crash.clause, crash.verdict) == ("ACC-3", Verdict.CRASH)
 
 
-def test_what_comes_to_the_wall_limit_is_a_timeout(servers):
+def test_a_run_that_comes_to_the_wall_limit_is_a_timeout(servers):
     case = simple("BR")
     run = changed(play(servers, case), status=None, ended="timeout", lines=())
     (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("ACC-5", Verdict.TIMEOUT)
 
 
-def test_a_request_behind_the_report_is_found(servers):
+def test_a_request_after_the_report_is_found(servers):
     case = simple("BR")
     run = play(servers, case)
     early = changed(run, lines=tuple(PrintedLine(0.0, line.text) for line in run.lines))
@@ -168,14 +168,14 @@ def test_more_in_flight_than_announced_is_found(servers):
     assert blamed(case, changed(run, entries=entries)) == {"CON-1"}
 
 
-def test_who_leaves_early_is_not_blamed_for_being_counted_still(servers):
+def test_requests_that_the_client_gave_up_do_not_exceed_the_announcement(servers):
     case = simple("-m", "2", "BR", "CN", "US")
     run = play(servers, case)
     entries = tuple(e | {"in_flight": 3, "client_gone": True} for e in run.entries)
     assert "CON-1" not in blamed(case, changed(run, entries=entries))
 
 
-def test_a_gate_that_never_filled_is_found_where_more_were_announced(servers):
+def test_a_gate_that_never_fills_is_a_finding_if_more_was_announced(servers):
     case = simple("-m", "3", "BR", "CN", "US")
     run = play(servers, case)
     gate = {"type": "gate", "server": "LOCAL", "held": 1, "filled": False, "at_s": 2.0}
@@ -184,7 +184,7 @@ def test_a_gate_that_never_filled_is_found_where_more_were_announced(servers):
     assert not blamed(case, changed(run, entries=(*run.entries, filled)))
 
 
-def test_a_case_for_a_should_blames_nobody(servers):
+def test_a_case_for_a_should_has_no_failure(servers):
     case = Case("a", ("FIL-5",), ("-v", "BR"), dest=False)
     run = changed(play(servers, case), files_after={})
     (found,) = findings(case, run)
@@ -192,7 +192,7 @@ def test_a_case_for_a_should_blames_nobody(servers):
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
+def test_a_usage_error_may_be_reported_on_stdout_or_stderr(servers, stream):
     case = Case("a", ("EXP-9", "CLI-6"), ("BRA",), expects="refusal")
     said = {"lines": (PrintedLine(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
     base = {"status": 64, "ended": "exit", "lines": (), "stderr": "", "entries": ()}
@@ -203,7 +203,7 @@ def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
     assert blamed(case, changed(run, status=0)) == {"CLI-6"}
 
 
-def test_every_case_says_the_same_from_its_json():
+def test_every_case_is_the_same_after_a_round_trip_through_json():
     for case in (*fixed_cases(), *generated_cases(30, 1)):
         again = case_from_json(case.to_json())
         assert again.to_json() == case.to_json()
@@ -222,6 +222,6 @@ def test_cases_are_pure_in_their_seed():
     assert plans[0] != plans[1]
 
 
-def test_cases_have_names_of_their_own():
+def test_case_ids_are_unique():
     names = [case.id for case in (*fixed_cases(), *generated_cases(10, 0))]
     assert len(set(names)) == len(names)

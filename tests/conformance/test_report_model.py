@@ -54,7 +54,7 @@ def test_an_outcome_is_as_bad_as_its_worst_finding_or_the_kit(one, verdict):
     assert one.verdict is verdict
 
 
-def test_the_first_run_is_small_and_shows_what_every_run_with_a_report_shows():
+def test_the_smoke_case_shows_what_every_run_with_a_report_shows():
     always = (
         "REQ-1 REQ-2 REQ-3 REQ-4 REQ-6 REQ-8 FIL-1 FIL-2 FIL-3 REP-1 REP-2 REP-3 REP-4 REP-5 REP-6 "
         "REP-7 REP-10 REP-11 CLI-8 CLI-9 CON-1 CON-2 ACC-1 ACC-3 ACC-4 ACC-5 ACC-6"
@@ -87,7 +87,7 @@ UNSURE = outcome("unsure", finding("OUT-3", "lost", certain=False))
         ((), ("OUT-3", "lost")),
     ],
 )
-def test_what_is_unsure_is_put_down_to_the_first_of_its_chapter_that_is_sure(shown, cause):
+def test_an_uncertain_finding_gets_the_first_certain_cause_of_its_chapter(shown, cause):
     sure = outcome("sure", *shown)
     first, second = settle_uncertain([UNSURE, sure])
     assert first.case == UNSURE.case
@@ -95,17 +95,17 @@ def test_what_is_unsure_is_put_down_to_the_first_of_its_chapter_that_is_sure(sho
     assert second == sure
 
 
-def test_what_is_sure_stays():
+def test_certain_findings_stay():
     outcomes = [outcome("a", finding("OUT-4")), outcome("b", finding("OUT-3"))]
     assert settle_uncertain(outcomes) == outcomes
 
 
-def test_what_is_put_down_elsewhere_is_otherwise_as_it_was():
+def test_settling_an_uncertain_finding_changes_only_its_cause():
     one, _ = settle_uncertain([UNSURE, outcome("sure", finding("OUT-4", "leftover"))])
     assert one.findings == (finding("OUT-4", "leftover", certain=False),)
 
 
-def test_a_should_that_is_missed_for_a_fault_that_is_told_itself_is_not_tested():
+def test_a_should_missed_because_of_a_reported_fault_is_not_tested():
     echo = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2")
     other = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-3")
     mild = finding("OUT-3", verdict=Verdict.INFO)
@@ -144,12 +144,12 @@ def test_a_report_without_cases_has_every_clause_of_runs_as_not_tested():
     assert found["clauses"]["OUT-2"]["keyword"] == "MUST"
 
 
-def test_what_is_known_of_the_program_is_told_to_the_millisecond():
+def test_the_profile_is_reported_to_the_millisecond():
     found = report(profile=Profile(0.12345, 3))
     assert found["program"] == {"startup_s": 0.123, "connections": 3, "ports": "given"}
 
 
-def test_a_case_shows_its_clauses_but_for_those_that_it_finds_broken():
+def test_a_case_shows_its_clauses_except_those_it_finds_broken():
     found = report(
         outcome("a", finding(), shows=("OUT-2", "OUT-3", "PRM-1")), outcome("b", shows=("OUT-3",))
     )
@@ -176,18 +176,18 @@ def test_a_case_shows_its_clauses_but_for_those_that_it_finds_broken():
         (finding("OUT-4", verdict=Verdict.NON_STRICT, stops=True), False),
     ],
 )
-def test_behind_a_finding_that_stops_nothing_is_shown(one, shown):
+def test_after_a_finding_that_stops_no_clause_is_shown(one, shown):
     assert ("OUT-2" in seen(report(outcome("a", one)))) is shown
 
 
-def test_where_the_kit_failed_nothing_is_shown():
+def test_a_case_in_which_the_kit_failed_shows_no_clause():
     found = report(outcome("a", error="no disk"), errors={("OUT-4", "lost"): "no port"})
     assert "OUT-2" not in seen(found)
     assert found["errors"] == ["OUT-4 lost: no port", "a: no disk"]
     assert found["cases"][0]["verdict"] is Verdict.KIT_ERROR
 
 
-def test_a_case_is_told_with_what_was_found():
+def test_a_case_is_reported_with_its_findings():
     found = report(outcome("a", finding(code="ZZ"), shows=("OUT-2", "OUT-3"), why="a test"))
     assert found["cases"] == [
         {
@@ -213,7 +213,7 @@ def test_a_case_is_told_with_what_was_found():
     ]
 
 
-def test_a_program_that_ignores_its_addresses_is_told_so_in_front():
+def test_a_program_that_ignores_its_urls_gets_a_smoke_case_with_a_finding():
     found = report(outcome("a"), outcome("b"), profile=Profile(ports="fixed"))
     assert seen(found)["HOOK-1"] == (Verdict.NON_STRICT, ["smoke"])
     assert found["clauses"]["HOOK-1"]["known"] is False
@@ -231,7 +231,7 @@ def test_a_program_that_ignores_its_addresses_is_told_so_in_front():
 ACCEPTED = KnownFailure("a", "OUT-2", "miscounted", "it is old")
 
 
-def test_a_known_failure_is_told_with_its_reason():
+def test_a_known_failure_is_reported_with_its_reason():
     found = report(outcome("a", finding()), known=[ACCEPTED])
     (row,) = found["cases"]
     assert row["known"] == "it is old"
@@ -241,7 +241,7 @@ def test_a_known_failure_is_told_with_its_reason():
     assert found["clauses"]["OUT-3"]["known"] is False
 
 
-def test_the_reasons_of_several_are_told_in_turn():
+def test_the_reasons_of_several_known_failures_are_joined():
     other = KnownFailure("a", "OUT-3", "lost", "it is slow")
     found = report(outcome("a", finding("OUT-3", "lost"), finding()), known=[ACCEPTED, other])
     assert found["cases"][0]["known"] == "it is slow; it is old"
@@ -260,7 +260,7 @@ def test_a_clause_with_another_failure_is_not_known(more):
     assert [row["known"] for row in found["cases"]] == ["it is old", None]
 
 
-def test_a_clause_that_is_shown_besides_is_known():
+def test_a_clause_with_a_known_failure_and_a_pass_is_known():
     found = report(outcome("a", finding()), outcome("b"), known=[ACCEPTED])
     assert found["clauses"]["OUT-2"]["known"] is True
 
@@ -269,7 +269,7 @@ def test_a_clause_that_is_shown_besides_is_known():
     "one",
     [outcome("a"), outcome("a", finding(verdict=Verdict.INFO)), outcome("a", finding("OUT-3"))],
 )
-def test_a_failure_that_is_known_and_gone_is_stale_and_fails(one):
+def test_a_known_failure_that_no_longer_occurs_is_stale_and_fails(one):
     found = report(outcome("other"), one, known=[ACCEPTED])
     other, row = found["cases"]
     assert row["stale"] is True
@@ -279,7 +279,7 @@ def test_a_failure_that_is_known_and_gone_is_stale_and_fails(one):
     assert found["clauses"]["OUT-2"]["known"] is False
 
 
-def test_what_is_known_of_a_case_that_was_not_run_is_left_alone():
+def test_a_known_failure_of_a_case_that_was_not_run_is_not_stale():
     found = report(outcome("b"), known=[ACCEPTED])
     assert "stale" not in found["cases"][0]
     assert seen(found)["OUT-2"] == (Verdict.PASS, ["b"])
@@ -316,7 +316,7 @@ def told(*group, known=(), **changes):
     return row
 
 
-def test_a_failure_is_told_with_its_smallest_case_and_what_was_seen_there():
+def test_a_failure_is_reported_with_its_smallest_case_and_the_evidence():
     row = told(outcome("a"), outcome("b"))
     assert row == {
         "clause": "OUT-2",
@@ -346,11 +346,11 @@ def test_a_failure_is_told_with_its_smallest_case_and_what_was_seen_there():
     assert words == [("ZZ", "miscounted"), (None, None)]
 
 
-def test_a_cause_that_did_not_come_to_a_failure_is_not_told():
+def test_a_cause_without_a_failure_is_not_reported():
     assert report(failures={CAUSE: None})["failures"] == []
 
 
-def test_a_failure_that_no_outcome_stands_for_is_told_without_cases():
+def test_a_failure_without_outcomes_is_reported_without_cases():
     (row,) = report(failures={CAUSE: failure()}, known=[ACCEPTED])["failures"]
     assert row["cases"] == []
     assert row["known"] is None
@@ -382,11 +382,11 @@ def test_the_last_4000_characters_of_output_and_the_first_200_entries_are_kept()
         ([ACCEPTED, KnownFailure("b", "OUT-2", "lost", "another")], None),
     ],
 )
-def test_a_failure_is_known_where_it_is_in_each_of_its_cases(known, why):
+def test_a_failure_is_known_if_it_is_known_in_each_of_its_cases(known, why):
     assert told(outcome("a"), outcome("b"), known=known)["known"] == why
 
 
-def test_what_did_not_show_again_is_told_as_it_was_when_it_did():
+def test_a_flaky_failure_is_reported_with_the_findings_of_the_run_that_failed():
     first, second = finding(code="AA"), finding(code="BB")
     group = outcome("a", first), outcome("b", second)
     assert told(*group, verdict=Verdict.FLAKY)["findings"] == [first.to_json()]

@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance import report_model, scheduler, worker
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import cases
 from conformance.cases.model import Case
-from conformance.recording import Profile, Run
-from conformance.report_model import Outcome, settle_uncertain
-from conformance.scheduler import judge_program
 from conformance.shrink import candidates, shrink
-from conformance.verdicts import Finding, Verdict
 from mockservers.faults import (
     BadGzip,
     Drip,
@@ -91,7 +86,7 @@ def tried(arguments, plan=None, **fields):
         ("-ev -m 1", []),
     ],
 )
-def test_a_command_line_gets_shorter_first_and_plainer_then(arguments, simpler):
+def test_a_command_line_gets_shorter_first_and_then_plainer(arguments, simpler):
     assert tried(arguments) == simpler
 
 
@@ -108,7 +103,7 @@ def test_a_usage_error_stays_one(arguments, simpler):
     assert tried(arguments) == simpler
 
 
-def test_a_code_that_has_a_rule_is_left_alone_before_the_others_are():
+def test_codes_with_a_rule_are_tried_alone_first():
     plan = Plan(rules={"CN": CUT, "DE": CUT, "FR": CUT, "/x": CUT})
     cn, de, fr, x = "CN=truncate", "DE=truncate", "FR=truncate", "/x=truncate"
     assert tried("BR cn DE FR", plan) == [
@@ -132,7 +127,7 @@ def test_a_code_that_has_a_rule_is_left_alone_before_the_others_are():
     ]
 
 
-def test_a_rule_stays_as_long_as_its_code_or_its_letter():
+def test_a_rule_stays_while_its_code_or_letter_stays():
     br, cn = "BR=truncate", "CN=truncate"
     assert tried("b CN", Plan(rules={"BR": CUT, "CN": CUT})) == [
         "b CN",
@@ -147,13 +142,13 @@ def test_a_rule_stays_as_long_as_its_code_or_its_letter():
     assert tried("-a -v -l 9", Plan(rules={"BR": CUT}))[1] == f"-a -v | {br}"
 
 
-def test_two_rules_are_told_apart_by_halves_alone():
+def test_two_rules_are_separated_by_halving_alone():
     br, cn = "BR=truncate", "CN=truncate"
     plan = Plan(rules={"BR": CUT, "CN": CUT})
     assert tried("-ev", plan) == ["-ev", f"-ev | {br}", f"-ev | {cn}"]
 
 
-def test_of_three_rules_each_is_left_out_besides():
+def test_with_three_rules_each_is_dropped_too():
     br, cn, de = "BR=truncate", "CN=truncate", "DE=truncate"
     plan = Plan(rules={"BR": CUT, "CN": CUT, "DE": CUT})
     assert tried("-ev", plan) == [
@@ -163,7 +158,7 @@ def test_of_three_rules_each_is_left_out_besides():
     ]
 
 
-def test_gate_and_seed_are_left_out():
+def test_gate_and_seed_are_dropped():
     plan = Plan(rules={"BR": CUT}, seed=3)
     br = "BR=truncate"
     assert tried("BR", plan, gate=True) == [
@@ -173,7 +168,7 @@ def test_gate_and_seed_are_left_out():
     ]
 
 
-def test_a_mix_is_left_out_or_written_as_rules():
+def test_a_mix_is_dropped_or_written_as_rules():
     plan = Plan(mix=(Bucket(50, Hang()),), rules={"CN": CUT}, seed=7)
     br, cn = "BR=hang", "CN=truncate"  # of seed 7 and LOCAL, BR draws less than 50, and FR more
     assert tried("BR FR CN", plan)[:4] == [
@@ -184,7 +179,7 @@ def test_a_mix_is_left_out_or_written_as_rules():
     ]
 
 
-def test_a_mix_is_written_out_for_thirty_codes_at_most():
+def test_a_mix_is_written_as_rules_for_at_most_thirty_codes():
     plan = Plan(mix=(Bucket(100, Hang()),))
     thirty = "b AA CC DD EE"
     written = [case for case in tried(thirty, plan) if "BA=hang" in case]
@@ -193,17 +188,17 @@ def test_a_mix_is_written_out_for_thirty_codes_at_most():
     assert not [case for case in tried(f"{thirty} FF", plan) if "BA=hang" in case]
 
 
-def test_a_mix_that_is_drawn_for_each_attempt_is_written_out_as_the_first_one():
+def test_a_mix_drawn_per_attempt_is_written_as_the_first_attempt():
     # Of seed 7 and LOCAL, DE draws 7.5 of 100 for its first attempt, 71 for all, 53 for its second.
     plan = Plan(mix=(Bucket(50, Hang()),), seed=7, per_attempt=True)
     assert tried("DE", plan) == ["DE | seed 7", "DE | DE=hang"]
 
 
-def test_no_mix_is_written_out_for_a_usage_error():
+def test_no_mix_is_written_as_rules_for_a_usage_error():
     assert tried("BRA", Plan(mix=(Bucket(100, Hang()),))) == ["BRA"]
 
 
-def test_files_are_left_out_all_and_one_by_one():
+def test_files_are_dropped_all_at_once_and_one_by_one():
     assert tried("BR", files={"a": "", "b": ""}) == ["BR", "BR | files b", "BR | files a"]
     assert tried("BR", files={"a": ""}) == ["BR"]
 
@@ -244,11 +239,11 @@ def replies_tried(*rule):
         (Hang(or_s=1, delay_s=1.0), [{"do": "hang", "or_s": 1}, {"do": "serve"}]),
     ],
 )
-def test_a_reply_loses_its_delay_and_then_what_makes_it_odd(reply, simpler):
+def test_a_response_loses_its_delay_first_and_then_its_oddity(reply, simpler):
     assert replies_tried(reply) == [[one] for one in simpler]
 
 
-def test_of_several_replies_the_first_one_is_kept_or_one_of_them_is_simpler():
+def test_a_rule_of_several_responses_keeps_the_first_or_simplifies_one():
     empty, hang, serve = {"do": "empty"}, {"do": "hang"}, {"do": "serve"}
     assert replies_tried(Hang(), Empty()) == [[hang], [serve, empty]]
     reset = {"do": "reset", "after_bytes": 1}
@@ -259,7 +254,7 @@ def test_of_several_replies_the_first_one_is_kept_or_one_of_them_is_simpler():
     ]
 
 
-def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
+def test_cases_that_differ_only_in_the_order_of_rules_are_tried_once():
     # Without its mix the rules stand as they did; the mix written out, by the codes.
     plan = Plan(mix=(Bucket(100, Hang()),), rules={"CN": CUT, "BR": CUT})
     asked = []
@@ -281,7 +276,7 @@ def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
 
 
 @pytest.mark.parametrize(("most", "left"), [(0, "-v BR CN"), (1, "-v BR"), (9, "-v BR")])
-def test_no_more_is_asked_than_allowed(most, left):
+def test_the_predicate_is_called_no_more_often_than_allowed(most, left):
     shrunk = shrink(Case("a", ("ACC-1",), ("-v", "BR", "CN")), lambda case: True, most)
     assert (summary(shrunk.case), shrunk.executions) == (left, min(most, 1))
 
@@ -315,7 +310,7 @@ def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
 
 @examples(30)
 @given(case=cases(), data=st.data())
-def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
+def test_calls_are_counted_and_no_case_is_tried_twice(case, data):
     asked = []
     most = data.draw(st.integers(0, 20))
 
@@ -329,7 +324,7 @@ def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
 
 @examples(30)
 @given(case=st.sampled_from(fixed_cases()) | cases())
-def test_every_candidate_is_a_run_that_may_be_asked_for(case):
+def test_every_candidate_is_a_valid_run(case):
     for candidate in candidates(case):
         assert candidate.to_json() != case.to_json()
         if case.request() is not None and case.expects == "report":
@@ -338,7 +333,7 @@ def test_every_candidate_is_a_run_that_may_be_asked_for(case):
             assert "-l" not in words or {"-a", "-e"} & {*words} or candidate.request().codes
 
 
-def test_two_faults_that_need_each_other_stay():
+def test_two_rules_that_are_both_needed_stay():
     codes = ("BR", "CN", "US", "VN")
     case = Case("a", ("ACC-1",), codes, Plan(rules={code: (Truncate(),) for code in codes}))
     shrunk = shrink(case, lambda c: {"CN", "VN"} <= c.plan.rules.keys(), MOST)
@@ -350,77 +345,3 @@ def test_a_letter_shrinks_to_a_code_and_every_code_to_one():
     for words in (("-v", "B"), ("-e",), ("-a", "-l", "9")):
         shrunk = shrink(Case("a", ("ACC-1",), words), lambda c: bool(c.request().codes), MOST)
         assert len(shrunk.case.request().codes) == 1
-
-
-# --- the campaign, with runs that are made up ---------------------------------------------------
-
-
-def finding(clause, word="miscounted", **fields):
-    return Finding(clause, word, "saw", expected="said", **fields)
-
-
-def test_what_may_be_another_clause_is_put_down_to_the_one_that_is_sure():
-    sure = Outcome(Case("sure", ("OUT-4",)), (finding("OUT-4"),))
-    unsure = Outcome(Case("unsure", ("OUT-3",)), (finding("OUT-3", certain=False),))
-    assert [o.findings[0].clause for o in settle_uncertain([unsure, sure])] == ["OUT-4", "OUT-4"]
-    assert settle_uncertain([unsure])[0].findings[0].clause == "OUT-3"
-    other = Outcome(Case("sure", ("FIL-1",)), (finding("FIL-1"),))
-    assert settle_uncertain([unsure, other])[0].findings[0].clause == "OUT-3"
-
-
-class AtOnce:
-    """An executor that does all at once, in this thread."""
-
-    def submit(self, call, *arguments):
-        future = scheduler.Future()
-        future.set_result(call(*arguments))
-        return future
-
-
-def run_of(case):
-    return Run(0, "exit", (), "", (), {}, {}, {})
-
-
-def judged(monkeypatch, play, cases):
-    monkeypatch.setattr(worker, "execute", play)
-    monkeypatch.setattr(worker, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
-    monkeypatch.setattr(report_model, "table_of_run", lambda *_: [])
-    return judge_program(["program"], cases, AtOnce(), Profile())
-
-
-def test_what_patience_clears_is_no_failure_and_what_it_shows_is_one(monkeypatch):
-    def play(task, patience=1.0):
-        if patience == 1:
-            return run_of(task.case), (finding("ACC-5", "timeout", verdict=Verdict.TIMEOUT),)
-        return run_of(task.case), (finding("REQ-2", "lost"),) if task.case.id == "b" else ()
-
-    report = judged(monkeypatch, play, [Case("a", ("EXP-1",)), Case("b", ("EXP-1",))])
-    verdicts = {row["id"]: row["verdict"] for row in report["cases"]}
-    assert verdicts == {"a": Verdict.PASS, "b": Verdict.FLAKY}  # by now it is a time-out again
-    assert report["clauses"]["ACC-5"]["verdict"] is Verdict.NOT_TESTED
-
-
-def test_a_program_that_never_ends_is_not_tried_for_ever(monkeypatch):
-    played = []
-
-    def play(task, patience=1.0):
-        played.append(task.case.id)
-        return run_of(task.case), (finding("ACC-5", "timeout", verdict=Verdict.TIMEOUT),)
-
-    many = [Case(f"case {i}", ("EXP-1",)) for i in range(50)]
-    report = judged(monkeypatch, play, many)
-    assert len(report["cases"]) == scheduler.MOST_TIMEOUTS
-    assert report["clauses"]["ACC-5"]["verdict"] is Verdict.TIMEOUT
-
-
-def test_no_should_is_told_to_be_missed_because_of_a_fault_that_is_told_itself(monkeypatch):
-    echo = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2", stops=True)
-
-    def play(task, patience=1.0):
-        return run_of(task.case), (echo if task.case.id == "echo" else finding("OUT-2"),)
-
-    report = judged(monkeypatch, play, [Case("echo", ("CON-4",)), Case("fault", ("OUT-2",))])
-    assert report["clauses"]["CON-4"]["verdict"] is not Verdict.NON_STRICT
-    assert report["clauses"]["OUT-2"]["verdict"] is Verdict.FAIL
-    alone = judged(monkeypatch, play, [Case("echo", ("CON-4",))])
-    assert alone["clauses"]["CON-4"]["verdict"] is Verdict.NON_STRICT

@@ -147,7 +147,7 @@ def test_the_programs_here_agree_with_every_vector(name, answer):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_spoilt_vector_is_noticed(name, answer):
+def test_a_changed_vector_is_noticed(name, answer):
     case = json.loads(json.dumps(vectors.cases(name)[0]))
     key = next(iter(case["output"]))
     case["output"][key] = ["spoilt"] if isinstance(case["output"][key], list) else {"delay_s": 1e9}
@@ -164,7 +164,7 @@ def test_every_file_is_valid_by_the_schema(name):
     jsonschema.validate(json.loads(vectors.vector_text(name)), schema)
 
 
-def test_every_clause_named_is_a_living_one():
+def test_every_clause_named_exists():
     assert vectors.vector_clauses().keys() <= clauses().keys()
     assert vectors.vector_clauses()["EXP-2"]
 
@@ -210,7 +210,7 @@ def maker():
     return module
 
 
-def test_making_them_again_gives_the_same_files(maker):
+def test_the_maker_gives_the_same_files_again(maker):
     made = maker.made()
     assert [name for name, text in made.items() if text != vectors.vector_text(name)] == []
 
@@ -225,7 +225,7 @@ def test_a_changed_case_gets_a_new_id_that_names_the_old_one(maker):
 # --- writing ----------------------------------------------------------------------------------
 
 
-def test_written_twice_they_are_all_there_and_nothing_else(tmp_path):
+def test_writing_twice_leaves_exactly_the_files(tmp_path):
     folder = tmp_path / "new" / "folder"
     assert vectors.write_vectors(folder) == vectors.write_vectors(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(vectors.FILES)
@@ -257,7 +257,7 @@ def in_node(folder):
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not there")
-def test_a_consumer_in_node_agrees_and_notices_a_spoilt_vector(tmp_path):
+def test_a_consumer_in_node_agrees_and_notices_a_changed_vector(tmp_path):
     vectors.write_vectors(tmp_path)
     assert (run := in_node(tmp_path)).returncode == 0, run.stdout + run.stderr
     path = tmp_path / "primes.json"

@@ -20,7 +20,7 @@ LOST = Finding("OUT-1", "lost", "nothing", expected="1 ok", code="BR")
         ("OUT-6", "INFO"),
     ],
 )
-def test_a_broken_clause_weighs_as_its_keyword_says(clause, verdict):
+def test_the_verdict_of_a_broken_clause_follows_from_its_keyword(clause, verdict):
     found = broken(clause, "lost", "nothing", expected="1 ok", code="BR", stops=True)
     assert found.to_json() == {
         "clause": clause,
@@ -35,7 +35,7 @@ def test_a_broken_clause_weighs_as_its_keyword_says(clause, verdict):
     }
 
 
-def test_a_finding_is_a_value_that_others_can_be_the_same_as():
+def test_findings_are_immutable_and_the_same_by_their_cause():
     assert LOST.cause == ("OUT-1", "lost")
     assert replace(LOST, actual="something", code=None).cause == LOST.cause
     with pytest.raises(FrozenInstanceError):
@@ -56,7 +56,7 @@ def test_the_worst_verdict_counts():
     assert worst([]) == "NOT-TESTED"
 
 
-def test_a_case_comes_to_the_worst_of_what_was_found_in_it():
+def test_the_verdict_of_a_case_is_its_worst_finding():
     freedom = broken("OUT-6", "freedom", "ok", expected="either will do")
     assert verdict_of([freedom, LOST, freedom]) == "FAIL"
     assert verdict_of([]) == "PASS"
@@ -79,5 +79,5 @@ def test_a_case_comes_to_the_worst_of_what_was_found_in_it():
         (3, ""),
     ],
 )
-def test_the_exit_status_says_what_the_verdicts_come_to(status, verdicts):
+def test_the_exit_status_follows_from_the_verdicts(status, verdicts):
     assert exit_status(map(Verdict, verdicts.split())) == status
