@@ -1,4 +1,4 @@
-"""The command `conformance`: what it prints, writes and ends with."""
+"""The command `conformance`: its output, its files and its exit status."""
 
 import json
 import os
@@ -40,8 +40,8 @@ def test_a_correct_program_conforms():
 
 def test_a_failure_is_reported_with_the_command_that_replays_it(tmp_path):
     folder = tmp_path / "report"
-    twin = [*FAULTY, "counts-not-found-as-error"]
-    ended = conformance("run", *ONE, "--report", folder, "--", *twin)
+    program = [*FAULTY, "counts-not-found-as-error"]
+    ended = conformance("run", *ONE, "--report", folder, "--", *program)
     assert ended.returncode == 1
     assert clauses()["OUT-2"].text in ended.stdout
     assert ended.stdout.rstrip().splitlines()[-1].startswith("does not conform: 1 FAIL")
@@ -155,13 +155,13 @@ def test_an_adapter_without_operations_verifies_nothing():
     assert ended.stdout.rstrip().splitlines()[-1].startswith("nothing was verified")
 
 
-@pytest.mark.parametrize("door", ["run", "adapter"])
-def test_a_report_validates_against_its_schema(tmp_path, door):
+@pytest.mark.parametrize("mode", ["run", "adapter"])
+def test_a_report_validates_against_its_schema(tmp_path, mode):
     import jsonschema
 
     command = [*FAULTY, "counts-not-found-as-error"]
     words = ["run", *ONE]
-    if door == "adapter":
+    if mode == "adapter":
         words = ["adapter", "--only", "PRM-1", "--examples", "5"]
         command = [sys.executable, str(HERE / "adapter_faulty.py"), "squares"]
     ended = conformance(*words, "--report", tmp_path, "--", *command)
@@ -200,7 +200,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(tmp_path):
 
 
 def wait_for_child(pid):
-    """Until a process has started another one."""
+    """Wait until a process has started another one."""
     while not psutil.Process(pid).children():
         assert psutil.pid_exists(pid)
 

@@ -40,7 +40,7 @@ def redirect(code, to, **more):
 def found_in(
     words="BR CN",
     *,
-    head=(SITE, SEARCH, CONNECTIONS),
+    start=(SITE, SEARCH, CONNECTIONS),
     lines=(),
     totals=("2 flags downloaded.",),
     tail=(HYPHENS, ..., ELAPSED),
@@ -58,7 +58,7 @@ def found_in(
     after = [text for one in tail for text in (totals if one is ... else [one])]
     run = run_of(
         {
-            "stdout": [*head, *lines, *after] if stdout is None else stdout,
+            "stdout": [*start, *lines, *after] if stdout is None else stdout,
             "entries": entries,
             "files": {"br.gif": 9, "cn.gif": 9} if files is None else files,
         }
@@ -102,8 +102,8 @@ OLD = {"size": 3, "sha256": "old"}
 """A file that no server sent."""
 
 BAD = {"words": "BRA", "subject": "EXP-9", "expects": "refusal"}
-ONE = {"words": "BR", "head": searching("BR")}
-ONE_TOLD = {"words": "-v BR", "head": searching("BR")}
+ONE = {"words": "BR", "start": searching("BR")}
+ONE_LINE = {"words": "-v BR", "start": searching("BR")}
 AT_DELAY = ("DELAY site: http://127.0.0.1:8002/flags", SEARCH, CONNECTIONS)
 ASKED_DELAY = [{"code": code, "server": "DELAY", "length": 9} for code in ("BR", "CN")]
 

@@ -1,4 +1,4 @@
-"""The adapter door: what it asks, and what it finds wrong with an answer."""
+"""Questions to adapters, right and wrong answers, and explanations of wrong codes."""
 
 import json
 
@@ -138,18 +138,18 @@ def test_an_expansion_is_what_the_ledger_reads(words, option, limit):
 
 @given(WORDS, LIMITS, st.sampled_from(ARRANGED + MISREAD))
 @examples(300)
-def test_a_misreading_is_among_the_explanations_of_its_codes(words, limit, reading):
-    codes = [code for word in words for code in reading.word(word)]
-    codes = list(reading.arrange(codes, limit))
+def test_a_misreading_is_among_the_explanations_of_its_codes(words, limit, misreading):
+    codes = [code for word in words for code in misreading.word(word)]
+    codes = list(misreading.arrange(codes, limit))
     if codes == list(expansion(words, limit=limit)) or (
-        limit is None and reading.clause == "EXP-5"
+        limit is None and misreading.clause == "EXP-5"
     ):
         return
-    assert reading.clause in explanations(codes, words, limit=limit)
+    assert misreading.clause in explanations(codes, words, limit=limit)
     ends = (codes[0], codes[-1]) if codes else ("", "")
     right = expansion(words, limit=limit)
     if (len(codes), *ends) != (len(right), right[0], right[-1]) and codes:
-        assert reading.clause in explanations(ends, words, limit=limit, count=len(codes))
+        assert misreading.clause in explanations(ends, words, limit=limit, count=len(codes))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +177,9 @@ def test_a_wrong_expansion_breaks_the_clause_of_its_misreading(codes, asked, cla
     assert misread(codes, words, every, all_codes, limit) == clause
 
 
-@pytest.mark.parametrize("reading", [*ARRANGED, *MISREAD])
-def test_every_misreading_gives_other_codes(reading):
+@pytest.mark.parametrize("misreading", [*ARRANGED, *MISREAD])
+def test_every_misreading_gives_other_codes(misreading):
     words = ["us", "AA", "b", "bb"]
-    codes = [code for word in words for code in reading.word(word)]
+    codes = [code for word in words for code in misreading.word(word)]
     limits = (3, 4, None)
-    assert any(list(reading.arrange(codes, n)) != expansion(words, limit=n) for n in limits)
+    assert any(list(misreading.arrange(codes, n)) != expansion(words, limit=n) for n in limits)

@@ -1,6 +1,6 @@
-"""What is said of an answer, word by word: which clause it breaks, and what would have been right.
+"""Findings about answers: the clause that each breaks, and what would have been right.
 
-The questions are made up here, so that every part of a finding is known beforehand.
+The questions are made by hand, so that every part of a finding is known beforehand.
 """
 
 import json

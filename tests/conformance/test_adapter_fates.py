@@ -35,7 +35,7 @@ def test_a_draw_is_exact():
     ]
 
 
-# Of seed 7 and the server ERROR: BR draws 39.8 of 100 for the bucket, and the third of three
+# With seed 7 and the server ERROR, BR draws 39.8 of 100 for the bucket, and the third of three
 # statuses; DE draws 87.7.
 EMPTY, HANG, SLOW = {"do": "empty"}, {"do": "hang"}, {"do": "serve", "delay_s": 5}
 STATUSES = {"do": "status", "status": [501, 502, 503]}
@@ -43,11 +43,11 @@ UNIFORM = {"do": "serve", "delay_s": {"uniform": [1, 2]}}
 
 
 def mix(*buckets, **more):
-    return {"mix": [{"weight": weight, **reply} for weight, reply in buckets], **more}
+    return {"mix": [{"weight": weight, **response} for weight, response in buckets], **more}
 
 
-def rules(**replies):
-    return {"rules": {name: [reply] for name, reply in replies.items()}}
+def rules(**responses):
+    return {"rules": {name: [response] for name, response in responses.items()}}
 
 
 PATH_RULE = {"rules": {"/flags/br/br.gif": [EMPTY]}}
@@ -74,19 +74,19 @@ def test_a_right_fate_has_no_finding_if_its_delay_is_within_a_microsecond(questi
 @pytest.mark.parametrize(
     ("question", "met", "clause"),
     [
-        # The other bucket, or none of them.
+        # Another bucket, or none of them.
         (fate(mix((50, EMPTY), (50, HANG))), HANG, "SRV-2"),
         (fate(mix((50, EMPTY), (50, HANG))), {"do": "bad_gzip"}, "SRV-2"),
         (fate({}), EMPTY, "SRV-2"),
         (fate({}), {"do": "garbage"}, "SRV-2"),
         (fate(rules(CN=EMPTY)), {"do": "bad_gzip"}, "SRV-2"),
         (fate({"rules": {"/flags/br/br.gif": [EMPTY]}}, "CN"), {"do": "bad_gzip"}, "SRV-2"),
-        # Nothing is left for a plain reply where the mix is full: it is the delay that is missing.
+        # In a full mix no weight is left for a plain response, so it is the delay that is missing.
         (fate(mix((50, SLOW))), {"do": "serve"}, "SRV-2"),
         (fate(mix((99.5, SLOW))), {"do": "serve"}, "SRV-2"),
         (fate(mix((100, SLOW))), {"do": "serve"}, "SRV-4"),
         (fate(rules(BR=SLOW)), {"do": "serve"}, "SRV-4"),
-        # A rule that is not this one's, or none where there is one.
+        # The rule of another code, or no rule where there is one.
         (fate(rules(CN=EMPTY)), EMPTY, "SRV-6"),
         (fate({**mix((50, HANG)), **rules(CN=HANG)}, "DE"), HANG, "SRV-2"),
         (fate({**mix((100, HANG)), **rules(BR=EMPTY)}), HANG, "SRV-6"),
@@ -95,7 +95,7 @@ def test_a_right_fate_has_no_finding_if_its_delay_is_within_a_microsecond(questi
         (fate({"rules": {"/a": [EMPTY]}}, "/a"), {"do": "bad_gzip"}, "SRV-6"),
         (fate({"rules": {"BR": [EMPTY, HANG]}}), HANG, "SRV-6"),
         (fate({"rules": {"BR": [EMPTY, UNIFORM]}}), {"do": "serve", "delay_s": 1.62893}, "SRV-6"),
-        # The same but for what is drawn.
+        # The same except for what is drawn.
         (fate(mix((100, STATUSES))), {"do": "status", "status": 501}, "SRV-3"),
         (fate(mix((100, STATUSES))), {"do": "status", "status": 501, "delay_s": 1}, "SRV-3"),
         (fate(rules(BR=STATUSES)), {"do": "status", "status": 502}, "SRV-3"),

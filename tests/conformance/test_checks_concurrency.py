@@ -4,14 +4,14 @@ import pytest
 from made_runs import found_in
 
 RUNS = [
-    ("eight in flight of two, then seven",
+    ("eight in flight where two are announced",
      {"entries": [{"code": "BR", "length": 9, "in_flight": 8}, {"code": "CN", "length": 9,
       "in_flight": 7}]},
      "FAIL CON-1 exceeded -"),
-    ("two in flight of two",
+    ("two in flight where two are announced",
      {"entries": [{"code": "BR", "length": 9, "in_flight": 2}, {"code": "CN", "length": 9,
       "in_flight": 1}]}),
-    ("a gate held one of two",
+    ("a gate held one where two are announced",
      {"entries": ["BR 200 9", "CN 200 9", {"type": "gate", "server": "LOCAL", "held": 1,
       "filled": False}]},
      "FAIL CON-3 unreached -"),
@@ -21,7 +21,7 @@ RUNS = [
     ("a gate held as many as are announced",
      {"entries": ["BR 200 9", "CN 200 9", {"type": "gate", "server": "LOCAL", "held": 2,
       "filled": False}]}),
-    ("a gate held one, and only one was asked for",
+    ("a gate held one, and only one was requested",
      {"entries": ["BR 200 9", {"type": "gate", "server": "LOCAL", "held": 1, "filled": False}]},
      "FAIL REQ-2 lost CN"),
     ("the gate of another server",

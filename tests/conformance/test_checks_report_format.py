@@ -6,7 +6,7 @@ from made_runs import ELAPSED, HYPHENS, SITE, found_in
 from conformance.checks.printed_lines import read_lines
 
 RUNS = [
-    ("totals in another order, with one of nothing",
+    ("totals in another order, one of them 0",
      {"totals": ["0 errors.", "2 flags downloaded."]},
      "FAIL REP-5 format -",
      "NON-STRICT REP-6 format -"),

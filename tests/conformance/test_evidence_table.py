@@ -1,4 +1,4 @@
-"""The books side by side: which of many rows are shown."""
+"""The evidence table: its rows, and which of many are shown."""
 
 import pytest
 from journals import journal, report, request
@@ -14,7 +14,7 @@ from mockservers.ledger import balance
 CODES = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + ["BA"]
 
 
-def books_of(codes, wrong):
+def table_of(codes, wrong):
     entries = [
         request(n, code, n, n + 0.5, do="status", status=503) for n, code in enumerate(codes)
     ]
@@ -25,13 +25,13 @@ def books_of(codes, wrong):
 
 @pytest.mark.parametrize("count", [25, 26])
 def test_up_to_26_rows_are_all_shown_in_order(count):
-    *rows, totals = books_of(CODES[:count], wrong=["AC"])
+    *rows, totals = table_of(CODES[:count], wrong=["AC"])
     assert [row["code"] for row in rows] == CODES[:count]
     assert totals["code"] is None
 
 
 def test_beyond_26_rows_unbalanced_ones_come_first_and_the_rest_is_counted():
-    *rows, more, totals = books_of(CODES, wrong=["BA", "AC"])
+    *rows, more, totals = table_of(CODES, wrong=["BA", "AC"])
     assert [row["code"] for row in rows] == ["AC", "BA", "AA", "AB", *CODES[3:25]]
     assert [row["word"] for row in rows[:3]] == ["lost", "lost", None]
     assert more == {
@@ -41,7 +41,7 @@ def test_beyond_26_rows_unbalanced_ones_come_first_and_the_rest_is_counted():
 
 
 def shown(words, entries, files, *, there=(), **more):
-    """The books of a run that counts everything as downloaded, and what is found in it."""
+    """The evidence table of a run that counts everything as downloaded."""
     codes = words.removeprefix("-v ").split()
     lines = [f"{code} OK" for code in codes] if "-v" in words else []
     totals = [HYPHENS, f"{len(codes)} flags downloaded.", ELAPSED]

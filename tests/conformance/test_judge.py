@@ -1,4 +1,4 @@
-"""Who does right is not blamed, and whoever says something else than what was is."""
+"""Correct runs have no failure; a run with a wrong line, total, request or file has one."""
 
 import re
 
@@ -18,10 +18,10 @@ from mockservers.faults import Status
 from mockservers.plan import Plan
 
 QUICK = cases().filter(lambda case: not {r.do for r in case.plan.replies()} & {"hang", "drip"})
-"""Runs that wait for nothing."""
+"""Cases without waiting."""
 
 
-def play(servers, case, downloader=DOWNLOADERS[0]):
+def recorded(servers, case, downloader=DOWNLOADERS[0]):
     """A run of a reference downloader in this process, as the kit would record it."""
     played = play_sockets(servers, downloader, case.plan, case.arguments, case.request().label)
     at_s = servers.clock_s()
@@ -41,11 +41,11 @@ def changed(run, **fields):
     return Run(**{name: getattr(run, name) for name in run.__slots__} | fields)
 
 
-def saying(run, texts):
+def with_lines(run, texts):
     return changed(run, lines=tuple(PrintedLine(run.lines[-1].at_s, text) for text in texts))
 
 
-def blamed(case, run):
+def failed(case, run):
     return {one.clause for one in findings(case, run) if one.verdict in FAILURES}
 
 
@@ -57,13 +57,13 @@ def simple(*arguments, plan=None, expects="report"):
 @examples(15)
 @given(case=cases())
 def test_a_reference_downloader_never_has_a_failure(servers, downloader, case):
-    assert not blamed(case, play(servers, case, downloader))
+    assert not failed(case, recorded(servers, case, downloader))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_wrong_line_is_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     texts = list(run.texts)
     lines = [i for i, text in enumerate(texts) if re.fullmatch(r"[A-Z]{2} (OK|not found)", text)]
     assume(lines)
@@ -74,119 +74,119 @@ def test_a_wrong_line_is_found(servers, case, data):
     )
     assume(other != texts[place])
     texts[place] = other
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_missing_line_is_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     texts = list(run.texts)
     report = texts.index("-" * 20)
     kept = [i for i, text in enumerate(texts) if not text.startswith("Elapsed")]
     del texts[data.draw(st.sampled_from(kept))]
     assert report < len(run.texts)
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_wrong_total_is_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     texts = list(run.texts)
     report = range(texts.index("-" * 20) + 1, len(texts))
     places = [i for i in report if re.match(r"\d+ ", texts[i])]
     place = data.draw(st.sampled_from(places))
     number, rest = texts[place].split(" ", 1)
     texts[place] = f"{int(number) + data.draw(st.sampled_from([-1, 1, 2]))} {rest}"
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_missing_and_a_repeated_request_are_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     served = [e for e in run.entries if e.get("do") == "serve" and e.get("status") == 200]
     assume(served)
-    assume(not any(e.get("location") for e in run.entries))  # there a request may be another's
+    assume(not any(e.get("location") for e in run.entries))  # a request may belong to a redirect
     entry = data.draw(st.sampled_from(served))
     less = changed(run, entries=tuple(e for e in run.entries if e is not entry))
     more = changed(run, entries=(*run.entries, entry | {"n": 999}))
-    assert "REQ-4" in blamed(case, more)
-    assert "REQ-2" in blamed(case, less)
+    assert "REQ-4" in failed(case, more)
+    assert "REQ-2" in failed(case, less)
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_file_that_is_missing_damaged_or_added_is_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     assume(run.files_after)
     name = data.draw(st.sampled_from(sorted(run.files_after)))
     file = run.files_after[name]
-    missing = {other: book for other, book in run.files_after.items() if other != name}
+    missing = {other: one for other, one in run.files_after.items() if other != name}
     damaged = run.files_after | {name: file | {"sha256": "0" * 64}}
-    assert blamed(case, changed(run, files_after=missing))
-    assert blamed(case, changed(run, files_after=damaged))
+    assert failed(case, changed(run, files_after=missing))
+    assert failed(case, changed(run, files_after=damaged))
     added = run.files_after | {f"{name}.part": file}
-    assert blamed(case, changed(run, files_after=added)) == {"FIL-3"}
+    assert failed(case, changed(run, files_after=added)) == {"FIL-3"}
 
 
 def test_an_exit_status_of_an_error_is_found(servers):
     case = simple("-v", "BR", plan=Plan(rules={"BR": (Status((503,)),)}))
-    run = play(servers, case)
-    assert not blamed(case, run)
-    assert blamed(case, changed(run, status=1)) == {"CLI-8"}
+    run = recorded(servers, case)
+    assert not failed(case, run)
+    assert failed(case, changed(run, status=1)) == {"CLI-8"}
 
 
 def test_a_missing_report_is_a_crash_or_silent_by_the_exit_status(servers):
     case = simple("BR")
-    run = play(servers, case)
-    cut = saying(run, run.texts[:3])
-    assert blamed(case, cut) == {"CLI-9"}
+    run = recorded(servers, case)
+    cut = with_lines(run, run.texts[:3])
+    assert failed(case, cut) == {"CLI-9"}
     (crash,) = findings(case, changed(cut, status=1))
     assert (crash.clause, crash.verdict) == ("ACC-3", Verdict.CRASH)
 
 
 def test_a_run_that_comes_to_the_wall_limit_is_a_timeout(servers):
     case = simple("BR")
-    run = changed(play(servers, case), status=None, ended="timeout", lines=())
+    run = changed(recorded(servers, case), status=None, ended="timeout", lines=())
     (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("ACC-5", Verdict.TIMEOUT)
 
 
 def test_a_request_after_the_report_is_found(servers):
     case = simple("BR")
-    run = play(servers, case)
+    run = recorded(servers, case)
     early = changed(run, lines=tuple(PrintedLine(0.0, line.text) for line in run.lines))
-    assert blamed(case, early) == {"ACC-4"}
+    assert failed(case, early) == {"ACC-4"}
 
 
 def test_more_in_flight_than_announced_is_found(servers):
     case = simple("-m", "2", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     entries = tuple(e | {"in_flight": 3} if e.get("n") == 2 else e for e in run.entries)
-    assert blamed(case, changed(run, entries=entries)) == {"CON-1"}
+    assert failed(case, changed(run, entries=entries)) == {"CON-1"}
 
 
 def test_requests_that_the_client_gave_up_do_not_exceed_the_announcement(servers):
     case = simple("-m", "2", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     entries = tuple(e | {"in_flight": 3, "client_gone": True} for e in run.entries)
-    assert "CON-1" not in blamed(case, changed(run, entries=entries))
+    assert "CON-1" not in failed(case, changed(run, entries=entries))
 
 
 def test_a_gate_that_never_fills_is_a_finding_if_more_was_announced(servers):
     case = simple("-m", "3", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     gate = {"type": "gate", "server": "LOCAL", "held": 1, "filled": False, "at_s": 2.0}
-    assert blamed(case, changed(run, entries=(*run.entries, gate))) == {"CON-3"}
+    assert failed(case, changed(run, entries=(*run.entries, gate))) == {"CON-3"}
     filled = gate | {"held": 3}
-    assert not blamed(case, changed(run, entries=(*run.entries, filled)))
+    assert not failed(case, changed(run, entries=(*run.entries, filled)))
 
 
 def test_a_case_for_a_should_has_no_failure(servers):
     case = Case("a", ("FIL-5",), ("-v", "BR"), dest=False)
-    run = changed(play(servers, case), files_after={})
+    run = changed(recorded(servers, case), files_after={})
     (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("FIL-5", Verdict.NON_STRICT)
 
@@ -197,10 +197,10 @@ def test_a_usage_error_may_be_reported_on_stdout_or_stderr(servers, stream):
     said = {"lines": (PrintedLine(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
     base = {"status": 64, "ended": "exit", "lines": (), "stderr": "", "entries": ()}
     run = Run(**base | said, urls=servers.urls, files_before={}, files_after={})
-    assert not blamed(case, run)
+    assert not failed(case, run)
     silent = changed(run, lines=(), stderr="")
     assert Verdict.NON_STRICT in {one.verdict for one in findings(case, silent)}
-    assert blamed(case, changed(run, status=0)) == {"CLI-6"}
+    assert failed(case, changed(run, status=0)) == {"CLI-6"}
 
 
 def test_every_case_is_the_same_after_a_round_trip_through_json():

@@ -1,4 +1,4 @@
-"""What a report makes of the outcomes of cases, part by part; every outcome here is made up."""
+"""What a report says about outcomes, part by part; all outcomes here are made by hand."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def report(*outcomes, causes=None, failures=None, errors=None, known=(), profile
     )
 
 
-def seen(found):
+def clauses_tested(found):
     """Verdict and cases of each clause that was tried."""
     rows = found["clauses"].items()
     return {name: (row["verdict"], row["cases"]) for name, row in rows if row["cases"]}
@@ -70,10 +70,10 @@ def test_the_smoke_case_shows_what_every_run_with_a_report_shows():
     }
 
 
-# --- findings that are meant for others ---------------------------------------------------------
+# --- uncertain findings -------------------------------------------------------------------------
 
 
-UNSURE = outcome("unsure", finding("OUT-3", "lost", certain=False))
+UNCERTAIN = outcome("uncertain", finding("OUT-3", "lost", certain=False))
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ UNSURE = outcome("unsure", finding("OUT-3", "lost", certain=False))
     ],
 )
 def test_an_uncertain_finding_gets_the_first_certain_cause_of_its_chapter(shown, cause):
-    sure = outcome("sure", *shown)
-    first, second = settle_uncertain([UNSURE, sure])
-    assert first.case == UNSURE.case
+    certain = outcome("certain", *shown)
+    first, second = settle_uncertain([UNCERTAIN, certain])
+    assert first.case == UNCERTAIN.case
     assert [one.cause for one in first.findings] == [cause]
-    assert second == sure
+    assert second == certain
 
 
 def test_certain_findings_stay():
@@ -101,18 +101,18 @@ def test_certain_findings_stay():
 
 
 def test_settling_an_uncertain_finding_changes_only_its_cause():
-    one, _ = settle_uncertain([UNSURE, outcome("sure", finding("OUT-4", "leftover"))])
+    one, _ = settle_uncertain([UNCERTAIN, outcome("certain", finding("OUT-4", "leftover"))])
     assert one.findings == (finding("OUT-4", "leftover", certain=False),)
 
 
 def test_a_should_missed_because_of_a_reported_fault_is_not_tested():
-    echo = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2")
+    consequence = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2")
     other = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-3")
     mild = finding("OUT-3", verdict=Verdict.INFO)
-    quiet = finding("CON-4", verdict=Verdict.NOT_TESTED, because="OUT-2")
-    outcomes = [outcome("a", echo, other), outcome("b", finding(), mild)]
+    not_tested = finding("CON-4", verdict=Verdict.NOT_TESTED, because="OUT-2")
+    outcomes = [outcome("a", consequence, other), outcome("b", finding(), mild)]
     assert drop_consequences(outcomes) == [
-        outcome("a", quiet, other),
+        outcome("a", not_tested, other),
         outcome("b", finding(), mild),
     ]
 
@@ -153,7 +153,7 @@ def test_a_case_shows_its_clauses_except_those_it_finds_broken():
     found = report(
         outcome("a", finding(), shows=("OUT-2", "OUT-3", "PRM-1")), outcome("b", shows=("OUT-3",))
     )
-    assert seen(found) == {
+    assert clauses_tested(found) == {
         "OUT-2": (Verdict.FAIL, ["a"]),
         "OUT-3": (Verdict.PASS, ["a", "b"]),
         "HOOK-1": (Verdict.PASS, ["smoke"]),
@@ -177,12 +177,12 @@ def test_a_case_shows_its_clauses_except_those_it_finds_broken():
     ],
 )
 def test_after_a_finding_that_stops_no_clause_is_shown(one, shown):
-    assert ("OUT-2" in seen(report(outcome("a", one)))) is shown
+    assert ("OUT-2" in clauses_tested(report(outcome("a", one)))) is shown
 
 
 def test_a_case_in_which_the_kit_failed_shows_no_clause():
     found = report(outcome("a", error="no disk"), errors={("OUT-4", "lost"): "no port"})
-    assert "OUT-2" not in seen(found)
+    assert "OUT-2" not in clauses_tested(found)
     assert found["errors"] == ["OUT-4 lost: no port", "a: no disk"]
     assert found["cases"][0]["verdict"] is Verdict.KIT_ERROR
 
@@ -215,7 +215,7 @@ def test_a_case_is_reported_with_its_findings():
 
 def test_a_program_that_ignores_its_urls_gets_a_smoke_case_with_a_finding():
     found = report(outcome("a"), outcome("b"), profile=Profile(ports="fixed"))
-    assert seen(found)["HOOK-1"] == (Verdict.NON_STRICT, ["smoke"])
+    assert clauses_tested(found)["HOOK-1"] == (Verdict.NON_STRICT, ["smoke"])
     assert found["clauses"]["HOOK-1"]["known"] is False
     assert [row["id"] for row in found["cases"]] == ["smoke", "a", "b"]
     first = found["cases"][0]
@@ -226,7 +226,7 @@ def test_a_program_that_ignores_its_urls_gets_a_smoke_case_with_a_finding():
     assert one["said"] == "the servers of FLAGS2_*_URL"
 
 
-# --- what is known ------------------------------------------------------------------------------
+# --- known failures -----------------------------------------------------------------------------
 
 ACCEPTED = KnownFailure("a", "OUT-2", "miscounted", "it is old")
 
@@ -236,7 +236,7 @@ def test_a_known_failure_is_reported_with_its_reason():
     (row,) = found["cases"]
     assert row["known"] == "it is old"
     assert "stale" not in row
-    assert seen(found)["OUT-2"] == (Verdict.FAIL, ["a"])
+    assert clauses_tested(found)["OUT-2"] == (Verdict.FAIL, ["a"])
     assert found["clauses"]["OUT-2"]["known"] is True
     assert found["clauses"]["OUT-3"]["known"] is False
 
@@ -274,15 +274,15 @@ def test_a_known_failure_that_no_longer_occurs_is_stale_and_fails(one):
     other, row = found["cases"]
     assert row["stale"] is True
     assert "stale" not in other
-    assert seen(found)["OUT-2"][0] is Verdict.FAIL
-    assert seen(found)["OUT-2"][1] == ["other", "a"]
+    assert clauses_tested(found)["OUT-2"][0] is Verdict.FAIL
+    assert clauses_tested(found)["OUT-2"][1] == ["other", "a"]
     assert found["clauses"]["OUT-2"]["known"] is False
 
 
 def test_a_known_failure_of_a_case_that_was_not_run_is_not_stale():
     found = report(outcome("b"), known=[ACCEPTED])
     assert "stale" not in found["cases"][0]
-    assert seen(found)["OUT-2"] == (Verdict.PASS, ["b"])
+    assert clauses_tested(found)["OUT-2"] == (Verdict.PASS, ["b"])
 
 
 # --- failures -----------------------------------------------------------------------------------
@@ -305,11 +305,11 @@ def run(**fields):
     return Run(**ended | fields)
 
 
-def failure(verdict=Verdict.FAIL, played=None):
-    return Failure(CAUSE, SMALL, verdict, (finding(code="ZZ"),), played or run(), 23, 3)
+def failure(verdict=Verdict.FAIL, of_run=None):
+    return Failure(CAUSE, SMALL, verdict, (finding(code="ZZ"),), of_run or run(), 23, 3)
 
 
-def told(*group, known=(), **changes):
+def failure_row(*group, known=(), **changes):
     (row,) = report(causes={CAUSE: group}, failures={CAUSE: failure(**changes)}, known=known)[
         "failures"
     ]
@@ -317,7 +317,7 @@ def told(*group, known=(), **changes):
 
 
 def test_a_failure_is_reported_with_its_smallest_case_and_the_evidence():
-    row = told(outcome("a"), outcome("b"))
+    row = failure_row(outcome("a"), outcome("b"))
     assert row == {
         "clause": "OUT-2",
         "word": "miscounted",
@@ -366,8 +366,8 @@ def test_the_last_4000_characters_of_output_and_the_first_200_entries_are_kept()
         }
         for n in range(1, 301)
     )  # fmt: skip
-    played = run(lines=(PrintedLine(0.0, text),), stderr=text[::-1], entries=entries)
-    row = told(played=played)
+    of_run = run(lines=(PrintedLine(0.0, text),), stderr=text[::-1], entries=entries)
+    row = failure_row(of_run=of_run)
     assert row["stdout"] == text[1000:]
     assert row["stderr"] == text[::-1][1000:]
     assert [entry["n"] for entry in row["journal"]] == list(range(1, 201))
@@ -383,12 +383,12 @@ def test_the_last_4000_characters_of_output_and_the_first_200_entries_are_kept()
     ],
 )
 def test_a_failure_is_known_if_it_is_known_in_each_of_its_cases(known, why):
-    assert told(outcome("a"), outcome("b"), known=known)["known"] == why
+    assert failure_row(outcome("a"), outcome("b"), known=known)["known"] == why
 
 
 def test_a_flaky_failure_is_reported_with_the_findings_of_the_run_that_failed():
     first, second = finding(code="AA"), finding(code="BB")
     group = outcome("a", first), outcome("b", second)
-    assert told(*group, verdict=Verdict.FLAKY)["findings"] == [first.to_json()]
-    assert told(*group, verdict=Verdict.FAIL)["findings"] == [finding(code="ZZ").to_json()]
-    assert told(verdict=Verdict.FLAKY)["findings"] == [finding(code="ZZ").to_json()]
+    assert failure_row(*group, verdict=Verdict.FLAKY)["findings"] == [first.to_json()]
+    assert failure_row(*group, verdict=Verdict.FAIL)["findings"] == [finding(code="ZZ").to_json()]
+    assert failure_row(verdict=Verdict.FLAKY)["findings"] == [finding(code="ZZ").to_json()]

@@ -13,16 +13,19 @@ def finding(clause, word="miscounted", **fields):
 
 
 def test_an_uncertain_finding_gets_the_cause_of_a_certain_one():
-    sure = Outcome(Case("sure", ("OUT-4",)), (finding("OUT-4"),))
-    unsure = Outcome(Case("unsure", ("OUT-3",)), (finding("OUT-3", certain=False),))
-    assert [o.findings[0].clause for o in settle_uncertain([unsure, sure])] == ["OUT-4", "OUT-4"]
-    assert settle_uncertain([unsure])[0].findings[0].clause == "OUT-3"
-    other = Outcome(Case("sure", ("FIL-1",)), (finding("FIL-1"),))
-    assert settle_uncertain([unsure, other])[0].findings[0].clause == "OUT-3"
+    certain = Outcome(Case("certain", ("OUT-4",)), (finding("OUT-4"),))
+    uncertain = Outcome(Case("uncertain", ("OUT-3",)), (finding("OUT-3", certain=False),))
+    assert [o.findings[0].clause for o in settle_uncertain([uncertain, certain])] == [
+        "OUT-4",
+        "OUT-4",
+    ]
+    assert settle_uncertain([uncertain])[0].findings[0].clause == "OUT-3"
+    other = Outcome(Case("certain", ("FIL-1",)), (finding("FIL-1"),))
+    assert settle_uncertain([uncertain, other])[0].findings[0].clause == "OUT-3"
 
 
 class AtOnce:
-    """An executor that does all at once, in this thread."""
+    """An executor that runs each call at once, in this thread."""
 
     def submit(self, call, *arguments):
         future = scheduler.Future()
@@ -51,7 +54,10 @@ def test_patient_runs_clear_a_timeout_and_show_what_it_hid(monkeypatch):
 
     report = judged(monkeypatch, execute, [Case("a", ("EXP-1",)), Case("b", ("EXP-1",))])
     verdicts = {row["id"]: row["verdict"] for row in report["cases"]}
-    assert verdicts == {"a": Verdict.PASS, "b": Verdict.FLAKY}  # by now it is a time-out again
+    assert verdicts == {
+        "a": Verdict.PASS,
+        "b": Verdict.FLAKY,
+    }  # in the next hasty run it is a timeout again
     assert report["clauses"]["ACC-5"]["verdict"] is Verdict.NOT_TESTED
 
 
@@ -69,13 +75,17 @@ def test_after_a_few_timeouts_the_remaining_cases_are_not_run(monkeypatch):
 
 
 def test_no_should_is_reported_as_missed_because_of_a_reported_fault(monkeypatch):
-    echo = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2", stops=True)
+    consequence = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2", stops=True)
 
     def execute(task, timeout_factor=1.0):
-        return run_of(task.case), (echo if task.case.id == "echo" else finding("OUT-2"),)
+        return run_of(task.case), (
+            consequence if task.case.id == "consequence" else finding("OUT-2"),
+        )
 
-    report = judged(monkeypatch, execute, [Case("echo", ("CON-4",)), Case("fault", ("OUT-2",))])
+    report = judged(
+        monkeypatch, execute, [Case("consequence", ("CON-4",)), Case("fault", ("OUT-2",))]
+    )
     assert report["clauses"]["CON-4"]["verdict"] is not Verdict.NON_STRICT
     assert report["clauses"]["OUT-2"]["verdict"] is Verdict.FAIL
-    alone = judged(monkeypatch, execute, [Case("echo", ("CON-4",))])
+    alone = judged(monkeypatch, execute, [Case("consequence", ("CON-4",))])
     assert alone["clauses"]["CON-4"]["verdict"] is Verdict.NON_STRICT

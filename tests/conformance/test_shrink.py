@@ -1,4 +1,4 @@
-"""The smallest case that still shows the same, in few runs; and what is made of many outcomes."""
+"""Candidates in their order, and the smallest case in few runs."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ from mockservers.plan import Bucket, Plan, plan_to_json, reply_to_json
 MOST = 100
 
 
-# --- what is tried, in its order: the boldest first ---------------------------------------------
+# --- candidates, in their order -----------------------------------------------------------------
 
 CUT = (Truncate(),)
 
@@ -36,7 +36,7 @@ CUT = (Truncate(),)
 def summary(case):
     """A case in a line: arguments, mix, seed, rules, gate, files."""
     plan = plan_to_json(case.plan)
-    rules = [f"{name}={replies[0]['do']}" for name, replies in plan.get("rules", {}).items()]
+    rules = [f"{name}={responses[0]['do']}" for name, responses in plan.get("rules", {}).items()]
     parts = [
         " ".join(case.arguments),
         "mix" if case.plan.mix else "",
@@ -203,16 +203,16 @@ def test_files_are_dropped_all_at_once_and_one_by_one():
     assert tried("BR", files={"a": ""}) == ["BR"]
 
 
-def replies_tried(*rule):
-    """The rules that are tried for this one, but for those without it."""
+def responses_tried(*rule):
+    """The candidates that have a rule for this code, by its responses."""
     case = Case("a", ("ACC-1",), ("BR",), Plan(rules={"BR": rule, "/x": CUT}))
     shown = [c.plan.rules for c in candidates(case) if len(c.plan.rules) == 2]
     assert all(list(rules) == ["BR", "/x"] and rules["/x"] == CUT for rules in shown)
-    return [[reply_to_json(reply) for reply in rules["BR"]] for rules in shown]
+    return [[reply_to_json(response) for response in rules["BR"]] for rules in shown]
 
 
 @pytest.mark.parametrize(
-    ("reply", "simpler"),
+    ("response", "simpler"),
     [
         (Serve(), []),
         (BadGzip(), []),
@@ -239,15 +239,15 @@ def replies_tried(*rule):
         (Hang(or_s=1, delay_s=1.0), [{"do": "hang", "or_s": 1}, {"do": "serve"}]),
     ],
 )
-def test_a_response_loses_its_delay_first_and_then_its_oddity(reply, simpler):
-    assert replies_tried(reply) == [[one] for one in simpler]
+def test_a_response_loses_its_delay_first_and_then_its_oddity(response, simpler):
+    assert responses_tried(response) == [[one] for one in simpler]
 
 
 def test_a_rule_of_several_responses_keeps_the_first_or_simplifies_one():
     empty, hang, serve = {"do": "empty"}, {"do": "hang"}, {"do": "serve"}
-    assert replies_tried(Hang(), Empty()) == [[hang], [serve, empty]]
+    assert responses_tried(Hang(), Empty()) == [[hang], [serve, empty]]
     reset = {"do": "reset", "after_bytes": 1}
-    assert replies_tried(Hang(), Reset(after_bytes=1), Empty()) == [
+    assert responses_tried(Hang(), Reset(after_bytes=1), Empty()) == [
         [hang],
         [serve, reset, empty],
         [hang, {"do": "reset"}, empty],
@@ -255,16 +255,16 @@ def test_a_rule_of_several_responses_keeps_the_first_or_simplifies_one():
 
 
 def test_cases_that_differ_only_in_the_order_of_rules_are_tried_once():
-    # Without its mix the rules stand as they did; the mix written out, by the codes.
+    # Without the mix the rules keep their order; with the mix as rules, that of the codes.
     plan = Plan(mix=(Bucket(100, Hang()),), rules={"CN": CUT, "BR": CUT})
-    asked = []
+    tried_cases = []
 
     def fails(case):
-        asked.append(summary(case))
+        tried_cases.append(summary(case))
         return False
 
     shrunk = shrink(Case("a", ("ACC-1",), ("BR", "CN"), plan), fails, MOST)
-    assert asked == [
+    assert tried_cases == [
         "BR CN | CN=truncate BR=truncate",
         "BR CN | mix",
         "BR CN | mix | CN=truncate",
@@ -281,16 +281,16 @@ def test_the_predicate_is_called_no_more_often_than_allowed(most, left):
     assert (summary(shrunk.case), shrunk.executions) == (left, min(most, 1))
 
 
-# --- what it comes to ----------------------------------------------------------------------------
+# --- shrinking -----------------------------------------------------------------------------------
 
 
 def loses_truncated(case):
-    """As a program that keeps truncated bodies fails: where a code that is asked for has one."""
-    order = case.request()
-    return order is not None and any(
-        isinstance(reply, Truncate)
-        for code in order.codes
-        for reply in case.plan.rules.get(code, ())[:1]
+    """Whether a program that keeps truncated bodies fails: one of its codes meets one."""
+    request = case.request()
+    return request is not None and any(
+        isinstance(response, Truncate)
+        for code in request.codes
+        for response in case.plan.rules.get(code, ())[:1]
     )
 
 
@@ -311,15 +311,15 @@ def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
 @examples(30)
 @given(case=cases(), data=st.data())
 def test_calls_are_counted_and_no_case_is_tried_twice(case, data):
-    asked = []
+    tried_cases = []
     most = data.draw(st.integers(0, 20))
 
     def fails(candidate):
-        asked.append(str(candidate.to_json()))
+        tried_cases.append(str(candidate.to_json()))
         return data.draw(st.booleans())
 
     shrunk = shrink(case, fails, most)
-    assert len(asked) == len(set(asked)) == shrunk.executions <= most
+    assert len(tried_cases) == len(set(tried_cases)) == shrunk.executions <= most
 
 
 @examples(30)

@@ -170,9 +170,9 @@ public class Flags2 {
         List<String> codes = new ArrayList<>(found).subList(0, Math.min(limit, found.size()));
         String given = System.getenv("FLAGS2_" + label + "_URL");
         base = (given == null || given.isEmpty() ? URLS.get(label) : given).replaceAll("/+$", "");
-        String patience = System.getenv("FLAGS2_TIMEOUT_S");
-        if (patience != null && patience.matches("[0-9]+(\\.[0-9]*)?")) {
-            silenceMs = Math.max(1, (int) (Double.parseDouble(patience) * 1000));
+        String timeout = System.getenv("FLAGS2_TIMEOUT_S");
+        if (timeout != null && timeout.matches("[0-9]+(\\.[0-9]*)?")) {
+            silenceMs = Math.max(1, (int) (Double.parseDouble(timeout) * 1000));
         }
         int count = codes.size();
         int connections = Math.min(Math.min(wanted, MOST), count);

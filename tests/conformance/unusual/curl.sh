@@ -9,8 +9,8 @@ MOST=16
 
 say() { printf '%s\n' "$1"; }
 
-# One flag: what became of it is a line in $RESULTS. Its body comes into a folder of its own
-# first: `curl -o` leaves behind what it got of a body that broke.
+# One flag: its result is a line in $RESULTS. Its body is first saved in a separate folder,
+# because `curl -o` keeps the part of a body that was cut off.
 one() {
     code=$1
     small=$(printf %s "$code" | tr A-Z a-z)
