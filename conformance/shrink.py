@@ -235,7 +235,7 @@ def _simpler(response: Reply) -> Iterator[Reply]:
         case Drip() | Hang():
             yield Serve()
         case _:
-            pass
+            pass  # no other kind has a simpler form
 
 
 REDUCTIONS: tuple[Callable[[Case], Iterator[Case]], ...] = (

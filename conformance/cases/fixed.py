@@ -85,7 +85,7 @@ RESPONSES: Mapping[str, Mapping[str, Reply]] = {
         "redirect-loop": RedirectLoop(),
     },
 }
-"""Responses by the clause that says how to count them; each OUT-6 and REQ-9 has its own run."""
+"""Responses by the clause that says how to count them. Those of OUT-6 and REQ-9 have a run each."""
 
 _HAVE_FLAGS = (
     "BR CN DE ET FR ID IN IR JP MX NG PH PK RU TR US VN AE AF AG AL AM AO AR AT AU".split()

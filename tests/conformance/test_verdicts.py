@@ -35,6 +35,15 @@ def test_the_verdict_of_a_broken_clause_follows_from_its_keyword(clause, verdict
     }
 
 
+def test_in_json_a_claim_goes_before_an_expectation():
+    def said(**texts):
+        return broken("OUT-1", "lost", "nothing", **texts).to_json()["said"]
+
+    assert said(claimed="1 ok", expected="1 error") == "1 ok"
+    assert said(claimed="1 ok") == "1 ok"
+    assert said(expected="1 error") == "1 error"
+
+
 def test_findings_are_immutable_and_the_same_by_their_cause():
     assert LOST.cause == ("OUT-1", "lost")
     assert replace(LOST, actual="something", code=None).cause == LOST.cause
