@@ -58,11 +58,11 @@ def _sentence(message: str, data: Any, wanted: Any, whole: str) -> str:
 
 
 def _choices(wanted: Any, place: str) -> tuple[Any, ...]:
-    """The values that a field of a struct may have, where they are few."""
+    """The values that a field of a struct may have, if its type is a Literal."""
     kind = msgspec.inspect.type_info(wanted)
-    if isinstance(kind, msgspec.inspect.StructType):
-        kind = next((f.type for f in kind.fields if f.encode_name == place), kind)
-    return kind.values if isinstance(kind, msgspec.inspect.LiteralType) else ()
+    fields = kind.fields if isinstance(kind, msgspec.inspect.StructType) else ()
+    kinds = [field.type for field in fields if field.encode_name == place]
+    return next((k.values for k in kinds if isinstance(k, msgspec.inspect.LiteralType)), ())
 
 
 def _follow(path: str, message: str, data: Any, wanted: Any) -> tuple[str, Any]:

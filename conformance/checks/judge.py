@@ -67,9 +67,7 @@ def _missed_should(subject: str, found: Sequence[Finding]) -> list[Finding]:
     """The one finding of a case for a SHOULD: a program that misses it is not blamed for the
     consequences.
     """
-    for one in found:
-        if one.verdict in (Verdict.INFO, Verdict.LEGACY):
-            continue
+    for one in (one for one in found if one.verdict not in (Verdict.INFO, Verdict.LEGACY)):
         if one.clause == subject or clauses()[one.clause].keyword.startswith("MUST"):
             missed = broken(
                 subject,
