@@ -111,6 +111,6 @@ def test_the_command_has_its_cases_run_on_a_cluster(cluster, tmp_path):
 
 
 def test_an_address_without_a_scheduler_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr("conformance.cluster.CONNECT_S", 1)
+    monkeypatch.setattr("conformance.dask_executor.CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no Dask scheduler at tcp"):
         cluster_executor("tcp://127.0.0.1:1").__enter__()
