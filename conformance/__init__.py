@@ -1,8 +1,16 @@
-"""The spec made executable: a judge for implementations in any language.
+"""The spec as a program: a judge for implementations in any language.
 
-Read the modules in this order: `clauses`, `verdicts`, `cases`, `fixed`, `generated` (what is
-promised, and what is tried); `record`, `program`, `said`, `books`, `judge` (one run of a program,
-and what is wrong with it); `shrink`, `summary`, `campaign`, `cluster` (all cases, and the smallest
-run that fails); `expansion`, `questions`, `answers`, `adapter` (pure functions behind a pipe);
-`vectors`, `report`, `cli`.
+Each module imports only modules before it in this list, which is also the order to read them in:
+
+- texts, files and input: `text` `extras` `files` `json_input`
+- what is promised, and what becomes of it: `clauses` `verdicts` `known_failures` `recording`
+- what is tested: `cases.command_line` `cases.model` `cases.fixed` `cases.generated`
+- what is wrong with a recorded run: `checks.printed_lines` `checks.interpret` `checks.requests`
+  `checks.ending` `checks.expansion` `checks.announcement` `checks.accounting`
+  `checks.report_format` `checks.concurrency` `checks.freedoms` `checks.judge`
+- what is reported: `evidence_table` `report_model`
+- running programs: `program_runner` `shrink` `worker` `scheduler` `dask_executor`
+- functions tested over a pipe: `adapter.answer` `adapter.cases` `adapter.generated`
+  `adapter.primes` `adapter.checks` `adapter.report_model` `adapter.process` `adapter.session`
+- the command: `vectors` `report` `commands` `cli` `__main__`
 """

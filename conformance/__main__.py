@@ -1,17 +1,20 @@
-"""`python -m conformance`, and the command `conformance`: says what is missing, if something is."""
+"""`python -m conformance`, and the command `conformance`; it names an extra that is missing."""
 
 import sys
 from typing import NoReturn
 
+from conformance.extras import how_to_install
+
 
 def main() -> NoReturn:
-    """Run the command line; without the extra it says which, and exits with status 4."""
+    """Run the command line; without the extra, say how to install it and exit with status 4."""
     try:
         from conformance import cli
     except ImportError as exc:
         if exc.name is None or exc.name.partition(".")[0] == "conformance":
             raise
-        print(f"conformance: {exc.name} is missing: pip install '.[conformance]'", file=sys.stderr)
+        install = how_to_install("conformance")
+        print(f"conformance: {exc.name} is missing: {install}", file=sys.stderr)
         sys.exit(4)
     cli.main()
 

@@ -1,6 +1,6 @@
-"""The clauses of SPEC.md, as the kit knows them.
+"""The clauses of SPEC.md.
 
-`python -m conformance.clauses` makes `clauses.json` from SPEC.md again; a test holds them equal.
+`python -m conformance.clauses` makes `clauses.json` from SPEC.md; a test compares them.
 """
 
 import json
@@ -12,10 +12,10 @@ from importlib import resources
 from pathlib import Path
 
 KEYWORDS = ("MUST NOT", "MUST", "SHOULD NOT", "SHOULD", "MAY")
-"""The words of BCP 14 that a clause may have, one each."""
+"""The keywords of BCP 14; a clause has one of them."""
 
 EVIDENCE = ("run", "adapter", "none")
-"""How a clause is tried."""
+"""How a clause is tested."""
 
 _CLAUSE = re.compile(r"^- \*\*([A-Z]+-\d+)\*\*(.*(?:\n  .*)*)", re.MULTILINE)
 _BODY = re.compile(r" \[([^]:]*)(?:: ([^]]+))?\] (.+)")
@@ -24,9 +24,9 @@ _LEGACY_EVIDENCE = {
     "L-1": ("adapter", None),
     "L-2": ("adapter", None),
     "L-3": ("adapter", None),
-    "L-8": ("none", "what stands in a codes file of one's own is one's own affair"),
+    "L-8": ("none", "the contents of a user-supplied codes file are unspecified"),
 }
-"""Of the others, runs are the evidence."""
+"""The evidence of the other legacies is runs."""
 _KEYWORD = re.compile(rf"\b({'|'.join(KEYWORDS)})\b")
 
 
@@ -35,14 +35,14 @@ class Clause:
     """One observable promise."""
 
     id: str
-    """Chapter and number, as `EXP-1`; never used for anything else."""
+    """Chapter and number, as `EXP-1`; an id is never reused."""
     keyword: str
     """One of `KEYWORDS`; MAY for a legacy (`L-1`)."""
     evidence: tuple[str, ...]
     """Some of `EVIDENCE`."""
     text: str
     reason: str | None = None
-    """Why there is no evidence, where there is none."""
+    """Why there is no evidence, if there is none."""
 
     @property
     def chapter(self) -> str:
@@ -53,8 +53,8 @@ class Clause:
 def read_clauses(spec: str) -> list[Clause]:
     """The clauses of a text like SPEC.md, then its legacies.
 
-    Raises ValueError, which names the id, for a clause without exactly one keyword, an unknown kind
-    of evidence, one without its reason, or an id that stands there twice.
+    Raises ValueError, which names the id, for a clause without exactly one keyword, for an unknown
+    kind of evidence, for `none` without a reason, and for a duplicate id.
     """
     clauses = []
     for clause_id, body in _CLAUSE.findall(spec):
@@ -73,9 +73,9 @@ def read_clauses(spec: str) -> list[Clause]:
         kind, reason = _LEGACY_EVIDENCE.get(legacy, ("run", None))
         clauses.append(Clause(legacy, "MAY", (kind,), text, reason))
     ids = [clause.id for clause in clauses]
-    twins = {clause_id for clause_id in ids if ids.count(clause_id) > 1}
-    if twins:
-        raise ValueError(f"{', '.join(sorted(twins))} stands there twice")
+    duplicates = {clause_id for clause_id in ids if ids.count(clause_id) > 1}
+    if duplicates:
+        raise ValueError(f"duplicate id {', '.join(sorted(duplicates))}")
     return clauses
 
 
@@ -88,7 +88,7 @@ def clauses() -> dict[str, Clause]:
 
 
 def named(names: Iterable[str], wanted: Collection[str]) -> bool:
-    """Whether one of `names` is wanted, by itself or by its chapter."""
+    """Whether one of `names`, or its chapter, is wanted."""
     return any(name in wanted or name.partition("-")[0] in wanted for name in names)
 
 

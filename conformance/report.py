@@ -1,4 +1,4 @@
-"""The reports of the kit: for a terminal, for CI, for a browser; and the matrix of several.
+"""The reports of the kit for a terminal, for CI and for a browser, and a matrix of reports.
 
 `python -m conformance.report DIR_OR_JSON ... -o FILE.html` makes a matrix of saved reports.
 """
@@ -18,15 +18,21 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup, escape
 
+from conformance.files import write_whole
+from conformance.text import shorten
 from conformance.verdicts import FAILURES, Finding, Verdict
-from mockservers.html_report.page import chart_of, environment, write_whole
+from mockservers.html_report.charts import chart_of
+from mockservers.html_report.render import environment
+from mockservers.journal import line_from_json
+from mockservers.text import safe
 
 COLUMNS = 100
-"""Clauses are shortened to this in `text_report`."""
+"""Characters of a line on the terminal."""
+CELL = 28
+"""Characters of a cell of the evidence table."""
 
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_BOOKS = ("code", "planned", "seen", "said", "file", "word")
+_COLUMNS_OF_TABLE = ("code", "planned", "seen", "said", "file", "word")
 _BAD = {str(verdict) for verdict in FAILURES | {Verdict.KIT_ERROR}}
 
 
@@ -36,8 +42,8 @@ _BAD = {str(verdict) for verdict in FAILURES | {Verdict.KIT_ERROR}}
 def write_reports(report: dict[str, Any], folder: Path) -> list[Path]:
     """Write the replay files, report.json, junit.xml and report.html, each whole or not at all.
 
-    Failures with a case get the name of their replay file, from the folder, as `replay`. Raises
-    OSError with the path.
+    Each failure with a case gets the path of its replay file, relative to the folder, as `replay`.
+    Raises OSError with the path.
     """
     texts = {}
     for number, failure in enumerate(report["failures"], 1):
@@ -64,7 +70,7 @@ def _json(data: Any) -> str:
 
 
 def junit_xml(report: Mapping[str, Any]) -> str:
-    """JUnit XML: a testsuite for each chapter, a testcase for each case, by its first clause."""
+    """JUnit XML: a testsuite for each chapter, with the cases whose first clause is in it."""
     root = ElementTree.Element("testsuites", name="conformance")
     for chapter, cases in _chapters(report["cases"], lambda case: [*case["clauses"], "OTHER"][0]):
         suite = ElementTree.SubElement(root, "testsuite", name=chapter, tests=str(len(cases)))
@@ -75,10 +81,7 @@ def junit_xml(report: Mapping[str, Any]) -> str:
             kind = _junit_kind(case)
             if kind:
                 counts[{"failure": "failures", "error": "errors"}.get(kind, kind)] += 1
-                message = case.get("known") or "; ".join(map(_finding_line, case["findings"]))
-                if case.get("stale"):
-                    message = "listed as known, but it passed or failed otherwise"
-                message = _xml(message or case["verdict"])
+                message = _xml(_junit_message(case))
                 ElementTree.SubElement(test, kind, type=case["verdict"], message=message)
         for count, number in counts.items():
             suite.set(count, str(number))
@@ -94,12 +97,19 @@ def _junit_kind(case: Mapping[str, Any]) -> str | None:
     return "failure" if verdict in _BAD else None
 
 
+def _junit_message(case: Mapping[str, Any]) -> str:
+    if case.get("stale"):
+        return "listed as known, but it passed or failed otherwise"
+    findings = "; ".join(map(_finding_line, case["findings"]))
+    return str(case.get("known") or findings or case["verdict"])
+
+
 def _xml(text: str) -> str:
     return _NO_XML.sub("\ufffd", text)
 
 
 def _chapters(items: Any, clause_of: Any) -> list[tuple[str, list[Any]]]:
-    """Items by the chapter of their clause, chapters in the order of their first item."""
+    """Items by the chapter of their clause; chapters in the order of their first item."""
     chapters: dict[str, list[Any]] = {}
     for item in items:
         chapters.setdefault(clause_of(item).partition("-")[0], []).append(item)
@@ -112,15 +122,15 @@ def _chapters(items: Any, clause_of: Any) -> list[tuple[str, list[Any]]]:
 def text_report(report: Mapping[str, Any], folder: Path | None = None) -> str:
     """What is printed at the end: clauses that did not pass, failures, and a summary line.
 
-    `folder` is where the report was written.
+    `folder` is the one that the report was written to.
     """
     lines = []
     for name, row in report["clauses"].items():
-        untold = report.get("only") and row["verdict"] == Verdict.NOT_TESTED
-        if row["verdict"] != Verdict.PASS and not untold:
+        left_out = report.get("only") and row["verdict"] == Verdict.NOT_TESTED
+        if row["verdict"] != Verdict.PASS and not left_out:
             known = " (known)" if row.get("known") else ""
             what = _how(report, name) or row["text"]
-            lines.append(_short(f"{row['verdict']:<11} {name:<7}{known} {what}"))
+            lines.append(shorten(f"{row['verdict']:<11} {name:<7}{known} {what}", COLUMNS))
     for failure in report["failures"]:
         lines += ["", *_failure_lines(failure, report["command"], folder)]
     lines += [f"KIT-ERROR: {error}" for error in report.get("errors", ())]
@@ -130,7 +140,7 @@ def text_report(report: Mapping[str, Any], folder: Path | None = None) -> str:
 
 
 def _how(report: Mapping[str, Any], clause: str) -> str:
-    """How a freedom is used, or a SHOULD missed; nothing where a failure tells more."""
+    """How a freedom is used, or a SHOULD is missed; empty if a failure of the clause says more."""
     if clause in {failure["clause"] for failure in report["failures"]}:
         return ""
     found = [one for case in report["cases"] for one in case["findings"]]
@@ -145,13 +155,13 @@ def text_replay(
     stderr: str,
     status: int | None,
     found: Sequence[Finding],
-    books: Sequence[Mapping[str, Any]],
+    table: Sequence[Mapping[str, Any]],
 ) -> str:
-    """What is printed for one case that was run again."""
-    said = stdout if isinstance(stdout, str) else "\n".join(stdout)
+    """What is printed for one case that was run again; `table` is its evidence table."""
+    output = stdout if isinstance(stdout, str) else "\n".join(stdout)
     lines = [f"plan     {json.dumps(case['plan'])}"]
-    lines += [f"command  {shlex.join([*command, *case['arguments']])}", *_table(books)]
-    lines += ["", f"status   {status}", "stdout:", said.rstrip(), "stderr:", stderr.rstrip(), ""]
+    lines += [f"command  {shlex.join([*command, *case['arguments']])}", *_table(table)]
+    lines += ["", f"status   {status}", "stdout:", output.rstrip(), "stderr:", stderr.rstrip(), ""]
     lines += [f"{one.verdict} {_finding_line(one.to_json())}" for one in found] or ["PASS"]
     return safe("\n".join(lines))
 
@@ -167,16 +177,16 @@ def _failure_lines(
             lines.append(f"{name:<8} {_pretty(failure[name])}")
     if failure.get("case"):
         lines.append(f"plan     {json.dumps(failure['case']['plan'])}")
-        lines += [f"{name:<8} {text}" for name, text in _besides(failure["case"])]
-        lines.append(f"command  {command_line(failure, command)}")
+        lines += [f"{name:<8} {text}" for name, text in _setting(failure["case"])]
+        lines.append(f"command  {shell_command(failure, command)}")
         lines += _table(failure.get("books", ()))
     if failure.get("replay"):
         lines.append(replay_line(failure, command, folder))
     return lines
 
 
-def command_line(failure: Mapping[str, Any], command: Sequence[str]) -> str:
-    """What to type, quoted for a shell."""
+def shell_command(failure: Mapping[str, Any], command: Sequence[str]) -> str:
+    """The command of a failure, quoted for a shell."""
     own = failure.get("command") or [*command, *failure["case"]["arguments"]]
     return shlex.join(own)
 
@@ -184,7 +194,7 @@ def command_line(failure: Mapping[str, Any], command: Sequence[str]) -> str:
 def replay_line(
     failure: Mapping[str, Any], command: Sequence[str], folder: Path | None = None
 ) -> str:
-    """The command that runs a failure again; without `folder`, for that of the report."""
+    """The command that runs a failure again; without `folder`, relative to that of the report."""
     file = str(Path(folder or "", failure["replay"]))
     return f"conformance replay {shlex.quote(file)} -- {shlex.join(command)}"
 
@@ -194,14 +204,15 @@ def _finding_line(finding: Mapping[str, Any]) -> str:
     return f"{finding['clause']} {finding['word']}{code}: saw {finding['saw']}; {finding['said']}"
 
 
-def _table(books: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The books side by side; `>` marks what does not balance."""
-    if not books:
+def _table(evidence: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The evidence table; `>` marks what does not balance."""
+    if not evidence:
         return []
-    rows = [_BOOKS, *([safe(str(row.get(key) or "")) for key in _BOOKS] for row in books)]
-    rows = [[cell.replace("\n", " ")[:28] for cell in row] for row in rows]
+    keys = _COLUMNS_OF_TABLE
+    rows = [keys, *([safe(str(row.get(key) or "")) for key in keys] for row in evidence)]
+    rows = [[shorten(cell.replace("\n", " "), CELL) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    marks = [" ", *(">" if row.get("word") else " " for row in books)]
+    marks = [" ", *(">" if row.get("word") else " " for row in evidence)]
     return [
         f"{mark} {'  '.join(map(str.ljust, row, widths))}".rstrip()
         for mark, row in zip(marks, rows, strict=True)
@@ -218,24 +229,15 @@ def sentence(report: Mapping[str, Any]) -> str:
     return f"{start}: {totals}" if totals else start
 
 
-def safe(text: str) -> str:
-    """A text without what steers a terminal; such characters are shown as escapes."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= COLUMNS else text[: COLUMNS - 3].rstrip() + "..."
-
-
 # --- the browser ----------------------------------------------------------------------------------
 
 
 def report_html(report: Mapping[str, Any]) -> str:
-    """One page without network, with the requests of every failure as a chart."""
+    """One page that needs no network, with a chart of the requests of every failure."""
     chapters = _chapters(report["clauses"].items(), lambda item: item[0])
     charts = [
         chart_of(
-            failure.get("journal", ()),
+            map(line_from_json, failure.get("journal", ())),
             {row["code"] for row in failure.get("books", ()) if row.get("word")},
         )
         for failure in report["failures"]
@@ -260,8 +262,8 @@ def _template() -> jinja2.Template:
     made.globals |= {
         "sentence": sentence,
         "how": _how,
-        "besides": _besides,
-        "command_line": command_line,
+        "setting": _setting,
+        "shell_command": shell_command,
         "replay_line": replay_line,
         "pretty": _pretty,
         "bad": _BAD,
@@ -270,20 +272,20 @@ def _template() -> jinja2.Template:
     return made.from_string(text)
 
 
-def _besides(case: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What belongs to a case besides its plan and its arguments."""
+def _setting(case: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a case has apart from its plan and its arguments."""
     found = []
     if case.get("gate"):
-        found.append(("gate", "replies are held until as many as announced are in flight"))
+        found.append(("gate", "responses are held until as many as announced are in flight"))
     if case.get("files"):
         found.append(("files", f"in downloads before: {', '.join(case['files'])}"))
     if case.get("dest") is False:
-        found.append(("files", "there is no folder downloads before"))
+        found.append(("files", "the folder downloads does not exist before"))
     return found
 
 
 def _pretty(data: Any) -> str:
-    """JSON, on one line where that is short; a text as it is."""
+    """JSON, on one line if it is short; a text as it is."""
     if isinstance(data, str):
         return data
     line = json.dumps(data)
@@ -291,12 +293,12 @@ def _pretty(data: Any) -> str:
 
 
 def _code(text: str) -> Markup:
-    """A text of the spec, in which `this` is code."""
+    """A text of the spec as HTML, with its `code`."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the matrix; 2, with one clear line, where that cannot be done."""
+    """Make the matrix; return 0, or 2 with one line on stderr if that is impossible."""
     parser = argparse.ArgumentParser(prog="python -m conformance.report")
     parser.add_argument("reports", nargs="+", type=Path, metavar="DIR_OR_JSON")
     parser.add_argument("-o", dest="out", required=True, type=Path, metavar="FILE.html")
@@ -317,7 +319,7 @@ def _read(path: Path) -> dict[str, Any]:
     except ValueError as exc:
         raise ValueError(f"{file} is not JSON: {exc}") from None
     if not isinstance(data, dict) or data.get("conformance") != 1:
-        raise ValueError(f"{file} is no report of the kit")
+        raise ValueError(f"{file} is not a report of the kit")
     return data
 
 

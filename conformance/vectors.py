@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
+
+from conformance.files import write_whole
 
 FILES = (
     "expansion.json",
@@ -19,11 +19,11 @@ FILES = (
     "scenarios.json",
     "vector.schema.json",
 )
-"""What `write_vectors` writes; the last one is the JSON Schema of the others."""
+"""The files that `write_vectors` writes; the last one is the JSON Schema of the others."""
 
 
 def vector_text(name: str) -> str:
-    """The text of one of `FILES`, or of `ids.json`: the digest of each id ever given."""
+    """The text of one of `FILES`, or of `ids.json`: the digest of every id ever used."""
     folder = resources.files("conformance").joinpath("vector_files")
     return folder.joinpath(name).read_text(encoding="utf-8")
 
@@ -35,9 +35,7 @@ def cases(name: str) -> tuple[dict[str, Any], ...]:
 
 
 def digest(case: dict[str, Any]) -> str:
-    """What changes with anything in a case: the start of the SHA-256 of its JSON with
-    sorted keys.
-    """
+    """The start of the SHA-256 of a case's JSON with sorted keys: it changes with the case."""
     text = json.dumps(case, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -54,25 +52,13 @@ def vector_clauses() -> dict[str, tuple[str, ...]]:
 
 
 def write_vectors(folder: Path) -> list[Path]:
-    """Write every one of `FILES` into `folder`, made where it is missing; returns their paths.
+    """Write every one of `FILES` into `folder`, which is created if needed; return their paths.
 
-    What is there under these names is replaced. Raises OSError, which names the path, where it
-    cannot; every file is then as it was before, or whole.
+    Files of these names are replaced. Raises OSError, which names the path; each file is then
+    either unchanged or complete.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / name for name in FILES]
     for path in paths:
-        _replace(path, vector_text(path.name))
+        write_whole(path, vector_text(path.name))
     return paths
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(partial).chmod(0o644)
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise

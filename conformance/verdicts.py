@@ -1,7 +1,7 @@
-"""What is found wrong with a program, and what that makes of a clause; pure."""
+"""Findings about a program, and the verdicts that follow from them; pure."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -9,93 +9,115 @@ from conformance.clauses import clauses
 
 
 class Verdict(StrEnum):
-    """What a clause, or a case, came to."""
+    """The result for a clause or a case."""
 
     KIT_ERROR = "KIT-ERROR"
     """The kit itself failed."""
     CRASH = "CRASH"
     """The program died."""
     TIMEOUT = "TIMEOUT"
-    """It did not end by the wall limit."""
+    """The program did not end within the wall limit."""
     FAIL = "FAIL"
     """A MUST is broken."""
     FLAKY = "FLAKY"
-    """A MUST was broken, and not again when the same was run three times more."""
+    """A MUST was broken, but not in all of three repetitions."""
     NON_STRICT = "NON-STRICT"
     """A SHOULD is missed."""
     LEGACY = "LEGACY"
-    """It does as the listings do, oddly."""
+    """The program does the same odd thing as the listings."""
     INFO = "INFO"
-    """It uses a freedom that the spec leaves, and this is how."""
+    """The spec leaves this open, and the finding says what the program does."""
     PASS = "PASS"
     UNSUPPORTED = "UNSUPPORTED"
-    """An adapter says that it does not have this."""
+    """The adapter reports that it lacks the operation."""
     NOT_TESTED = "NOT-TESTED"
-    """No case tried it."""
+    """No case tested it."""
 
 
 SEVERITY = tuple(Verdict)
 """Verdicts from the worst to the least; of several, the first one holds."""
 
 FAILURES = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.FLAKY})
-"""With one of these a program does not conform."""
+"""A program with one of these does not conform."""
 
 VERIFIED = frozenset({Verdict.PASS, Verdict.NON_STRICT, Verdict.LEGACY, Verdict.INFO}) | FAILURES
-"""With one of these a clause was tried."""
+"""A clause with one of these was tested."""
 
 
 Cause = tuple[str, str]
-"""Clause and word: what makes two findings the same."""
+"""Clause and kind: two findings with the same cause count as the same failure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One promise that a run did not keep, or one freedom that it used."""
+    """One promise that a run did not keep, or one freedom that it used.
+
+    A finding has a claim or an expectation, or both.
+    """
 
     clause: str
-    word: str
-    """What is wrong in one word: one of the ledger's, or one of the judge's own."""
-    saw: str
-    """What the evidence shows."""
-    said: str
-    """What the program said, or what it should have done."""
+    kind: str
+    """What is wrong in one word, of the ledger's words or of the kit's; `word` in JSON."""
+    actual: str
+    """What the evidence shows; `saw` in JSON."""
+    claimed: str | None = None
+    """What the program reported about it."""
+    expected: str | None = None
+    """What a conforming program does."""
     code: str | None = None
     verdict: Verdict = Verdict.FAIL
     certain: bool = True
-    """Whether it was this clause; else another one of its chapter may be meant."""
+    """False where another clause of the same chapter may be the broken one."""
     because: str | None = None
-    """The clause that was seen broken, where it is told as a missed SHOULD."""
+    """The clause that the run broke, where only a missed SHOULD is reported."""
     stops: bool = False
-    """Nothing behind it was judged: what a run shows then follows from it."""
+    """Nothing after it was judged, because everything else in the run may follow from it."""
 
     @property
     def cause(self) -> Cause:
         """What makes two findings the same."""
-        return self.clause, self.word
+        return self.clause, self.kind
 
     def to_json(self) -> dict[str, Any]:
-        """As in a report."""
-        return asdict(self)
+        """As in a report: `said` is the claim if there is one, else the expectation."""
+        return {
+            "clause": self.clause,
+            "word": self.kind,
+            "saw": self.actual,
+            "said": self.expected if self.claimed is None else self.claimed,
+            "code": self.code,
+            "verdict": self.verdict,
+            "certain": self.certain,
+            "because": self.because,
+            "stops": self.stops,
+        }
 
 
 def broken(
-    clause: str, word: str, saw: str, said: str, code: str | None = None, *, stops: bool = False
+    clause: str,
+    kind: str,
+    actual: str,
+    *,
+    claimed: str | None = None,
+    expected: str | None = None,
+    code: str | None = None,
+    stops: bool = False,
 ) -> Finding:
-    """The finding that a clause is broken: FAIL for a MUST, NON-STRICT for a SHOULD, INFO for a
-    MAY.
+    """A finding whose verdict follows from the clause's keyword: FAIL for a MUST, NON-STRICT for a
+    SHOULD, INFO for a MAY.
     """
     keyword = clauses()[clause].keyword.split()[0]
     verdict = {"MUST": Verdict.FAIL, "SHOULD": Verdict.NON_STRICT, "MAY": Verdict.INFO}[keyword]
-    return Finding(clause, word, saw, said, code, verdict, stops=stops)
+    return Finding(clause, kind, actual, claimed, expected, code, verdict, stops=stops)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:
-    """The first of them in the order of `SEVERITY`; NOT-TESTED of none."""
+    """The first of them in the order of `SEVERITY`; NOT-TESTED if there are none."""
     return min(verdicts, key=SEVERITY.index, default=Verdict.NOT_TESTED)
 
 
 def verdict_of(found: Iterable[Finding]) -> Verdict:
-    """The worst of what was found in one case; PASS where nothing was."""
+    """The worst verdict of a case's findings; PASS without findings."""
     verdicts = [one.verdict for one in found]
     return worst(verdicts) if verdicts else Verdict.PASS
 

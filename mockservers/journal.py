@@ -309,6 +309,14 @@ def line_from_json(data: Any) -> Line:
     return None
 
 
+def entry_from_json(data: dict[str, Any]) -> Entry:
+    """The entry that a JSON object is; raises ValueError."""
+    entry = line_from_json(data)
+    if isinstance(entry, Entry):
+        return entry
+    raise ValueError(f"is no entry: {data!r}")
+
+
 T = TypeVar("T", Header, End, RequestEntry, GateEntry, ConnectionEntry)
 
 

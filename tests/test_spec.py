@@ -16,8 +16,9 @@ from golden.observe import run_main
 from play import DOWNLOADERS, play_in_process, play_sockets
 from support import fate_of, until_it_waits
 
-from conformance.answers import findings, read_answer
-from conformance.questions import Question
+from conformance.adapter.answer import read_answer
+from conformance.adapter.cases import Question
+from conformance.adapter.checks import findings
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
 from mockservers.inprocess import BASE_URL

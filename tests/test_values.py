@@ -11,7 +11,7 @@ import conformance
 import mockservers
 import reference
 
-FILLED = {"Progress", "_Examination", "_Failure"}
+FILLED = {"Progress", "_Schedule", "_Session"}
 MODULES = [
     module.name
     for package in (reference, mockservers, conformance)

@@ -14,18 +14,18 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from conformance import campaign
-from conformance.campaign import Progress, judge_program
-from conformance.cluster import ClusterError, cluster_executor
-from conformance.program import resolved
-from conformance.record import Profile
+from conformance import scheduler, worker
+from conformance.dask_executor import ClusterError, cluster_executor
+from conformance.program_runner import resolved
+from conformance.recording import Profile
+from conformance.scheduler import Progress, judge_program
 
 pytestmark = pytest.mark.filterwarnings("default")
 
-TWINS = Path(__file__).parents[1] / "conformance/twins.py"
-COMMAND = resolved([sys.executable, str(TWINS), "counts-errors-as-not-found"])
+FAULTY = Path(__file__).parents[1] / "conformance/faulty.py"
+COMMAND = resolved([sys.executable, str(FAULTY), "counts-errors-as-not-found"])
 PROFILE = Profile(startup_s=0.15)
-CASES = campaign.chosen_cases(["OUT"], 5, 0)
+CASES = scheduler.chosen_cases(["OUT"], 5, 0)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def judged(executor, progress=None):
 def in_a_thread():
     with ThreadPoolExecutor(1) as executor:
         report = judged(executor)
-    campaign.close_stages()
+    worker.close_sandboxes()
     return report
 
 
@@ -111,6 +111,6 @@ def test_the_command_has_its_cases_run_on_a_cluster(cluster, tmp_path):
 
 
 def test_an_address_without_a_scheduler_is_one_clear_line(monkeypatch):
-    monkeypatch.setattr("conformance.cluster.CONNECT_S", 1)
+    monkeypatch.setattr("conformance.dask_executor.CONNECT_S", 1)
     with pytest.raises(ClusterError, match="no Dask scheduler at tcp"):
         cluster_executor("tcp://127.0.0.1:1").__enter__()

@@ -1,29 +1,30 @@
-"""The adapter door on running adapters: who is right conforms, who is wrong is told why."""
+"""Adapters that run: correct ones conform, faulty ones fail the right clause."""
 
 import json
 import shutil
 import sys
 from pathlib import Path
 
-import adapter_twins
+import adapter_faulty
 import pytest
 from support import has_ended
 
-from conformance.adapter import examine
-from conformance.answers import Answer, findings, read_answer
+from conformance.adapter.answer import Answer, read_answer
+from conformance.adapter.cases import Question
+from conformance.adapter.checks import findings
+from conformance.adapter.session import examine
 from conformance.clauses import clauses
-from conformance.program import CannotStartError
-from conformance.questions import Question
+from conformance.program_runner import CannotStartError
 from conformance.verdicts import FAILURES, Verdict
 
 TOP = Path(__file__).parents[2]
-TWIN = str(Path(__file__).with_name("adapter_twins.py"))
-TWINS = adapter_twins.TWINS
+FAULTY_FILE = str(Path(__file__).with_name("adapter_faulty.py"))
+FAULTY = adapter_faulty.FAULTY
 ADAPTER = {name: c for name, c in clauses().items() if "adapter" in c.evidence}
 
 
-def twin(name):
-    return [sys.executable, TWIN, name]
+def adapter(name):
+    return [sys.executable, FAULTY_FILE, name]
 
 
 def failed(report):
@@ -48,11 +49,11 @@ def said(**data):
         ([sys.executable, TOP / "examples/adapter_python.py"], ["EXP", "PRM", "QKS", "HOOK"]),
         (["node", TOP / "examples/adapter_node.mjs"], ["EXP", "PRM", "QKS", "HOOK"]),
         (["sh", TOP / "examples/adapter_awk.sh"], ["PRM", "QKS", "HOOK"]),
-        (twin("correct"), ["EXP", "PRM", "QKS", "SRV", "HOOK"]),
+        (adapter("correct"), ["EXP", "PRM", "QKS", "SRV", "HOOK"]),
     ],
     ids=["python", "node", "awk", "all-operations"],
 )
-def test_an_adapter_that_is_right_conforms(command, supported):
+def test_a_correct_adapter_conforms(command, supported):
     if not shutil.which(command[0]):
         pytest.skip(f"no {command[0]} here")
     report = examine([str(word) for word in command], examples=5)
@@ -63,7 +64,7 @@ def test_an_adapter_that_is_right_conforms(command, supported):
     assert verdicts(report, "L") <= {Verdict.LEGACY, Verdict.INFO}
 
 
-def test_the_listings_prime_test_is_legacy_and_another_is_information():
+def test_odd_answers_of_the_listing_are_legacy_and_other_answers_info():
     command = [sys.executable, str(TOP / "examples/adapter_python.py")]
     assert verdicts(examine(command, only=["L"], examples=0), "L") == {Verdict.LEGACY}
     for clause, n, answer in (("L-1", 2, said(result=True)), ("L-3", -7, said(result=False))):
@@ -73,7 +74,7 @@ def test_the_listings_prime_test_is_legacy_and_another_is_information():
         assert [one.verdict for one in findings(question, crashed)] == [Verdict.INFO]
 
 
-def test_an_adapter_that_has_nothing_is_unsupported_but_for_the_unknown_operation():
+def test_an_adapter_without_operations_passes_only_the_unknown_operation():
     report = examine(["sh", "-c", "while read -r _; do echo '{\"unsupported\": true}'; done"])
     assert report["clauses"]["HOOK-3"]["verdict"] is Verdict.PASS
     assert report["totals"] == {Verdict.PASS: 1, Verdict.UNSUPPORTED: len(ADAPTER) - 1}
@@ -95,17 +96,17 @@ ONE_QUESTION = {
     "thirteen": "sort-three",
     "two-lines": "prime-3",
 }
-"""Twins that are slow, or no different with other questions."""
+"""One question for those that are slow, or are wrong whatever is asked."""
 
 
-@pytest.mark.parametrize("name", TWINS)
-def test_a_twin_is_killed_by_its_clause_and_by_no_other(name):
-    clause = TWINS[name]
+@pytest.mark.parametrize("name", FAULTY)
+def test_a_faulty_adapter_fails_its_clause_and_no_other(name):
+    clause = FAULTY[name]
     chapter = "EXP" if clause.startswith("EXP") else clause
     only = f"adapter/{ONE_QUESTION[name]}" if name in ONE_QUESTION else chapter
     drawn = {"thirteen": 200}.get(name, 20 if only == "EXP" else 0)
-    patience = 0.05 if name == "hangs" else 1
-    report = examine(twin(name), only=[only], examples=drawn, patience=patience)
+    factor = 0.05 if name == "hangs" else 1
+    report = examine(adapter(name), only=[only], examples=drawn, timeout_factor=factor)
     json.dumps(report)
     assert failed(report) == {clause}
     (failure,) = report["failures"]
@@ -118,25 +119,25 @@ def test_a_twin_is_killed_by_its_clause_and_by_no_other(name):
     assert failure["verdict"] is special.get(name, Verdict.FAIL)
 
 
-def test_every_must_that_adapters_are_asked_about_has_a_twin():
+def test_every_must_of_adapters_has_a_faulty_adapter():
     musts = {name for name, clause in ADAPTER.items() if clause.keyword.startswith("MUST")}
-    assert set(TWINS.values()) == musts
+    assert set(FAULTY.values()) == musts
 
 
-def test_a_fault_that_only_a_drawn_question_shows_is_shrunk():
-    (failure,) = examine(twin("thirteen"), only=["adapter/sort-three"], examples=200)["failures"]
+def test_a_failure_of_a_drawn_question_is_shrunk():
+    (failure,) = examine(adapter("thirteen"), only=["adapter/sort-three"], examples=200)["failures"]
     assert failure["cases"] == ["adapter/quicksort-any"]
     items = failure["question"]["items"]
     assert len(items) == 13
-    assert items.count(0) >= 11  # which of the small lists is left may differ
+    assert items.count(0) >= 11  # several lists are equally small
     assert failure["answer"] == {"result": failure["question"]["items"]}
     assert failure["executions"] < 1000
 
 
-def test_the_same_seed_makes_the_same_report_and_another_seed_asks_something_else():
+def test_the_same_seed_gives_the_same_report_and_another_seed_other_questions():
     def seen(seed):
         only = ["adapter/sort-three"]
-        report = examine(twin("thirteen"), only=only, examples=100, seed=seed)
+        report = examine(adapter("thirteen"), only=only, examples=100, seed=seed)
         return json.dumps({**report, "elapsed_s": 0, "seed": 0})
 
     first = seen(1)
@@ -144,7 +145,7 @@ def test_the_same_seed_makes_the_same_report_and_another_seed_asks_something_els
     assert any(seen(seed) != first for seed in (2, 3, 4))
 
 
-def test_a_command_that_cannot_be_started_is_told_in_one_line(tmp_path):
+def test_a_command_that_cannot_be_started_is_reported_in_one_line(tmp_path):
     no_program = tmp_path / "adapter"
     no_program.write_bytes(b"\x00\x01")
     for command in ("/no/such/adapter", str(no_program)):
@@ -155,9 +156,9 @@ def test_a_command_that_cannot_be_started_is_told_in_one_line(tmp_path):
         examine([str(no_program)])
 
 
-def test_nothing_that_an_adapter_started_is_left_running(tmp_path):
+def test_no_process_that_an_adapter_started_is_left_running(tmp_path):
     script = f"sleep 600 & echo $! > {tmp_path}/pid; cat >> {tmp_path}/heard"
-    examine(["sh", "-c", script], only=["HOOK-3"], examples=0, patience=0.02)
+    examine(["sh", "-c", script], only=["HOOK-3"], examples=0, timeout_factor=0.02)
     assert json.loads((tmp_path / "heard").read_text().splitlines()[0])["op"] == "no_such_operation"
     child = int((tmp_path / "pid").read_text())
     assert has_ended(child)

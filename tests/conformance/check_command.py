@@ -1,4 +1,4 @@
-"""The command `conformance`: what it prints, writes and ends with."""
+"""The command `conformance`: its output, its files and its exit status."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from conformance.clauses import clauses
 from mockservers import running
 
 HERE = Path(__file__).parent
-TWINS = [sys.executable, str(HERE / "twins.py")]
+FAULTY = [sys.executable, str(HERE / "faulty.py")]
 ONE = ["--only", "fixed/absent", "--examples", "0"]
 
 
@@ -32,16 +32,16 @@ def conformance(*words, cwd=None, **env):
 
 
 def test_a_correct_program_conforms():
-    ended = conformance("run", *ONE, "--", *TWINS, "correct")
+    ended = conformance("run", *ONE, "--", *FAULTY, "correct")
     assert ended.returncode == 0
     assert ended.stdout.startswith("conforms: ")
     assert "Traceback" not in ended.stderr
 
 
-def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
+def test_a_failure_is_reported_with_the_command_that_replays_it(tmp_path):
     folder = tmp_path / "report"
-    twin = [*TWINS, "counts-not-found-as-error"]
-    ended = conformance("run", *ONE, "--report", folder, "--", *twin)
+    program = [*FAULTY, "counts-not-found-as-error"]
+    ended = conformance("run", *ONE, "--report", folder, "--", *program)
     assert ended.returncode == 1
     assert clauses()["OUT-2"].text in ended.stdout
     assert ended.stdout.rstrip().splitlines()[-1].startswith("does not conform: 1 FAIL")
@@ -52,20 +52,20 @@ def test_a_failure_is_told_with_what_to_type_to_see_it_again(tmp_path):
     assert again.returncode == 1
     assert "OUT-2 miscounted" in again.stdout
     file = shlex.split(replay)[2]
-    assert conformance("replay", file, "--", *TWINS, "correct").returncode == 0
+    assert conformance("replay", file, "--", *FAULTY, "correct").returncode == 0
 
 
 def test_the_failure_in_the_docs_is_what_is_printed(tmp_path):
     page = (HERE.parents[1] / "docs/conformance.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", page, re.DOTALL | re.MULTILINE)
-    words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *TWINS]
+    words = ["run", "--only", "OUT-2", "--examples", "0", "--report", "report", "--", *FAULTY]
     ended = conformance(*words, "counts-not-found-as-error", cwd=tmp_path)
-    ours = shlex.join([*TWINS, "counts-not-found-as-error"])
+    ours = shlex.join([*FAULTY, "counts-not-found-as-error"])
     assert block in ended.stdout.replace(ours, "node flags2.mjs")
 
 
-def test_without_a_folder_for_reports_a_failure_can_be_seen_again_all_the_same():
-    ended = conformance("run", *ONE, "--", *TWINS, "counts-not-found-as-error")
+def test_without_a_report_folder_a_failure_can_still_be_replayed():
+    ended = conformance("run", *ONE, "--", *FAULTY, "counts-not-found-as-error")
     (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
     assert Path(shlex.split(replay)[2]).is_file()
 
@@ -100,7 +100,7 @@ def test_bad_input_is_one_clear_line(words, status, said):
     ("text", "said"),
     [
         ("{", "is not JSON"),
-        ("{}", "'case' is a required property"),
+        ("{}", "the key 'case' is missing"),
         ('{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [1], "plan": {}}', "arguments"),
         (
             '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"mix": 1}}',
@@ -117,21 +117,21 @@ def test_bad_input_is_one_clear_line(words, status, said):
         ),
     ],
 )
-def test_a_case_that_is_none_is_refused_by_name(tmp_path, text, said):
+def test_an_invalid_case_is_rejected_with_its_file_and_place(tmp_path, text, said):
     file = tmp_path / "case.json"
     file.write_text(text)
-    ended = conformance("replay", file, "--", *TWINS, "correct")
+    ended = conformance("replay", file, "--", *FAULTY, "correct")
     assert ended.returncode == 2
     assert str(file) in ended.stderr
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
 
 
-def test_a_list_of_known_failures_that_is_none_is_refused(tmp_path):
+def test_an_invalid_list_of_known_failures_is_rejected(tmp_path):
     file = tmp_path / "known.json"
     for text in ("[", '[{"case": "a"}]', '{"a": 1}'):
         file.write_text(text)
-        ended = conformance("run", *ONE, "--known", file, "--", *TWINS, "correct")
+        ended = conformance("run", *ONE, "--known", file, "--", *FAULTY, "correct")
         assert ended.returncode == 2
         assert str(file) in ended.stderr
         assert ended.stderr.count("\n") == 1
@@ -141,29 +141,29 @@ def test_a_known_failure_conforms_and_a_stale_one_does_not(tmp_path):
     file = tmp_path / "known.json"
     entry = {"case": "fixed/absent", "clause": "OUT-2", "word": "miscounted", "why": "issue 12"}
     file.write_text(json.dumps([entry]))
-    words = ["run", *ONE, "--known", file, "--", *TWINS]
+    words = ["run", *ONE, "--known", file, "--", *FAULTY]
     assert conformance(*words, "counts-not-found-as-error").returncode == 0
     ended = conformance(*words, "correct")
     assert ended.returncode == 1
     assert "fixed/absent" in ended.stdout
 
 
-def test_an_adapter_that_supports_nothing_verifies_nothing():
+def test_an_adapter_without_operations_verifies_nothing():
     answers = "import sys\nfor _ in sys.stdin: print('{\"unsupported\": true}', flush=True)"
     ended = conformance("adapter", "--only", "PRM", "--", sys.executable, "-c", answers)
     assert ended.returncode == 3
     assert ended.stdout.rstrip().splitlines()[-1].startswith("nothing was verified")
 
 
-@pytest.mark.parametrize("door", ["run", "adapter"])
-def test_a_report_validates_against_its_schema(tmp_path, door):
+@pytest.mark.parametrize("mode", ["run", "adapter"])
+def test_a_report_validates_against_its_schema(tmp_path, mode):
     import jsonschema
 
-    command = [*TWINS, "counts-not-found-as-error"]
+    command = [*FAULTY, "counts-not-found-as-error"]
     words = ["run", *ONE]
-    if door == "adapter":
+    if mode == "adapter":
         words = ["adapter", "--only", "PRM-1", "--examples", "5"]
-        command = [sys.executable, str(HERE / "adapter_twins.py"), "squares"]
+        command = [sys.executable, str(HERE / "adapter_faulty.py"), "squares"]
     ended = conformance(*words, "--report", tmp_path, "--", *command)
     assert ended.returncode == 1
     schema = json.loads((HERE.parents[1] / "conformance/report.schema.json").read_text())
@@ -186,27 +186,30 @@ def test_every_clause_is_listed_with_its_cases():
     assert all(clause.text in text for clause in clauses().values())
 
 
-def test_without_the_extra_one_line_says_so(tmp_path):
+def test_without_the_extra_one_line_says_how_to_install_it(tmp_path):
     hide = "import sys\nclass Hide:\n    def find_spec(self, name, *_):\n"
     hide += "        if name == 'psutil': raise ModuleNotFoundError(name=name)\n"
     hide += "sys.meta_path.insert(0, Hide())\n"
     (tmp_path / "sitecustomize.py").write_text(hide)
     ended = conformance("clauses", PYTHONPATH=str(tmp_path))
     assert ended.returncode == 4
-    assert ended.stderr == "conformance: psutil is missing: pip install '.[conformance]'\n"
+    assert ended.stderr == (
+        "conformance: psutil is missing: pip install 'flags2-reference[conformance]' "
+        "(in a checkout: pip install -e '.[conformance]')\n"
+    )
 
 
 def wait_for_child(pid):
-    """Until a process has started another one."""
+    """Wait until a process has started another one."""
     while not psutil.Process(pid).children():
         assert psutil.pid_exists(pid)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX here")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_all_and_says_what_is_known(signum):
+def test_ctrl_c_ends_all_processes_and_reports_what_is_known(signum):
     words = [sys.executable, "-m", "conformance", "run", "--only", "fixed/absent"]
-    command = [*words, "--examples", "0", "--", *TWINS, "never-ends"]
+    command = [*words, "--examples", "0", "--", *FAULTY, "never-ends"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as kit:
@@ -219,8 +222,8 @@ def test_ctrl_c_ends_all_and_says_what_is_known(signum):
     assert out == "" or "interrupted" in out
 
 
-def test_a_program_that_ignores_the_variables_is_tried_on_the_fixed_ports():
-    words = ["run", *ONE, "--", *TWINS, "ignores-the-variables"]
+def test_a_program_that_ignores_the_variables_is_tested_on_the_fixed_ports():
+    words = ["run", *ONE, "--", *FAULTY, "ignores-the-variables"]
     with running(ports=(8001, 8002, 8003)):
         ended = conformance(*words)
         assert ended.returncode == 4

@@ -1,4 +1,4 @@
-"""What a program does to the kit ends in the right verdict, and leaves nothing behind."""
+"""Programs that try the kit itself get the right verdict and leave no process running."""
 
 import os
 import sys
@@ -8,13 +8,14 @@ import psutil
 import pytest
 from kit_faults import FAULTS
 
-from conformance import campaign
-from conformance.campaign import Task, judge_program, play
-from conformance.cases import Case
-from conformance.program import CannotStartError, resolved
-from conformance.record import Profile
-from conformance.summary import Known
+from conformance import worker
+from conformance.cases.model import Case
+from conformance.known_failures import KnownFailure
+from conformance.program_runner import CannotStartError, resolved
+from conformance.recording import Profile
+from conformance.scheduler import judge_program
 from conformance.verdicts import Verdict, exit_status
+from conformance.worker import Task, execute
 from mockservers.faults import Status
 from mockservers.plan import Plan
 
@@ -38,20 +39,20 @@ VERDICTS = {
     "killed": ("ACC-3", Verdict.CRASH),
     "reads-stdin": ("CLI-9", Verdict.FAIL),
 }
-"""Left out are `flood-stderr`, which takes ten seconds, and `sleeps`, the same as `stubborn`."""
+"""Without `flood-stderr`, which takes ten seconds, and `sleeps`, which is like `stubborn`."""
 
 
 @pytest.fixture(scope="module", autouse=True)
-def stages():
+def close_sandboxes():
     yield
-    campaign.close_stages()
+    worker.close_sandboxes()
 
 
 OURS = f"of-{os.getpid()}"
-"""A word in the command lines of this process, for other tests may run at the same time."""
+"""A word that marks the processes of this test run, because others may run at the same time."""
 
 
-def command(name, file="twins.py"):
+def command(name, file="faulty.py"):
     return resolved([sys.executable, str(HERE / file), name])
 
 
@@ -65,7 +66,7 @@ def running_faults():
 
 
 class Inline:
-    """An executor that does all at once, in this thread."""
+    """An executor that runs each call at once, in this thread."""
 
     def submit(self, call, *arguments):
         return Inline.Done(call(*arguments))
@@ -91,37 +92,37 @@ def status_of(report):
 
 
 @pytest.mark.parametrize("fault", VERDICTS)
-def test_a_fault_ends_in_its_verdict_and_leaves_no_process(fault):
-    _, found = play(Task(fault_command(fault), CODE, QUICK))
+def test_a_fault_gets_its_verdict_and_leaves_no_process(fault):
+    _, found = execute(Task(fault_command(fault), CODE, QUICK))
     assert (found[0].clause, found[0].verdict) == VERDICTS[fault]
     assert running_faults() == []
 
 
-def test_every_fault_is_tried_or_named():
+def test_every_fault_is_tested_or_named():
     assert set(FAULTS) - set(VERDICTS) == {"flood-stderr", "sleeps"}
 
 
-def test_a_run_leaves_no_folder_behind(tmp_path, monkeypatch):
+def test_a_run_removes_its_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    play(Task(command("correct"), CODE, QUICK))
-    play(Task(fault_command("no-folder"), CODE, QUICK))
+    execute(Task(command("correct"), CODE, QUICK))
+    execute(Task(fault_command("no-folder"), CODE, QUICK))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_command_that_is_not_there_is_named():
+def test_a_missing_command_is_named():
     with pytest.raises(CannotStartError, match="command not found: no-such-program"):
         resolved(["no-such-program"])
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs the bit of POSIX that says so")
-def test_a_file_that_is_no_program_is_named(tmp_path):
+def test_a_file_that_is_not_a_program_is_named(tmp_path):
     file = tmp_path / "program"
     file.write_text("")
     with pytest.raises(CannotStartError, match=f"cannot execute {file}"):
         resolved([str(file)])
 
 
-def test_words_that_name_files_are_made_absolute_and_others_left(tmp_path, monkeypatch):
+def test_names_of_files_are_made_absolute_and_other_words_are_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("flags2.mjs").touch()
     Path("classes").mkdir()
@@ -129,7 +130,7 @@ def test_words_that_name_files_are_made_absolute_and_others_left(tmp_path, monke
     assert words == [str(tmp_path / "flags2.mjs"), "-cp", str(tmp_path / "classes"), "BR"]
 
 
-def test_a_correct_program_passes_every_case_of_it():
+def test_a_correct_program_passes_every_case():
     report = judged("correct", (CODE, ABSENT, BROKEN))
     assert status_of(report) == 0
     assert report["failures"] == []
@@ -138,7 +139,7 @@ def test_a_correct_program_passes_every_case_of_it():
     assert report["clauses"]["CON-3"]["verdict"] is Verdict.NOT_TESTED
 
 
-def test_a_failure_comes_with_its_smallest_case_and_its_books():
+def test_a_failure_has_its_smallest_case_and_its_evidence():
     report = judged("counts-not-found-as-error", (CODE, ABSENT))
     (failure,) = report["failures"]
     assert (failure["clause"], failure["word"], failure["repeated"]) == ("OUT-2", "miscounted", 3)
@@ -150,42 +151,42 @@ def test_a_failure_comes_with_its_smallest_case_and_its_books():
     assert status_of(report) == 1
 
 
-def test_a_known_failure_does_not_count_as_long_as_it_fails_so():
+def test_a_known_failure_does_not_count_while_it_fails_in_the_same_way():
     why = {"why": "issue 12"}
-    known = Known(case="a/absent", clause="OUT-2", word="miscounted", **why)
+    known = KnownFailure(case="a/absent", clause="OUT-2", kind="miscounted", **why)
     report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known])
     assert status_of(report) == 0
     assert report["failures"][0]["known"] == "issue 12"
     for stale in (
-        Known(case="a/absent", clause="OUT-2", word="corrupt", **why),
-        Known(case="a/code", clause="OUT-2", word="miscounted", **why),
+        KnownFailure(case="a/absent", clause="OUT-2", kind="corrupt", **why),
+        KnownFailure(case="a/code", clause="OUT-2", kind="miscounted", **why),
     ):
         report = judged("counts-not-found-as-error", (CODE, ABSENT), known=[known, stale])
         assert status_of(report) == 1
         assert [row["id"] for row in report["cases"] if row.get("stale")] == [stale.case]
 
 
-def test_what_fails_only_at_times_is_flaky(tmp_path, monkeypatch):
-    twin = tmp_path / "twin.py"
-    twin.write_text(
-        f"import sys, pathlib\nsys.path.insert(0, {str(HERE)!r})\nimport twins\n"
+def test_a_failure_that_does_not_show_again_is_flaky(tmp_path, monkeypatch):
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"import sys, pathlib\nsys.path.insert(0, {str(HERE)!r})\nimport faulty\n"
         f"seen = pathlib.Path({str(tmp_path / 'seen')!r})\n"
         "first = not seen.exists()\nseen.touch()\n"
         "name = 'counts-not-found-as-error' if first else 'correct'\n"
-        "sys.exit(twins.run(twins.PROGRAMS, [name, *sys.argv[1:]]))\n"
+        "sys.exit(faulty.run(faulty.PROGRAMS, [name, *sys.argv[1:]]))\n"
     )
-    report = judge_program(resolved([sys.executable, str(twin)]), (ABSENT,), Inline(), QUICK)
+    report = judge_program(resolved([sys.executable, str(program)]), (ABSENT,), Inline(), QUICK)
     (failure,) = report["failures"]
     assert (failure["verdict"], failure["repeated"]) == (Verdict.FLAKY, 0)
     assert report["clauses"]["OUT-2"]["verdict"] is Verdict.FLAKY
     assert status_of(report) == 1
 
 
-def test_an_error_of_the_kit_is_told_and_blames_nobody(monkeypatch):
+def test_an_error_of_the_kit_is_reported_and_is_no_failure(monkeypatch):
     def fails(*_):
         raise RuntimeError("no servers")
 
-    monkeypatch.setattr(campaign, "findings", fails)
+    monkeypatch.setattr(worker, "findings", fails)
     report = judged("correct", (CODE,))
     assert report["errors"] == ["a/code: RuntimeError: no servers"]
     assert report["cases"][0]["verdict"] is Verdict.KIT_ERROR

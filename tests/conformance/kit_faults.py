@@ -1,6 +1,6 @@
-"""Programs that are no downloaders, but try the kit itself: `python kit_faults.py NAME ...`.
+"""Programs that are not downloaders, but test the kit itself: `python kit_faults.py NAME ...`.
 
-None of them, and none of their children, lives longer than 120 seconds.
+None of them, and none of their children, runs longer than 120 seconds.
 """
 
 import os
@@ -14,19 +14,19 @@ from pathlib import Path
 LIFE_S = 120
 
 FAULTS: dict[str, str] = {
-    "binary": "prints bytes that are no text",
-    "endless-line": "prints 1 MB without an end of line",
+    "binary": "prints bytes that are not text",
+    "endless-line": "prints 1 MB without a line end",
     "flood": "prints 1 GB on stdout",
     "flood-stderr": "prints 1 GB on stderr",
-    "children": "ends at once and leaves children that hold its stdout open",
-    "daemon": "ends at once and leaves a daemon in a session of its own",
+    "children": "ends at once and leaves children running that hold its stdout open",
+    "daemon": "ends at once and leaves a daemon running in a new session",
     "stubborn": "ignores SIGTERM and SIGINT and sleeps",
     "no-folder": "deletes its working directory",
     "closed-stdout": "closes stdout and sleeps",
-    "silent": "ends at once with status 0 without a word",
+    "silent": "ends at once with status 0 and prints nothing",
     "segfault": "dies of SIGSEGV",
     "killed": "dies of SIGKILL",
-    "sleeps": "sleeps without a word",
+    "sleeps": "sleeps and prints nothing",
     "reads-stdin": "waits for its stdin to end",
 }
 """What each of them does."""
@@ -39,7 +39,7 @@ def flood(fd: int) -> None:
 
 
 def leave(count: int, new_session: bool = False) -> None:
-    """Leave children behind."""
+    """Start children that keep running."""
     for _ in range(count):
         if os.fork() == 0:
             if new_session:
@@ -54,7 +54,7 @@ def leave(count: int, new_session: bool = False) -> None:
 
 
 def delete_folder() -> None:
-    """Only one below the folder for temporary files."""
+    """Delete the working directory, but only below the folder for temporary files."""
     folder = Path.cwd()
     if Path(tempfile.gettempdir()).resolve() not in folder.parents:
         sys.exit("not this folder")

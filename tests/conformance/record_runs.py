@@ -1,9 +1,9 @@
-"""Record a run of every broken twin, and of programs that are right, for `test_recorded_runs.py`.
+"""Record a run of every faulty implementation, and of correct ones, for `test_recorded_runs.py`.
 
     python tests/conformance/record_runs.py
 
-Ports, times, and the order of what goes on at once are not recorded: a new recording differs only
-where a program or the judge does. Look at the difference before it is kept: it says what is found.
+Ports, times and the order of concurrent events are not recorded: a new recording differs only where
+a program or the judge does. Look at the difference before you commit it.
 """
 
 import contextlib
@@ -13,23 +13,23 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-import oddballs
+import faulty
 import sharpness
-import twins
+import unusual
 from test_recorded_runs import (
     FEW_CODES,
     RECORDED,
     URLS,
-    book_lines,
     content,
     entry,
     run_of,
-    told,
+    summary,
+    table_lines,
 )
 
-from conformance import campaign, program
-from conformance.judge import findings
-from conformance.said import ELAPSED, LINE_OF_CODE, heard
+from conformance import program_runner, scheduler, worker
+from conformance.checks.judge import findings
+from conformance.checks.printed_lines import ELAPSED, LINE_OF_CODE, read_lines
 
 RIGHT = [
     "code", "two-letters-lines", "out-6", "no-length", "cut-headers", "too-long", "redirect",
@@ -38,35 +38,35 @@ RIGHT = [
     "own-codes-file",
     "served-at-the-second-attempt", "out-3-totals", "out-5-lines",
 ]  # fmt: skip
-"""Fixed cases that correct programs are given; and all the legacies."""
+"""Fixed cases for correct programs, besides all the legacies."""
 NOTHING = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 MOST_LINES = 5
-"""Lines that are kept of a flood."""
+"""Lines of a flood that are recorded."""
 
 
-def plays(cases):
-    """Program, its command, and cases of which the first that blames it is recorded."""
+def executions(cases):
+    """Program, command, and cases; the first case with a failure is recorded."""
     for name, kill in json.loads(sharpness.KILLS.read_text()).items():
-        yield name, sharpness.twin_command(name), [cases[kill["case"]]]
-    for name, clause in twins.LAX.items():
+        yield name, sharpness.faulty_command(name), [cases[kill["case"]]]
+    for name, clause in faulty.LAX.items():
         if clause != "HOOK-1":
-            yield name, sharpness.twin_command(name), campaign.chosen_cases([clause], 0, 0)[:3]
+            yield name, sharpness.faulty_command(name), scheduler.chosen_cases([clause], 0, 0)[:3]
     legacies = [case for case in cases.values() if case.id.startswith("legacy/")]
     right = [cases[f"fixed/{name}"] for name in RIGHT if f"fixed/{name}" in cases]
     for number, case in enumerate([*right, *legacies]):
         name = ("flags2_threadpool", "flags2_asyncio")[number % 2]
         command = [sys.executable, "-m", f"reference.{name}"]
-        yield name, program.resolved(command), [case]
+        yield name, program_runner.resolved(command), [case]
         if case in legacies:
-            yield "correct", sharpness.twin_command("correct"), [case]
+            yield "correct", sharpness.faulty_command("correct"), [case]
     for name in ("follows-redirects", "status-64", "other-lines"):
         case = cases["fixed/redirect" if name[0] == "f" else "fixed/three-letters"]
-        yield name, program.resolved(oddballs.ODDBALLS[name]), [case]
+        yield name, program_runner.resolved(unusual.UNUSUAL[name]), [case]
 
 
 def record(name, command, cases):
     for case in cases:
-        run, found = campaign.play(campaign.Task(command, case, sharpness.TWIN))
+        run, found = worker.execute(worker.Task(command, case, sharpness.PROFILE))
         if any(one.verdict not in ("INFO", "LEGACY") for one in found):
             break
     case = replace(case, clauses=case.clauses[:1], why="")
@@ -75,16 +75,18 @@ def record(name, command, cases):
     judged = findings(case, again)
     causes = [[(one.cause, one.code) for one in some] for some in (found, judged)]
     if causes[0] != causes[1]:
-        print(f"{name}: {case.id}: packed, it is judged otherwise", *map(told, found), sep="\n  ")
+        print(
+            f"{name}: {case.id}: packed, it is judged differently", *map(summary, found), sep="\n  "
+        )
     made = {"program": f"{name} in {case.id}", "case": case.to_json(), "run": kept}
-    made["found"] = list(map(told, judged))
-    if len(case.asked() and case.asked()[0]) <= FEW_CODES:
-        made["books"] = book_lines(case, again, judged)
+    made["found"] = list(map(summary, judged))
+    if len(case.code_lists() and case.code_lists()[0]) <= FEW_CODES:
+        made["books"] = table_lines(case, again, judged)
     return made
 
 
 def packed(run):
-    """What `run_of` reads, without what goes without saying."""
+    """What `run_of` reads, without default values."""
     names = contents(run)
     after = {n: one for n, one in run.files_after.items() if run.files_before.get(n) != one}
     data = {
@@ -93,8 +95,8 @@ def packed(run):
         "stdout": stdout(run),
         "stderr": stderr(run),
         "entries": entries(run, names),
-        "before": {n: book(n, one, names) for n, one in run.files_before.items()},
-        "files": {n: book(n, one, names) for n, one in after.items()},
+        "before": {n: file_record(n, one, names) for n, one in run.files_before.items()},
+        "files": {n: file_record(n, one, names) for n, one in after.items()},
         "kept": sorted(run.files_after.keys() - after.keys()),
         "left": sorted(re.sub(r"^python.*", "python", one) for one in run.left),
         "elapsed_s": round(run.elapsed_s) if run.elapsed_s > 5 else 0.1,
@@ -104,7 +106,7 @@ def packed(run):
 
 
 def contents(run):
-    """The names that recordings have for the bytes that were served, by their SHA-256."""
+    """The names of recordings for the bytes that were served, by their SHA-256."""
     names = {}
     for one in run.entries:
         if one.get("sha256"):
@@ -133,16 +135,16 @@ def stdout(run):
 
 
 def stderr(run):
-    """Without the lines of a traceback that show where in the code."""
+    """Without the lines of a traceback that name places in the code."""
     lines = plain(run, run.stderr).splitlines()
     return [re.sub(r"/tmp/\S*conformance-\w+", "/tmp", one) for one in lines if one[:2] != "  "]
 
 
 def entries(run, names):
-    at = heard(run.texts).hyphens
+    at = read_lines(run.texts).hyphens
     spoken = at is not None and at + 1 < len(run.lines)
     reported_s = run.lines[at + 1].at_s if spoken else float("inf")
-    announced = heard(run.texts).claims.concurrency
+    announced = read_lines(run.texts).claims.concurrency
     in_order = any(one.get("location") for one in run.entries)
     found = []
     for one in run.entries:
@@ -187,7 +189,7 @@ def same(one, other):
     return {k: one.get(k) for k in other} == other
 
 
-def book(name, one, names):
+def file_record(name, one, names):
     own = content(name[:2].upper(), one["size"])
     known = names.get(one["sha256"], ())
     if own in known:
@@ -199,10 +201,10 @@ def book(name, one, names):
 
 
 def main():
-    cases = {case.id: case for case in campaign.chosen_cases((), sharpness.EXAMPLES, 0)}
+    cases = {case.id: case for case in scheduler.chosen_cases((), sharpness.EXAMPLES, 0)}
     with ThreadPoolExecutor(2) as executor:
-        made = list(executor.map(lambda play: record(*play), plays(cases)))
-    campaign.close_stages()
+        made = list(executor.map(lambda one: record(*one), executions(cases)))
+    worker.close_sandboxes()
     lines = ",\n".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) for one in made)
     RECORDED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     print(f"{len(made)} runs in {RECORDED.stat().st_size} bytes")

@@ -1,9 +1,9 @@
-"""How sharp the kit is: every broken twin killed by its clause, every oddball passed.
+"""How sharp the kit is: it finds every faulty implementation and passes every unusual one.
 
     python tests/conformance/sharpness.py [--record] [NAME ...]
 
-What a kill takes is recorded in `kills.json`: the case that shows it, which of the cases for that
-clause it is, the runs to the smallest form, and its rules. More of them is a regression, and fails.
+`kills.json` records what it takes to find each: the case, its place among the cases for the clause,
+the runs for shrinking, and the rules of the smallest plan. More of any of these is a failure.
 """
 
 import argparse
@@ -13,11 +13,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import oddballs
-import twins
+import faulty
+import unusual
 
-from conformance import campaign, program
-from conformance.record import Profile
+from conformance import program_runner, scheduler, worker
+from conformance.recording import Profile
 from conformance.verdicts import exit_status
 
 HERE = Path(__file__).parent
@@ -25,19 +25,19 @@ KILLS = HERE / "kills.json"
 JOBS = 3
 EXAMPLES = 20
 FEW_RULES = 3
-TWIN = Profile(startup_s=0.15, connections=8)
-"""All twins are alike in this, so that each need not be tried out first."""
+PROFILE = Profile(startup_s=0.15, connections=8)
+"""The same for all faulty implementations, so that they need not be measured first."""
 
 
-def twin_command(name):
-    return program.resolved([sys.executable, str(HERE / "twins.py"), name])
+def faulty_command(name):
+    return program_runner.resolved([sys.executable, str(HERE / "faulty.py"), name])
 
 
 def kill(name, executor):
-    """What it takes to find out a twin: None where the kit does not."""
-    clause = twins.TWINS[name]
-    cases = campaign.chosen_cases([clause], EXAMPLES, 0)
-    report = campaign.judge_program(twin_command(name), cases, executor, TWIN)
+    """What it takes to find a faulty implementation; None if the kit does not find it."""
+    clause = faulty.FAULTY[name]
+    cases = scheduler.chosen_cases([clause], EXAMPLES, 0)
+    report = scheduler.judge_program(faulty_command(name), cases, executor, PROFILE)
     names = [case.id for case in cases]
     for failure in report["failures"]:
         if failure["clause"] == clause:
@@ -53,23 +53,23 @@ def kill(name, executor):
     return None
 
 
-def pass_oddball(name, executor):
-    """The clauses that a correct program is wrongly said to break."""
-    command = program.resolved(oddballs.ODDBALLS[name])
-    profile = campaign.learn(command)
+def blamed(name, executor):
+    """The failures that the kit wrongly reports of a correct program."""
+    command = program_runner.resolved(unusual.UNUSUAL[name])
+    profile = scheduler.learn(command)
     if profile.ports == "fixed":
         executor = ThreadPoolExecutor(1)
-    cases = campaign.chosen_cases((), EXAMPLES, 0)
-    report = campaign.judge_program(command, cases, executor, profile)
+    cases = scheduler.chosen_cases((), EXAMPLES, 0)
+    report = scheduler.judge_program(command, cases, executor, profile)
     status = exit_status([row["verdict"] for row in report["clauses"].values()])
     wrong = [f"{f['clause']} {f['word']} in {f['cases'][0]}" for f in report["failures"]]
     return wrong + report["errors"] + ([f"exit {status}"] if status else [])
 
 
 def worse(now, before):
-    """Why a kill takes more than the recorded one; nothing where it does not."""
+    """Why a kill takes more than the recorded one; empty if it does not."""
     if before is None:
-        return ["it is not recorded (--record)"]
+        return ["not recorded (--record)"]
     found = [f"{n} was {before[n]}, is {now[n]}" for n in ("clause",) if now[n] != before[n]]
     for what, slack in (("cases", 0), ("executions", 5), ("rules", 0)):
         if now[what] > before[what] + slack:
@@ -80,28 +80,30 @@ def worse(now, before):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--record", action="store_true", help="write kills.json")
-    parser.add_argument("names", metavar="NAME", nargs="*", help="twins and oddballs")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help="faulty and unusual implementations"
+    )
     args = parser.parse_args()
     recorded = json.loads(KILLS.read_text()) if KILLS.exists() else {}
-    names = args.names or [*twins.TWINS, *oddballs.ODDBALLS]
+    names = args.names or [*faulty.FAULTY, *unusual.UNUSUAL]
     wrong, unavailable = [], []
     executor = ThreadPoolExecutor(JOBS)
     for name in names:
-        if name in oddballs.ODDBALLS:
-            missing = [need for need in oddballs.NEEDS.get(name, ()) if not shutil.which(need)]
+        if name in unusual.UNUSUAL:
+            missing = [need for need in unusual.NEEDS.get(name, ()) if not shutil.which(need)]
             if missing:
                 unavailable.append(f"{name} needs {', '.join(missing)}")
                 continue
             try:
-                faults = pass_oddball(name, executor)
-            except OSError as exc:  # the fixed ports are taken
+                faults = blamed(name, executor)
+            except OSError as exc:  # the fixed ports are in use
                 faults = [str(exc)]
             print(
                 f"{'passes' if not faults else 'BLAMED'}  {name}  {'; '.join(faults)}", flush=True
             )
         else:
             found = kill(name, executor)
-            faults = worse(found, recorded.get(name)) if found else ["not killed"]
+            faults = worse(found, recorded.get(name)) if found else ["not found"]
             if args.record and found:
                 recorded[name], faults = found, []
             what = json.dumps(found)
@@ -111,15 +113,15 @@ def main():
             )
         wrong += [name] if faults else []
     if args.record:
-        kept = {name: recorded[name] for name in twins.TWINS if name in recorded}
+        kept = {name: recorded[name] for name in faulty.FAULTY if name in recorded}
         lines = ",\n".join(f"{json.dumps(n)}: {json.dumps(kill)}" for n, kill in kept.items())
         KILLS.write_text(f"{{\n{lines}\n}}\n")
     executor.shutdown()
-    campaign.close_stages()
+    worker.close_sandboxes()
     right = len(names) - len(wrong) - len(unavailable)
     print(f"{right} right, {len(wrong)} wrong: {', '.join(wrong)}")
     for line in unavailable:
-        print(f"not tried: {line}")
+        print(f"not tested: {line}")
     sys.exit(bool(wrong or unavailable))
 
 

@@ -4,8 +4,8 @@ from string import ascii_uppercase
 
 import pytest
 
-from conformance.expansion import codes_of, expansion, explanations, misread
-from mockservers.flags2.arguments import country_codes
+from conformance.checks.expansion import codes_of, expansion, explanations, misread
+from mockservers.flags2.codes import packaged_codes
 
 B = [f"B{second}" for second in ascii_uppercase]
 POPULOUS = "BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split()
@@ -35,7 +35,7 @@ def test_any_other_argument_is_a_usage_error(word):
         ([], {}, POPULOUS),
         ([], {"every": True, "limit": 28}, [f"A{c}" for c in ascii_uppercase] + ["BA", "BB"]),
         ([], {"all_codes": True, "limit": 3}, ["AD", "AE", "AF"]),
-        ([], {"all_codes": True}, sorted(country_codes())),
+        ([], {"all_codes": True}, sorted(packaged_codes())),
     ],
 )
 def test_codes_are_asked_for_once_in_ascending_order(arguments, options, codes):
@@ -97,7 +97,7 @@ def test_codes_are_asked_for_once_in_ascending_order(arguments, options, codes):
         (["a", "CN"], 2, ["AD", "AE"], ["EXP-2"]),
     ],
 )
-def test_a_wrong_list_is_explained_by_what_would_give_the_same(arguments, limit, codes, may_be):
+def test_a_wrong_list_is_explained_by_misreadings_that_give_it(arguments, limit, codes, may_be):
     assert list(explanations(codes, arguments, limit=limit)) == may_be
     assert misread(codes, arguments, limit=limit) == may_be[0]
 
@@ -121,7 +121,7 @@ def test_a_wrong_list_is_explained_by_what_would_give_the_same(arguments, limit,
         (["AA", "BB", "CC", "DD"], 2, 3, ["AA", "DD"], ["EXP-5"]),
     ],
 )
-def test_of_a_long_list_its_number_and_its_ends_are_enough(arguments, limit, count, ends, may_be):
+def test_a_long_list_is_explained_by_its_length_and_its_ends(arguments, limit, count, ends, may_be):
     assert list(explanations(ends, arguments, limit=limit, count=count)) == may_be
 
 
@@ -139,5 +139,5 @@ def test_of_a_long_list_its_number_and_its_ends_are_enough(arguments, limit, cou
         ({}, ["bd", "br"], None, ["EXP-8"]),
     ],
 )
-def test_a_wrong_list_for_an_option_breaks_what_that_promises(options, codes, count, may_be):
+def test_a_wrong_list_for_an_option_breaks_the_clause_of_the_option(options, codes, count, may_be):
     assert list(explanations(codes, [], **options, count=count)) == may_be

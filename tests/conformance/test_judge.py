@@ -1,4 +1,4 @@
-"""Who does right is not blamed, and whoever says something else than what was is."""
+"""Correct runs have no failure; a run with a wrong line, total, request or file has one."""
 
 import re
 
@@ -8,27 +8,27 @@ from hypothesis import strategies as st
 from play import DOWNLOADERS, play_sockets
 from support import examples
 
-from conformance.cases import Case, case_from_json
-from conformance.fixed import fixed_cases
-from conformance.generated import cases, generated_cases
-from conformance.judge import findings
-from conformance.record import Line, Run
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import cases, generated_cases
+from conformance.cases.model import Case, case_from_json
+from conformance.checks.judge import findings
+from conformance.recording import PrintedLine, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
 from mockservers.plan import Plan
 
 QUICK = cases().filter(lambda case: not {r.do for r in case.plan.replies()} & {"hang", "drip"})
-"""Runs that wait for nothing."""
+"""Cases without waiting."""
 
 
-def play(servers, case, downloader=DOWNLOADERS[0]):
+def recorded(servers, case, downloader=DOWNLOADERS[0]):
     """A run of a reference downloader in this process, as the kit would record it."""
-    played = play_sockets(servers, downloader, case.plan, case.arguments, case.order().label)
+    played = play_sockets(servers, downloader, case.plan, case.arguments, case.request().label)
     at_s = servers.clock_s()
     return Run(
         status=0,
         ended="exit",
-        lines=tuple(Line(at_s, text) for text in played.stdout.splitlines()),
+        lines=tuple(PrintedLine(at_s, text) for text in played.stdout.splitlines()),
         stderr="",
         entries=tuple(played.entries),
         urls=dict(servers.urls),
@@ -41,11 +41,11 @@ def changed(run, **fields):
     return Run(**{name: getattr(run, name) for name in run.__slots__} | fields)
 
 
-def saying(run, texts):
-    return changed(run, lines=tuple(Line(run.lines[-1].at_s, text) for text in texts))
+def with_lines(run, texts):
+    return changed(run, lines=tuple(PrintedLine(run.lines[-1].at_s, text) for text in texts))
 
 
-def blamed(case, run):
+def failed(case, run):
     return {one.clause for one in findings(case, run) if one.verdict in FAILURES}
 
 
@@ -56,14 +56,14 @@ def simple(*arguments, plan=None, expects="report"):
 @pytest.mark.parametrize("downloader", DOWNLOADERS, ids=lambda module: module.__name__)
 @examples(15)
 @given(case=cases())
-def test_a_reference_downloader_is_never_blamed(servers, downloader, case):
-    assert not blamed(case, play(servers, case, downloader))
+def test_a_reference_downloader_never_has_a_failure(servers, downloader, case):
+    assert not failed(case, recorded(servers, case, downloader))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_line_that_says_something_else_is_found(servers, case, data):
-    run = play(servers, case)
+def test_a_wrong_line_is_found(servers, case, data):
+    run = recorded(servers, case)
     texts = list(run.texts)
     lines = [i for i, text in enumerate(texts) if re.fullmatch(r"[A-Z]{2} (OK|not found)", text)]
     assume(lines)
@@ -74,143 +74,143 @@ def test_a_line_that_says_something_else_is_found(servers, case, data):
     )
     assume(other != texts[place])
     texts[place] = other
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_line_that_is_left_out_is_found(servers, case, data):
-    run = play(servers, case)
+def test_a_missing_line_is_found(servers, case, data):
+    run = recorded(servers, case)
     texts = list(run.texts)
     report = texts.index("-" * 20)
     kept = [i for i, text in enumerate(texts) if not text.startswith("Elapsed")]
     del texts[data.draw(st.sampled_from(kept))]
     assert report < len(run.texts)
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_total_that_is_another_is_found(servers, case, data):
-    run = play(servers, case)
+def test_a_wrong_total_is_found(servers, case, data):
+    run = recorded(servers, case)
     texts = list(run.texts)
     report = range(texts.index("-" * 20) + 1, len(texts))
     places = [i for i in report if re.match(r"\d+ ", texts[i])]
     place = data.draw(st.sampled_from(places))
     number, rest = texts[place].split(" ", 1)
     texts[place] = f"{int(number) + data.draw(st.sampled_from([-1, 1, 2]))} {rest}"
-    assert blamed(case, saying(run, texts))
+    assert failed(case, with_lines(run, texts))
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
-def test_a_request_that_is_missing_or_one_too_many_is_found(servers, case, data):
-    run = play(servers, case)
+def test_a_missing_and_a_repeated_request_are_found(servers, case, data):
+    run = recorded(servers, case)
     served = [e for e in run.entries if e.get("do") == "serve" and e.get("status") == 200]
     assume(served)
-    assume(not any(e.get("location") for e in run.entries))  # there a request may be another's
+    assume(not any(e.get("location") for e in run.entries))  # a request may belong to a redirect
     entry = data.draw(st.sampled_from(served))
     less = changed(run, entries=tuple(e for e in run.entries if e is not entry))
     more = changed(run, entries=(*run.entries, entry | {"n": 999}))
-    assert "REQ-4" in blamed(case, more)
-    assert "REQ-2" in blamed(case, less)
+    assert "REQ-4" in failed(case, more)
+    assert "REQ-2" in failed(case, less)
 
 
 @examples(15)
 @given(case=QUICK, data=st.data())
 def test_a_file_that_is_missing_damaged_or_added_is_found(servers, case, data):
-    run = play(servers, case)
+    run = recorded(servers, case)
     assume(run.files_after)
     name = data.draw(st.sampled_from(sorted(run.files_after)))
     file = run.files_after[name]
-    missing = {other: book for other, book in run.files_after.items() if other != name}
+    missing = {other: one for other, one in run.files_after.items() if other != name}
     damaged = run.files_after | {name: file | {"sha256": "0" * 64}}
-    assert blamed(case, changed(run, files_after=missing))
-    assert blamed(case, changed(run, files_after=damaged))
+    assert failed(case, changed(run, files_after=missing))
+    assert failed(case, changed(run, files_after=damaged))
     added = run.files_after | {f"{name}.part": file}
-    assert blamed(case, changed(run, files_after=added)) == {"FIL-3"}
+    assert failed(case, changed(run, files_after=added)) == {"FIL-3"}
 
 
-def test_a_status_of_an_error_is_found(servers):
+def test_an_exit_status_of_an_error_is_found(servers):
     case = simple("-v", "BR", plan=Plan(rules={"BR": (Status((503,)),)}))
-    run = play(servers, case)
-    assert not blamed(case, run)
-    assert blamed(case, changed(run, status=1)) == {"CLI-8"}
+    run = recorded(servers, case)
+    assert not failed(case, run)
+    assert failed(case, changed(run, status=1)) == {"CLI-8"}
 
 
-def test_silence_is_a_crash_or_a_lie_by_its_status(servers):
+def test_a_missing_report_is_a_crash_or_silent_by_the_exit_status(servers):
     case = simple("BR")
-    run = play(servers, case)
-    cut = saying(run, run.texts[:3])
-    assert blamed(case, cut) == {"CLI-9"}
+    run = recorded(servers, case)
+    cut = with_lines(run, run.texts[:3])
+    assert failed(case, cut) == {"CLI-9"}
     (crash,) = findings(case, changed(cut, status=1))
     assert (crash.clause, crash.verdict) == ("ACC-3", Verdict.CRASH)
 
 
-def test_what_comes_to_the_wall_limit_is_a_timeout(servers):
+def test_a_run_that_comes_to_the_wall_limit_is_a_timeout(servers):
     case = simple("BR")
-    run = changed(play(servers, case), status=None, ended="timeout", lines=())
+    run = changed(recorded(servers, case), status=None, ended="timeout", lines=())
     (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("ACC-5", Verdict.TIMEOUT)
 
 
-def test_a_request_behind_the_report_is_found(servers):
+def test_a_request_after_the_report_is_found(servers):
     case = simple("BR")
-    run = play(servers, case)
-    early = changed(run, lines=tuple(Line(0.0, line.text) for line in run.lines))
-    assert blamed(case, early) == {"ACC-4"}
+    run = recorded(servers, case)
+    early = changed(run, lines=tuple(PrintedLine(0.0, line.text) for line in run.lines))
+    assert failed(case, early) == {"ACC-4"}
 
 
 def test_more_in_flight_than_announced_is_found(servers):
     case = simple("-m", "2", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     entries = tuple(e | {"in_flight": 3} if e.get("n") == 2 else e for e in run.entries)
-    assert blamed(case, changed(run, entries=entries)) == {"CON-1"}
+    assert failed(case, changed(run, entries=entries)) == {"CON-1"}
 
 
-def test_who_leaves_early_is_not_blamed_for_being_counted_still(servers):
+def test_requests_that_the_client_gave_up_do_not_exceed_the_announcement(servers):
     case = simple("-m", "2", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     entries = tuple(e | {"in_flight": 3, "client_gone": True} for e in run.entries)
-    assert "CON-1" not in blamed(case, changed(run, entries=entries))
+    assert "CON-1" not in failed(case, changed(run, entries=entries))
 
 
-def test_a_gate_that_never_filled_is_found_where_more_were_announced(servers):
+def test_a_gate_that_never_fills_is_a_finding_if_more_was_announced(servers):
     case = simple("-m", "3", "BR", "CN", "US")
-    run = play(servers, case)
+    run = recorded(servers, case)
     gate = {"type": "gate", "server": "LOCAL", "held": 1, "filled": False, "at_s": 2.0}
-    assert blamed(case, changed(run, entries=(*run.entries, gate))) == {"CON-3"}
+    assert failed(case, changed(run, entries=(*run.entries, gate))) == {"CON-3"}
     filled = gate | {"held": 3}
-    assert not blamed(case, changed(run, entries=(*run.entries, filled)))
+    assert not failed(case, changed(run, entries=(*run.entries, filled)))
 
 
-def test_a_case_for_a_should_blames_nobody(servers):
+def test_a_case_for_a_should_has_no_failure(servers):
     case = Case("a", ("FIL-5",), ("-v", "BR"), dest=False)
-    run = changed(play(servers, case), files_after={})
+    run = changed(recorded(servers, case), files_after={})
     (found,) = findings(case, run)
     assert (found.clause, found.verdict) == ("FIL-5", Verdict.NON_STRICT)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
-def test_a_refusal_is_right_wherever_it_is_told(servers, stream):
+def test_a_usage_error_may_be_reported_on_stdout_or_stderr(servers, stream):
     case = Case("a", ("EXP-9", "CLI-6"), ("BRA",), expects="refusal")
-    said = {"lines": (Line(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
+    said = {"lines": (PrintedLine(0.1, "no"),)} if stream == "stdout" else {"stderr": "no\n"}
     base = {"status": 64, "ended": "exit", "lines": (), "stderr": "", "entries": ()}
     run = Run(**base | said, urls=servers.urls, files_before={}, files_after={})
-    assert not blamed(case, run)
+    assert not failed(case, run)
     silent = changed(run, lines=(), stderr="")
     assert Verdict.NON_STRICT in {one.verdict for one in findings(case, silent)}
-    assert blamed(case, changed(run, status=0)) == {"CLI-6"}
+    assert failed(case, changed(run, status=0)) == {"CLI-6"}
 
 
-def test_every_case_says_the_same_from_its_json():
+def test_every_case_is_the_same_after_a_round_trip_through_json():
     for case in (*fixed_cases(), *generated_cases(30, 1)):
         again = case_from_json(case.to_json())
         assert again.to_json() == case.to_json()
-        assert (again.plan, again.arguments, again.asked()) == (
+        assert (again.plan, again.arguments, again.code_lists()) == (
             case.plan,
             case.arguments,
-            case.asked(),
+            case.code_lists(),
         )
 
 
@@ -222,6 +222,6 @@ def test_cases_are_pure_in_their_seed():
     assert plans[0] != plans[1]
 
 
-def test_cases_have_names_of_their_own():
+def test_case_ids_are_unique():
     names = [case.id for case in (*fixed_cases(), *generated_cases(10, 0))]
     assert len(set(names)) == len(names)

@@ -1,7 +1,7 @@
-"""Runs of broken twins and of correct programs, judged again from what was recorded of them.
+"""Recorded runs of faulty and of correct programs, judged again.
 
-`record_runs.py` plays the programs and writes `recorded_runs.json`; here nothing is started. What
-the judge finds is compared (verdict, clause, word and code), and so are the books that it shows.
+`record_runs.py` runs the programs and writes `recorded_runs.json`; here no program is started. The
+findings are compared (verdict, clause, kind and code), and so are the evidence tables.
 """
 
 import json
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from conformance.cases import case_from_json
-from conformance.judge import books, findings
-from conformance.record import Line, Run
+from conformance.cases.model import case_from_json
+from conformance.checks.judge import findings
+from conformance.evidence_table import table_of_run
+from conformance.recording import PrintedLine, Run
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 URLS = {
@@ -19,13 +20,13 @@ URLS = {
     for n, label in enumerate(("LOCAL", "DELAY", "ERROR"))
 }
 FEW_CODES = 9
-"""Books of so many codes are recorded."""
+"""Evidence tables of up to this many codes are recorded."""
 FLAG = {
     "type": "request", "server": "LOCAL", "method": "GET", "attempt": 1, "do": "serve",
     "status": 200, "complete": True, "client_gone": False, "in_flight": 1, "start_s": 0.0,
     "end_s": 0.0,
 }  # fmt: skip
-"""What an entry has that says nothing else."""
+"""The default values of an entry."""
 
 
 def path_of(code):
@@ -33,13 +34,13 @@ def path_of(code):
 
 
 def content(code, size):
-    """The name that a recording has for the bytes that were served, in place of their SHA-256."""
+    """A name for the bytes that were served, in place of their SHA-256."""
     return f"{code}:{size}" if size else None
 
 
 def entry(number, data):
-    """An entry of the journal: `BR 200 12` for a flag or a 404 that came whole; else an object of
-    all that is not as in `FLAG`.
+    """An entry of the journal: `BR 200 12` for a flag or a 404 that arrived whole; else an object
+    of what differs from `FLAG`.
     """
     if isinstance(data, str):
         code, status, size = data.split()
@@ -55,14 +56,14 @@ def entry(number, data):
 
 
 def file(name, data):
-    """A file of the folder: its size, where it is what was served; else an object."""
+    """A file of the folder: its size if it contains what was served; else an object."""
     if isinstance(data, int):
         data = {"size": data, "sha256": content(name[:2].upper(), data)}
     return {"mtime_ns": 1} | data
 
 
 def run_of(data):
-    """The run that was recorded so; every line was heard at 1 s."""
+    """The recorded run; every line was read at 1 s."""
     before = {
         name: file(name, {"mtime_ns": 0} | one) for name, one in data.get("before", {}).items()
     }
@@ -71,7 +72,7 @@ def run_of(data):
     return Run(
         status=data.get("status", 0),
         ended=data.get("ended", "exit"),
-        lines=tuple(Line(1.0, text) for text in data.get("stdout", ())),
+        lines=tuple(PrintedLine(1.0, text) for text in data.get("stdout", ())),
         stderr="\n".join(data.get("stderr", ())),
         entries=tuple(entry(n, one) for n, one in enumerate(data.get("entries", ()), 1)),
         urls=URLS,
@@ -82,19 +83,21 @@ def run_of(data):
     )  # fmt: skip
 
 
-def told(one):
-    """A finding in a line, without its sentences."""
-    assert one.saw
-    text = f"{one.verdict} {one.clause} {one.word} {one.code or '-'}"
+def summary(one):
+    """A finding in a line, without its texts."""
+    assert one.actual
+    text = f"{one.verdict} {one.clause} {one.kind} {one.code or '-'}"
     text += "" if one.certain else " (not certain)"
     text += f" (because of {one.because})" if one.because else ""
     return text + (" (stops)" if one.stops else "")
 
 
-def book_lines(case, run, found):
-    """Of each row of the books: the code, what was planned, and the word of what is wrong."""
+def table_lines(case, run, found):
+    """Each row of the evidence table: the code, what was planned, and the kind of the finding."""
     columns = ("code", "planned", "word")
-    return [" | ".join(str(row[name]) for name in columns) for row in books(case, run, found)]
+    return [
+        " | ".join(str(row[name]) for name in columns) for row in table_of_run(case, run, found)
+    ]
 
 
 def recorded():
@@ -102,9 +105,9 @@ def recorded():
 
 
 @pytest.mark.parametrize("one", [pytest.param(one, id=one["program"]) for one in recorded()])
-def test_a_recorded_run_is_judged_as_it_was(one):
+def test_a_recorded_run_gets_the_recorded_findings(one):
     case, run = case_from_json(one["case"]), run_of(one["run"])
     found = findings(case, run)
-    assert [told(finding) for finding in found] == one["found"]
+    assert [summary(finding) for finding in found] == one["found"]
     if "books" in one:
-        assert book_lines(case, run, found) == one["books"]
+        assert table_lines(case, run, found) == one["books"]

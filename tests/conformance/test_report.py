@@ -17,7 +17,7 @@ def sample(name):
 
 
 @pytest.mark.parametrize("name", ["passing", "failing"])
-def test_a_written_report_is_the_dict_and_fits_the_schema(name, tmp_path):
+def test_a_written_report_is_the_dictionary_and_fits_the_schema(name, tmp_path):
     found = sample(name)
     paths = reports.write_reports(found, tmp_path)
     written = json.loads((tmp_path / "report.json").read_text())
@@ -46,7 +46,7 @@ def test_control_characters_leave_the_xml_well_formed():
     ("change", "kind"),
     [({"known": "x"}, "skipped"), ({"stale": True}, "error"), ({"verdict": "KIT-ERROR"}, "error")],
 )
-def test_what_is_known_stale_or_the_kits_fault_is_no_failure(change, kind):
+def test_known_and_stale_cases_and_errors_of_the_kit_are_no_failures(change, kind):
     found = sample("failing")
     found["cases"][1] |= change
     root = ElementTree.fromstring(reports.junit_xml(found))
@@ -82,7 +82,7 @@ def test_the_last_line_sums_up():
     assert last == "does not conform: 1 FAIL, 1 PASS"
 
 
-def test_the_imbalance_is_marked_in_the_books():
+def test_the_imbalance_is_marked_in_the_evidence_table():
     lines = reports.text_report(sample("failing")).splitlines()
     assert [line.split()[1] for line in lines if line.startswith(">")] == ["ZZ"]
 
@@ -94,7 +94,7 @@ def test_a_matrix_is_made_from_saved_reports(tmp_path):
     assert "Conformance of 2 programs" in out.read_text()
 
 
-def test_what_is_no_report_is_refused_in_one_line(tmp_path, capsys):
+def test_a_file_that_is_not_a_report_is_rejected_in_one_line(tmp_path, capsys):
     (tmp_path / "report.json").write_text("[]")
     assert reports.main([str(tmp_path), "-o", str(tmp_path / "m.html")]) == 2
     assert capsys.readouterr().err.count("\n") == 1

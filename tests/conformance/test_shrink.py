@@ -1,4 +1,4 @@
-"""The smallest case that still shows the same, in few runs; and what is made of many outcomes."""
+"""Candidates in their order, and the smallest case in few runs."""
 
 from dataclasses import replace
 
@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import examples
 
-from conformance import campaign, summary
-from conformance.campaign import judge_program
-from conformance.cases import Case
-from conformance.fixed import fixed_cases
-from conformance.generated import cases
-from conformance.record import Profile, Run
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import cases
+from conformance.cases.model import Case
 from conformance.shrink import candidates, shrink
-from conformance.summary import Outcome, attributed
-from conformance.verdicts import Finding, Verdict
 from mockservers.faults import (
     BadGzip,
     Drip,
@@ -28,20 +23,21 @@ from mockservers.faults import (
     Truncate,
     Uniform,
 )
-from mockservers.plan import Bucket, Plan, plan_to_json, reply_to_json
+from mockservers.plan import Bucket, Plan
+from mockservers.plan_json import fault_to_json, plan_to_json
 
 MOST = 100
 
 
-# --- what is tried, in its order: the boldest first ---------------------------------------------
+# --- candidates, in their order -----------------------------------------------------------------
 
 CUT = (Truncate(),)
 
 
-def told(case):
+def summary(case):
     """A case in a line: arguments, mix, seed, rules, gate, files."""
     plan = plan_to_json(case.plan)
-    rules = [f"{name}={replies[0]['do']}" for name, replies in plan.get("rules", {}).items()]
+    rules = [f"{name}={responses[0]['do']}" for name, responses in plan.get("rules", {}).items()]
     parts = [
         " ".join(case.arguments),
         "mix" if case.plan.mix else "",
@@ -55,7 +51,7 @@ def told(case):
 
 def tried(arguments, plan=None, **fields):
     case = Case("a", ("ACC-1",), tuple(arguments.split()), plan or Plan(), **fields)
-    return list(map(told, candidates(case)))
+    return list(map(summary, candidates(case)))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +87,7 @@ def tried(arguments, plan=None, **fields):
         ("-ev -m 1", []),
     ],
 )
-def test_a_command_line_gets_shorter_first_and_plainer_then(arguments, simpler):
+def test_a_command_line_gets_shorter_first_and_then_plainer(arguments, simpler):
     assert tried(arguments) == simpler
 
 
@@ -108,7 +104,7 @@ def test_a_usage_error_stays_one(arguments, simpler):
     assert tried(arguments) == simpler
 
 
-def test_a_code_that_has_a_rule_is_left_alone_before_the_others_are():
+def test_codes_with_a_rule_are_tried_alone_first():
     plan = Plan(rules={"CN": CUT, "DE": CUT, "FR": CUT, "/x": CUT})
     cn, de, fr, x = "CN=truncate", "DE=truncate", "FR=truncate", "/x=truncate"
     assert tried("BR cn DE FR", plan) == [
@@ -132,7 +128,7 @@ def test_a_code_that_has_a_rule_is_left_alone_before_the_others_are():
     ]
 
 
-def test_a_rule_stays_as_long_as_its_code_or_its_letter():
+def test_a_rule_stays_while_its_code_or_letter_stays():
     br, cn = "BR=truncate", "CN=truncate"
     assert tried("b CN", Plan(rules={"BR": CUT, "CN": CUT})) == [
         "b CN",
@@ -147,13 +143,13 @@ def test_a_rule_stays_as_long_as_its_code_or_its_letter():
     assert tried("-a -v -l 9", Plan(rules={"BR": CUT}))[1] == f"-a -v | {br}"
 
 
-def test_two_rules_are_told_apart_by_halves_alone():
+def test_two_rules_are_separated_by_halving_alone():
     br, cn = "BR=truncate", "CN=truncate"
     plan = Plan(rules={"BR": CUT, "CN": CUT})
     assert tried("-ev", plan) == ["-ev", f"-ev | {br}", f"-ev | {cn}"]
 
 
-def test_of_three_rules_each_is_left_out_besides():
+def test_with_three_rules_each_is_dropped_too():
     br, cn, de = "BR=truncate", "CN=truncate", "DE=truncate"
     plan = Plan(rules={"BR": CUT, "CN": CUT, "DE": CUT})
     assert tried("-ev", plan) == [
@@ -163,7 +159,7 @@ def test_of_three_rules_each_is_left_out_besides():
     ]
 
 
-def test_gate_and_seed_are_left_out():
+def test_gate_and_seed_are_dropped():
     plan = Plan(rules={"BR": CUT}, seed=3)
     br = "BR=truncate"
     assert tried("BR", plan, gate=True) == [
@@ -173,7 +169,7 @@ def test_gate_and_seed_are_left_out():
     ]
 
 
-def test_a_mix_is_left_out_or_written_as_rules():
+def test_a_mix_is_dropped_or_written_as_rules():
     plan = Plan(mix=(Bucket(50, Hang()),), rules={"CN": CUT}, seed=7)
     br, cn = "BR=hang", "CN=truncate"  # of seed 7 and LOCAL, BR draws less than 50, and FR more
     assert tried("BR FR CN", plan)[:4] == [
@@ -184,7 +180,7 @@ def test_a_mix_is_left_out_or_written_as_rules():
     ]
 
 
-def test_a_mix_is_written_out_for_thirty_codes_at_most():
+def test_a_mix_is_written_as_rules_for_at_most_thirty_codes():
     plan = Plan(mix=(Bucket(100, Hang()),))
     thirty = "b AA CC DD EE"
     written = [case for case in tried(thirty, plan) if "BA=hang" in case]
@@ -193,31 +189,31 @@ def test_a_mix_is_written_out_for_thirty_codes_at_most():
     assert not [case for case in tried(f"{thirty} FF", plan) if "BA=hang" in case]
 
 
-def test_a_mix_that_is_drawn_for_each_attempt_is_written_out_as_the_first_one():
+def test_a_mix_drawn_per_attempt_is_written_as_the_first_attempt():
     # Of seed 7 and LOCAL, DE draws 7.5 of 100 for its first attempt, 71 for all, 53 for its second.
     plan = Plan(mix=(Bucket(50, Hang()),), seed=7, per_attempt=True)
     assert tried("DE", plan) == ["DE | seed 7", "DE | DE=hang"]
 
 
-def test_no_mix_is_written_out_for_a_usage_error():
+def test_no_mix_is_written_as_rules_for_a_usage_error():
     assert tried("BRA", Plan(mix=(Bucket(100, Hang()),))) == ["BRA"]
 
 
-def test_files_are_left_out_all_and_one_by_one():
+def test_files_are_dropped_all_at_once_and_one_by_one():
     assert tried("BR", files={"a": "", "b": ""}) == ["BR", "BR | files b", "BR | files a"]
     assert tried("BR", files={"a": ""}) == ["BR"]
 
 
-def replies_tried(*rule):
-    """The rules that are tried for this one, but for those without it."""
+def responses_tried(*rule):
+    """The candidates that have a rule for this code, by its responses."""
     case = Case("a", ("ACC-1",), ("BR",), Plan(rules={"BR": rule, "/x": CUT}))
     shown = [c.plan.rules for c in candidates(case) if len(c.plan.rules) == 2]
     assert all(list(rules) == ["BR", "/x"] and rules["/x"] == CUT for rules in shown)
-    return [[reply_to_json(reply) for reply in rules["BR"]] for rules in shown]
+    return [[fault_to_json(response) for response in rules["BR"]] for rules in shown]
 
 
 @pytest.mark.parametrize(
-    ("reply", "simpler"),
+    ("response", "simpler"),
     [
         (Serve(), []),
         (BadGzip(), []),
@@ -244,32 +240,32 @@ def replies_tried(*rule):
         (Hang(or_s=1, delay_s=1.0), [{"do": "hang", "or_s": 1}, {"do": "serve"}]),
     ],
 )
-def test_a_reply_loses_its_delay_and_then_what_makes_it_odd(reply, simpler):
-    assert replies_tried(reply) == [[one] for one in simpler]
+def test_a_response_loses_its_delay_first_and_then_its_oddity(response, simpler):
+    assert responses_tried(response) == [[one] for one in simpler]
 
 
-def test_of_several_replies_the_first_one_is_kept_or_one_of_them_is_simpler():
+def test_a_rule_of_several_responses_keeps_the_first_or_simplifies_one():
     empty, hang, serve = {"do": "empty"}, {"do": "hang"}, {"do": "serve"}
-    assert replies_tried(Hang(), Empty()) == [[hang], [serve, empty]]
+    assert responses_tried(Hang(), Empty()) == [[hang], [serve, empty]]
     reset = {"do": "reset", "after_bytes": 1}
-    assert replies_tried(Hang(), Reset(after_bytes=1), Empty()) == [
+    assert responses_tried(Hang(), Reset(after_bytes=1), Empty()) == [
         [hang],
         [serve, reset, empty],
         [hang, {"do": "reset"}, empty],
     ]
 
 
-def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
-    # Without its mix the rules stand as they did; the mix written out, by the codes.
+def test_cases_that_differ_only_in_the_order_of_rules_are_tried_once():
+    # Without the mix the rules keep their order; with the mix as rules, that of the codes.
     plan = Plan(mix=(Bucket(100, Hang()),), rules={"CN": CUT, "BR": CUT})
-    asked = []
+    tried_cases = []
 
     def fails(case):
-        asked.append(told(case))
+        tried_cases.append(summary(case))
         return False
 
     shrunk = shrink(Case("a", ("ACC-1",), ("BR", "CN"), plan), fails, MOST)
-    assert asked == [
+    assert tried_cases == [
         "BR CN | CN=truncate BR=truncate",
         "BR CN | mix",
         "BR CN | mix | CN=truncate",
@@ -281,31 +277,31 @@ def test_what_differs_in_the_order_of_its_rules_alone_is_asked_once():
 
 
 @pytest.mark.parametrize(("most", "left"), [(0, "-v BR CN"), (1, "-v BR"), (9, "-v BR")])
-def test_no_more_is_asked_than_allowed(most, left):
+def test_the_predicate_is_called_no_more_often_than_allowed(most, left):
     shrunk = shrink(Case("a", ("ACC-1",), ("-v", "BR", "CN")), lambda case: True, most)
-    assert (told(shrunk.case), shrunk.executions) == (left, min(most, 1))
+    assert (summary(shrunk.case), shrunk.executions) == (left, min(most, 1))
 
 
-# --- what it comes to ----------------------------------------------------------------------------
+# --- shrinking -----------------------------------------------------------------------------------
 
 
 def loses_truncated(case):
-    """As a program that keeps truncated bodies fails: where a code that is asked for has one."""
-    order = case.order()
-    return order is not None and any(
-        isinstance(reply, Truncate)
-        for code in order.codes
-        for reply in case.plan.rules.get(code, ())[:1]
+    """Whether a program that keeps truncated bodies fails: one of its codes meets one."""
+    request = case.request()
+    return request is not None and any(
+        isinstance(response, Truncate)
+        for code in request.codes
+        for response in case.plan.rules.get(code, ())[:1]
     )
 
 
 @examples(30)
 @given(case=cases(), after_bytes=st.integers(0, 2000))
 def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
-    fault = {case.order().codes[-1]: (Truncate(after_bytes=after_bytes),)}
+    fault = {case.request().codes[-1]: (Truncate(after_bytes=after_bytes),)}
     case = replace(case, plan=Plan(rules=dict(case.plan.rules) | fault))
     shrunk = shrink(case, loses_truncated, MOST)
-    assert len(shrunk.case.order().codes) == 1
+    assert len(shrunk.case.request().codes) == 1
     (rule,) = shrunk.case.plan.rules.values()
     assert rule == (Truncate(),)
     assert not shrunk.case.files
@@ -315,30 +311,30 @@ def test_one_fault_shrinks_to_one_code_and_one_rule(case, after_bytes):
 
 @examples(30)
 @given(case=cases(), data=st.data())
-def test_what_is_asked_is_counted_and_never_asked_twice(case, data):
-    asked = []
+def test_calls_are_counted_and_no_case_is_tried_twice(case, data):
+    tried_cases = []
     most = data.draw(st.integers(0, 20))
 
     def fails(candidate):
-        asked.append(str(candidate.to_json()))
+        tried_cases.append(str(candidate.to_json()))
         return data.draw(st.booleans())
 
     shrunk = shrink(case, fails, most)
-    assert len(asked) == len(set(asked)) == shrunk.executions <= most
+    assert len(tried_cases) == len(set(tried_cases)) == shrunk.executions <= most
 
 
 @examples(30)
 @given(case=st.sampled_from(fixed_cases()) | cases())
-def test_every_candidate_is_a_run_that_may_be_asked_for(case):
+def test_every_candidate_is_a_valid_run(case):
     for candidate in candidates(case):
         assert candidate.to_json() != case.to_json()
-        if case.order() is not None and case.expects == "report":
-            assert candidate.order() is not None
+        if case.request() is not None and case.expects == "report":
+            assert candidate.request() is not None
             words = candidate.arguments
-            assert "-l" not in words or {"-a", "-e"} & {*words} or candidate.order().codes
+            assert "-l" not in words or {"-a", "-e"} & {*words} or candidate.request().codes
 
 
-def test_two_faults_that_need_each_other_stay():
+def test_two_rules_that_are_both_needed_stay():
     codes = ("BR", "CN", "US", "VN")
     case = Case("a", ("ACC-1",), codes, Plan(rules={code: (Truncate(),) for code in codes}))
     shrunk = shrink(case, lambda c: {"CN", "VN"} <= c.plan.rules.keys(), MOST)
@@ -348,79 +344,5 @@ def test_two_faults_that_need_each_other_stay():
 
 def test_a_letter_shrinks_to_a_code_and_every_code_to_one():
     for words in (("-v", "B"), ("-e",), ("-a", "-l", "9")):
-        shrunk = shrink(Case("a", ("ACC-1",), words), lambda c: bool(c.order().codes), MOST)
-        assert len(shrunk.case.order().codes) == 1
-
-
-# --- the campaign, with runs that are made up ---------------------------------------------------
-
-
-def finding(clause, word="miscounted", **fields):
-    return Finding(clause, word, "saw", "said", **fields)
-
-
-def test_what_may_be_another_clause_is_put_down_to_the_one_that_is_sure():
-    sure = Outcome(Case("sure", ("OUT-4",)), (finding("OUT-4"),))
-    unsure = Outcome(Case("unsure", ("OUT-3",)), (finding("OUT-3", certain=False),))
-    assert [o.findings[0].clause for o in attributed([unsure, sure])] == ["OUT-4", "OUT-4"]
-    assert attributed([unsure])[0].findings[0].clause == "OUT-3"
-    other = Outcome(Case("sure", ("FIL-1",)), (finding("FIL-1"),))
-    assert attributed([unsure, other])[0].findings[0].clause == "OUT-3"
-
-
-class AtOnce:
-    """An executor that does all at once, in this thread."""
-
-    def submit(self, call, *arguments):
-        future = campaign.Future()
-        future.set_result(call(*arguments))
-        return future
-
-
-def run_of(case):
-    return Run(0, "exit", (), "", (), {}, {}, {})
-
-
-def judged(monkeypatch, play, cases):
-    monkeypatch.setattr(campaign, "play", play)
-    monkeypatch.setattr(campaign, "_repeated", lambda task, p: [play(task, p) for _ in range(3)])
-    monkeypatch.setattr(summary, "books", lambda *_: [])
-    return judge_program(["program"], cases, AtOnce(), Profile())
-
-
-def test_what_patience_clears_is_no_failure_and_what_it_shows_is_one(monkeypatch):
-    def play(task, patience=1.0):
-        if patience == 1:
-            return run_of(task.case), (finding("ACC-5", "timeout", verdict=Verdict.TIMEOUT),)
-        return run_of(task.case), (finding("REQ-2", "lost"),) if task.case.id == "b" else ()
-
-    report = judged(monkeypatch, play, [Case("a", ("EXP-1",)), Case("b", ("EXP-1",))])
-    verdicts = {row["id"]: row["verdict"] for row in report["cases"]}
-    assert verdicts == {"a": Verdict.PASS, "b": Verdict.FLAKY}  # by now it is a time-out again
-    assert report["clauses"]["ACC-5"]["verdict"] is Verdict.NOT_TESTED
-
-
-def test_a_program_that_never_ends_is_not_tried_for_ever(monkeypatch):
-    played = []
-
-    def play(task, patience=1.0):
-        played.append(task.case.id)
-        return run_of(task.case), (finding("ACC-5", "timeout", verdict=Verdict.TIMEOUT),)
-
-    many = [Case(f"case {i}", ("EXP-1",)) for i in range(50)]
-    report = judged(monkeypatch, play, many)
-    assert len(report["cases"]) == campaign.MOST_TIMEOUTS
-    assert report["clauses"]["ACC-5"]["verdict"] is Verdict.TIMEOUT
-
-
-def test_no_should_is_told_to_be_missed_because_of_a_fault_that_is_told_itself(monkeypatch):
-    echo = finding("CON-4", verdict=Verdict.NON_STRICT, because="OUT-2", stops=True)
-
-    def play(task, patience=1.0):
-        return run_of(task.case), (echo if task.case.id == "echo" else finding("OUT-2"),)
-
-    report = judged(monkeypatch, play, [Case("echo", ("CON-4",)), Case("fault", ("OUT-2",))])
-    assert report["clauses"]["CON-4"]["verdict"] is not Verdict.NON_STRICT
-    assert report["clauses"]["OUT-2"]["verdict"] is Verdict.FAIL
-    alone = judged(monkeypatch, play, [Case("echo", ("CON-4",))])
-    assert alone["clauses"]["CON-4"]["verdict"] is Verdict.NON_STRICT
+        shrunk = shrink(Case("a", ("ACC-1",), words), lambda c: bool(c.request().codes), MOST)
+        assert len(shrunk.case.request().codes) == 1

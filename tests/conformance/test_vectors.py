@@ -15,9 +15,10 @@ import pytest
 
 from conformance import vectors
 from conformance.clauses import clauses
-from mockservers.content.resources import FlagCatalogue, found_in
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
-from mockservers.plan import draw, fate, noise, plan_from_json, reply_to_json
+from mockservers.plan import draw, fate, noise
+from mockservers.plan_json import fault_to_json, plan_from_json
 from mockservers.predict import predict, totals
 from reference import flags2_common, primes_threadpool
 from reference.quicksort import quicksort
@@ -108,7 +109,7 @@ def draws(case, capsys, monkeypatch):
     asked = given["label"], given["resource"], given["attempt"]
     if "seed" in given:
         return {"hex": noise(given["seed"], *asked).hex()}
-    reply = reply_to_json(fate(plan_from_json(json.dumps(given["plan"])), *asked))
+    reply = fault_to_json(fate(plan_from_json(json.dumps(given["plan"])), *asked))
     expected = case["output"]["reply"]
     if abs(reply.get("delay_s", 0) - expected.get("delay_s", 0)) <= 1e-6:
         reply |= {key: expected[key] for key in ("delay_s",) if key in expected}
@@ -118,7 +119,7 @@ def draws(case, capsys, monkeypatch):
 def scenarios(case, capsys, monkeypatch):
     order = parse_flags2(case["input"]["arguments"])
     plan = plan_from_json(json.dumps(case["input"]["plan"]))
-    foreseen = predict(plan, order.label, order.codes, found_in(FlagCatalogue()))
+    foreseen = predict(plan, order.label, order.codes, info_in(FlagCatalogue()))
     return {
         "codes": {code: forecast.to_json() for code, forecast in foreseen.items()},
         "totals": totals(foreseen),
@@ -147,7 +148,7 @@ def test_the_programs_here_agree_with_every_vector(name, answer):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_spoilt_vector_is_noticed(name, answer):
+def test_a_changed_vector_is_noticed(name, answer):
     case = json.loads(json.dumps(vectors.cases(name)[0]))
     key = next(iter(case["output"]))
     case["output"][key] = ["spoilt"] if isinstance(case["output"][key], list) else {"delay_s": 1e9}
@@ -164,7 +165,7 @@ def test_every_file_is_valid_by_the_schema(name):
     jsonschema.validate(json.loads(vectors.vector_text(name)), schema)
 
 
-def test_every_clause_named_is_a_living_one():
+def test_every_clause_named_exists():
     assert vectors.vector_clauses().keys() <= clauses().keys()
     assert vectors.vector_clauses()["EXP-2"]
 
@@ -210,7 +211,7 @@ def maker():
     return module
 
 
-def test_making_them_again_gives_the_same_files(maker):
+def test_the_maker_gives_the_same_files_again(maker):
     made = maker.made()
     assert [name for name, text in made.items() if text != vectors.vector_text(name)] == []
 
@@ -225,7 +226,7 @@ def test_a_changed_case_gets_a_new_id_that_names_the_old_one(maker):
 # --- writing ----------------------------------------------------------------------------------
 
 
-def test_written_twice_they_are_all_there_and_nothing_else(tmp_path):
+def test_writing_twice_leaves_exactly_the_files(tmp_path):
     folder = tmp_path / "new" / "folder"
     assert vectors.write_vectors(folder) == vectors.write_vectors(folder)
     assert sorted(path.name for path in folder.iterdir()) == sorted(vectors.FILES)
@@ -257,7 +258,7 @@ def in_node(folder):
 
 
 @pytest.mark.skipif(not shutil.which("node"), reason="node is not there")
-def test_a_consumer_in_node_agrees_and_notices_a_spoilt_vector(tmp_path):
+def test_a_consumer_in_node_agrees_and_notices_a_changed_vector(tmp_path):
     vectors.write_vectors(tmp_path)
     assert (run := in_node(tmp_path)).returncode == 0, run.stdout + run.stderr
     path = tmp_path / "primes.json"

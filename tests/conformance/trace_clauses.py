@@ -1,20 +1,20 @@
-"""Every clause has its cases, or says why not; every MUST has a broken twin.
+"""Every clause has cases or a reason why not; every MUST has a faulty implementation.
 
     python tests/conformance/trace_clauses.py
 
-prints them and exits with 1 where something is missing.
+prints them and exits with 1 if something is missing.
 """
 
 import sys
 from collections import defaultdict
 
-import adapter_twins
-import twins
+import adapter_faulty
+import faulty
 
+from conformance.adapter.cases import fixed_questions
+from conformance.cases.fixed import fixed_cases
+from conformance.cases.generated import generated_cases
 from conformance.clauses import clauses
-from conformance.fixed import fixed_cases
-from conformance.generated import generated_cases
-from conformance.questions import fixed_questions
 from conformance.vectors import vector_clauses
 
 
@@ -33,30 +33,34 @@ def cases_of_clauses():
     return found
 
 
-def twins_of_clauses():
-    """The names of the broken twins that each clause kills."""
+def faulty_of_clauses():
+    """The names of the faulty implementations of each clause."""
     found = defaultdict(list)
-    for name, clause in {**twins.TWINS, **twins.LAX, **adapter_twins.TWINS}.items():
+    for name, clause in {**faulty.FAULTY, **faulty.LAX, **adapter_faulty.FAULTY}.items():
         found[clause].append(name)
     return found
 
 
 def gaps():
-    """What is missing or names no clause, a line each."""
-    known, cases, broken = clauses(), cases_of_clauses(), twins_of_clauses()
-    found = [f"{name} is no clause, and cases name it" for name in cases if name not in known]
-    found += [f"{name} is no clause, and twins name it" for name in broken if name not in known]
+    """What is missing, or names no clause; a line each."""
+    known, cases, broken = clauses(), cases_of_clauses(), faulty_of_clauses()
+    found = [f"{name} is not a clause, and cases name it" for name in cases if name not in known]
+    found += [
+        f"{name} is not a clause, and faulty implementations name it"
+        for name in broken
+        if name not in known
+    ]
     for clause in known.values():
         if not cases[clause.id] and not clause.reason:
             found.append(f"{clause.id} has neither a case nor a reason why not")
         if clause.keyword.startswith("MUST") and not broken[clause.id] and not clause.reason:
-            found.append(f"{clause.id} has no broken twin")
+            found.append(f"{clause.id} has no faulty implementation")
     return found
 
 
 def main():
-    cases, broken = cases_of_clauses(), twins_of_clauses()
-    print(f"{'clause':<8} {'keyword':<10} {'cases':>5}  broken twins")
+    cases, broken = cases_of_clauses(), faulty_of_clauses()
+    print(f"{'clause':<8} {'keyword':<10} {'cases':>5}  faulty implementations")
     for clause in clauses().values():
         names = ", ".join(broken[clause.id]) or clause.reason or "-"
         print(f"{clause.id:<8} {clause.keyword:<10} {len(cases[clause.id]):>5}  {names}")

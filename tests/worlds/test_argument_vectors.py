@@ -8,7 +8,7 @@ from golden.observe import run_main
 from small_worlds import prove
 from support import SCALE
 
-from conformance.expansion import expansion
+from conformance.checks.expansion import expansion
 from mockservers.flags2.arguments import CommandLineError, asked_codes, parse_flags2
 from mockservers.flags2.codes import ALL_CODES, POP20, packaged_codes
 from mockservers.flags2.output import claims_of

@@ -1,0 +1,1 @@
+"""Cases: runs of a downloader as data, fixed and generated."""

@@ -1,0 +1,277 @@
+"""The results of all cases, summed up by clause, case and failure; pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from msgspec import to_builtins
+
+from conformance.cases.fixed import ALWAYS
+from conformance.cases.model import Case
+from conformance.clauses import clauses
+from conformance.evidence_table import table_of_run
+from conformance.known_failures import KnownFailure
+from conformance.recording import Profile, Run
+from conformance.verdicts import FAILURES, Cause, Finding, Verdict, broken, verdict_of, worst
+
+TAIL = 4000
+"""Characters of stdout and stderr in a report."""
+JOURNAL_LINES = 200
+"""Journal entries in a report."""
+
+SMOKE = Case(
+    "smoke",
+    ("REQ-2", *ALWAYS),
+    tuple("-m 8 BR CN DE ET FR ID IN IR".split()),
+    why="a small run, from which the kit learns what the program is like",
+    waits_s=10,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a case."""
+
+    case: Case
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+    """Why the kit failed, if it did."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst of its findings; PASS without any."""
+        if self.error:
+            return Verdict.KIT_ERROR
+        return verdict_of(self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failure that was repeated, and shrunk to its smallest case."""
+
+    cause: Cause
+    case: Case
+    verdict: Verdict
+    """FLAKY if not every repetition failed."""
+    findings: tuple[Finding, ...]
+    run: Run
+    executions: int
+    repeated: int
+
+
+Accepted = Mapping[tuple[str, str, str], str]
+"""The reason why a failure is accepted, by case, clause and kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What one case shows about a clause."""
+
+    verdict: Verdict
+    case: str
+    known: bool = False
+
+
+def settle_uncertain(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, where a finding that may be about several clauses of a chapter gets the cause
+    that another case shows for certain.
+    """
+    certain: dict[str, list[Cause]] = {}
+    for outcome in outcomes:
+        for one in outcome.findings:
+            if one.certain and one.verdict in FAILURES:
+                certain.setdefault(one.clause.partition("-")[0], []).append(one.cause)
+
+    def settled(one: Finding) -> Finding:
+        shown = certain.get(one.clause.partition("-")[0], [])
+        if one.certain or not shown or one.cause in shown:
+            return one
+        clause, kind = shown[0]
+        return replace(one, clause=clause, kind=kind)
+
+    return [replace(o, findings=tuple(map(settled, o.findings))) for o in outcomes]
+
+
+def drop_consequences(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """The outcomes, where a SHOULD that was missed because of a reported fault is not tested."""
+    failed = {f.clause for o in outcomes for f in o.findings if f.verdict in FAILURES}
+
+    def dropped(one: Finding) -> Finding:
+        return replace(one, verdict=Verdict.NOT_TESTED) if one.because in failed else one
+
+    return [replace(o, findings=tuple(map(dropped, o.findings))) for o in outcomes]
+
+
+def report_of_cases(
+    outcomes: Sequence[Outcome],
+    causes: Mapping[Cause, Sequence[Outcome]],
+    failures: Mapping[Cause, Failure | None],
+    errors: Mapping[Cause, str],
+    known: Sequence[KnownFailure],
+    profile: Profile,
+) -> dict[str, Any]:
+    """The part of a report that follows from the results of the cases."""
+    accepted = {(one.case, one.clause, one.kind): one.why for one in known}
+    stale = _stale(outcomes, accepted)
+    evidence = _evidence_by_clause(outcomes, accepted, stale, profile)
+    return {
+        "program": {
+            "startup_s": round(profile.startup_s, 3),
+            "connections": profile.connections,
+            "ports": profile.ports,
+        },
+        "clauses": {name: _clause_row(name, seen) for name, seen in evidence.items()},
+        "cases": [
+            _case_row(outcome, accepted, stale)
+            for outcome in (*_failed_smoke_run(profile), *outcomes)
+        ],
+        "failures": [
+            _failure_row(failure, causes.get(cause, ()), accepted)
+            for cause, failure in failures.items()
+            if failure
+        ],
+        "errors": [f"{clause} {kind}: {text}" for (clause, kind), text in errors.items()]
+        + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
+        "totals": _totals(evidence),
+    }
+
+
+# --- clauses --------------------------------------------------------------------------------------
+
+
+def _evidence_by_clause(
+    outcomes: Sequence[Outcome],
+    accepted: Accepted,
+    stale: Sequence[tuple[str, str, str]],
+    profile: Profile,
+) -> dict[str, list[_Evidence]]:
+    """What the cases show, by clause, in the order of the spec; only clauses that runs can show."""
+    found: dict[str, list[_Evidence]] = {
+        name: [] for name, clause in clauses().items() if "run" in clause.evidence
+    }
+    for outcome in outcomes:
+        for clause, evidence in _shown(outcome, accepted):
+            if clause in found or evidence.verdict is not Verdict.PASS:
+                found[clause].append(evidence)
+    for case, clause, _ in stale:
+        found[clause].append(_Evidence(Verdict.FAIL, case))
+    smoke = [_Evidence(one.verdict, one.case.id) for one in _failed_smoke_run(profile)]
+    if outcomes and not smoke:
+        smoke = [_Evidence(Verdict.PASS, SMOKE.id)]
+    found["HOOK-1"] += smoke
+    return found
+
+
+def _failed_smoke_run(profile: Profile) -> tuple[Outcome, ...]:
+    """The outcome of the smoke run if it shows that the program ignores its URLs (HOOK-1)."""
+    if profile.ports != "fixed":
+        return ()
+    actual, expected = "asks the ports 8001 to 8003", "the servers of FLAGS2_*_URL"
+    return (Outcome(SMOKE, (broken("HOOK-1", "ignored", actual, expected=expected),)),)
+
+
+def _shown(outcome: Outcome, accepted: Accepted) -> Iterator[tuple[str, _Evidence]]:
+    """The clauses of the findings, then those that the case shows to be kept."""
+    name = outcome.case.id
+    for one in outcome.findings:
+        yield one.clause, _Evidence(one.verdict, name, _is_accepted(name, one, accepted))
+    free = (Verdict.INFO, Verdict.LEGACY)
+    stopped = any(one.stops and one.verdict not in free for one in outcome.findings)
+    if outcome.error or stopped:
+        return
+    wrong = {one.clause for one in outcome.findings}
+    for clause in outcome.case.clauses:
+        if clause not in wrong:
+            yield clause, _Evidence(Verdict.PASS, name)
+
+
+def _clause_row(name: str, seen: Sequence[_Evidence]) -> dict[str, Any]:
+    clause = clauses()[name]
+    failures = [one for one in seen if one.verdict in FAILURES]
+    return {
+        "keyword": clause.keyword,
+        "text": clause.text,
+        "verdict": worst(one.verdict for one in seen),
+        "cases": list(dict.fromkeys(one.case for one in seen)),
+        "known": bool(failures) and all(one.known for one in failures),
+    }
+
+
+def _totals(by_clause: Mapping[str, Sequence[_Evidence]]) -> dict[str, int]:
+    verdicts = [worst(one.verdict for one in seen) for seen in by_clause.values()]
+    return {verdict: verdicts.count(verdict) for verdict in Verdict if verdict in verdicts}
+
+
+# --- known failures -------------------------------------------------------------------------------
+
+
+def _is_accepted(case: str, one: Finding, accepted: Accepted) -> bool:
+    return one.verdict in FAILURES and (case, *one.cause) in accepted
+
+
+def _stale(outcomes: Sequence[Outcome], accepted: Accepted) -> list[tuple[str, str, str]]:
+    """The accepted failures that did not occur although their case was run."""
+    ran = {outcome.case.id for outcome in outcomes}
+    occurred = {
+        (outcome.case.id, *one.cause)
+        for outcome in outcomes
+        for one in outcome.findings
+        if one.verdict in FAILURES
+    }
+    return [key for key in accepted if key[0] in ran and key not in occurred]
+
+
+# --- cases and failures ---------------------------------------------------------------------------
+
+
+def _case_row(
+    outcome: Outcome, accepted: Accepted, stale: Sequence[tuple[str, str, str]]
+) -> dict[str, Any]:
+    name = outcome.case.id
+    whys = [
+        accepted[(name, *one.cause)]
+        for one in outcome.findings
+        if _is_accepted(name, one, accepted)
+    ]
+    row: dict[str, Any] = {
+        "id": name,
+        "clauses": list(outcome.case.clauses),
+        "why": outcome.case.why,
+        "verdict": outcome.verdict,
+        "findings": [one.to_json() for one in outcome.findings],
+        "known": "; ".join(whys) or None,
+    }
+    if name in {case for case, *_ in stale}:
+        row["stale"] = True
+    return row
+
+
+def _failure_row(failure: Failure, group: Sequence[Outcome], accepted: Accepted) -> dict[str, Any]:
+    clause, kind = failure.cause
+    run, case = failure.run, failure.case
+    whys = [accepted.get((outcome.case.id, clause, kind)) for outcome in group]
+    return {
+        "clause": clause,
+        "word": kind,
+        "verdict": failure.verdict,
+        "text": clauses()[clause].text,
+        "cases": [outcome.case.id for outcome in group],
+        "case": case.to_json(),
+        "executions": failure.executions,
+        "repeated": failure.repeated,
+        "findings": [one.to_json() for one in _findings_that_show(failure, group)],
+        "status": run.status,
+        "books": table_of_run(case, run, failure.findings),
+        "stdout": run.stdout[-TAIL:],
+        "stderr": run.stderr[-TAIL:],
+        "journal": to_builtins(run.entries[:JOURNAL_LINES]),
+        "known": "; ".join(sorted({why for why in whys if why})) if whys and all(whys) else None,
+        "replay": None,
+    }
+
+
+def _findings_that_show(failure: Failure, group: Sequence[Outcome]) -> Sequence[Finding]:
+    """The findings of the repetition; of a flaky failure, those of the run that failed."""
+    if failure.verdict is not Verdict.FLAKY or not group:
+        return failure.findings
+    return group[0].findings
