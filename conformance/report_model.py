@@ -264,7 +264,7 @@ def _failure_row(failure: Failure, group: Sequence[Outcome], accepted: Accepted)
         "books": table_of_run(case, run, failure.findings),
         "stdout": run.stdout[-TAIL:],
         "stderr": run.stderr[-TAIL:],
-        "journal": to_builtins(run.entries[:JOURNAL_LINES]),
+        "journal": list(map(to_builtins, run.entries[:JOURNAL_LINES])),
         "known": "; ".join(sorted({why for why in whys if why})) if whys and all(whys) else None,
         "replay": None,
     }

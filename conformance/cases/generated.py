@@ -57,7 +57,9 @@ _RESPONSES: dict[type[Fault], st.SearchStrategy[Fault]] = {
 
 def responses() -> st.SearchStrategy[Fault]:
     """A response of any kind that takes less than a second."""
-    return st.one_of([_RESPONSES.get(kind) or of_kind(kind) for kind in KINDS.values()])
+    return st.one_of(
+        [_RESPONSES[kind] if kind in _RESPONSES else of_kind(kind) for kind in KINDS.values()]
+    )
 
 
 @st.composite

@@ -86,12 +86,15 @@ def draw(question):
 
 
 def fate(question):
-    from mockservers import plan
+    from mockservers import plan, plan_json
+    from mockservers.flags2.codes import is_code, path_of_code
 
-    known = plan.plan_from_json(json.dumps(question.pop("plan")))
-    reply = plan.fate(known, **question)
-    noise = {"noise": reply.noise.hex()} if reply.do == "garbage" else {}
-    return {"result": plan.reply_to_json(reply) | noise}
+    known = plan_json.plan_from_json(json.dumps(question["plan"]))
+    label, resource, attempt = (question[name] for name in ("label", "resource", "attempt"))
+    path = path_of_code(resource) if is_code(resource) else resource
+    fault = plan.fate(known, label, resource, attempt, path)
+    noise = {"noise": fault.noise.hex()} if fault.do == "garbage" else {}
+    return {"result": plan_json.fault_to_json(fault) | noise}
 
 
 # --- faults: wrong expansions -----------------------------------------------------------------

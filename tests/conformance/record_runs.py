@@ -16,6 +16,7 @@ from dataclasses import replace
 import faulty
 import sharpness
 import unusual
+from msgspec import to_builtins
 from test_recorded_runs import (
     FEW_CODES,
     RECORDED,
@@ -108,7 +109,7 @@ def packed(run):
 def contents(run):
     """The names of recordings for the bytes that were served, by their SHA-256."""
     names = {}
-    for one in run.entries:
+    for one in to_builtins(run.entries):
         if one.get("sha256"):
             names.setdefault(one["sha256"], set()).add(content(one["code"], one["bytes_sent"]))
     of_several = [n for sha, some in names.items() for n in some if sha]
@@ -145,9 +146,10 @@ def entries(run, names):
     spoken = at is not None and at + 1 < len(run.lines)
     reported_s = run.lines[at + 1].at_s if spoken else float("inf")
     announced = read_lines(run.texts).claims.concurrency
-    in_order = any(one.get("location") for one in run.entries)
+    in_json = to_builtins(run.entries)
+    in_order = any(one.get("location") for one in in_json)
     found = []
-    for one in run.entries:
+    for one in in_json:
         if one["type"] != "request":
             found.append({k: v for k, v in one.items() if not k.endswith("_s")})
             continue

@@ -23,7 +23,7 @@ def test_a_right_run_is_read_as_the_command_line_says():
     read = reading()
     assert (read.label, read.codes) == ("LOCAL", ("BR", "CN"))
     assert (read.label, read.codes) == (read.asked_label, read.asked_codes)
-    assert [entry["code"] for entry in read.requests_in_time] == ["BR", "CN"]
+    assert [entry.code for entry in read.requests_in_time] == ["BR", "CN"]
     assert read.totals["ok"] == 2
 
 
@@ -45,8 +45,8 @@ def test_another_list_of_codes_counts_if_the_case_allows_it_and_it_is_announced(
 def test_requests_after_a_line_of_the_report_are_late():
     late = {"code": "CN", "length": 9, "start_s": 2.0, "end_s": 2.0}
     read = reading(entries=["BR 200 9", late])
-    assert [entry["code"] for entry in read.late] == ["CN"]
-    assert [entry["code"] for entry in read.requests_in_time] == ["BR"]
+    assert [entry.code for entry in read.late] == ["CN"]
+    assert [entry.code for entry in read.requests_in_time] == ["BR"]
     assert reading(entries=["BR 200 9", late], report=(HYPHENS,)).late == ()
 
 

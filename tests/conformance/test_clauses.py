@@ -13,27 +13,27 @@ SPEC = TOP.joinpath("SPEC.md").read_text(encoding="utf-8")
 KNOWN = """
 EXP-1 MUST two letters from A to Z
 EXP-2 MUST one letter
-EXP-3 MUST taken once
+EXP-3 MUST selected once
 EXP-4 MUST ascending order
 EXP-5 MUST first N of the codes
 EXP-6 MUST all 676 codes
 EXP-7 MUST 194 codes
 EXP-8 MUST BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN
-EXP-9 MUST refused as a usage error
+EXP-9 MUST Any argument other than
 EXP-10 SHOULD has other codes
 CLI-1 MUST before the codes
 CLI-2 SHOULD long forms
 CLI-3 MUST server MUST be LOCAL
-CLI-4 SHOULD label in small letters
+CLI-4 SHOULD label in lower case
 CLI-5 MUST below 1
 CLI-6 MUST before anything is requested
-CLI-7 SHOULD told on stdout or stderr
+CLI-7 SHOULD reported on stdout or stderr
 CLI-8 MUST with status 0, whatever the outcomes
 CLI-9 MUST NOT without its report
 CLI-10 SHOULD Ctrl-C
 REQ-1 MUST http://localhost:8001/flags/br/br.gif
 REQ-2 MUST Every code
-REQ-3 MUST NOT Anything else
+REQ-3 MUST NOT anything else
 REQ-4 MUST NOT again in the same run
 REQ-5 MAY repeated, once
 REQ-6 MUST server that the command line names
@@ -43,14 +43,14 @@ REQ-9 MAY redirect MAY be followed
 OUT-1 MUST status 200 that arrives whole
 OUT-2 MUST status 404
 OUT-3 MUST any other status
-OUT-4 MUST No reply
+OUT-4 MUST no valid response arrives
 OUT-5 MUST cut short or cannot be decoded
 OUT-6 MAY Where no client can tell
 FIL-1 MUST byte for byte
 FIL-2 MUST NOT leave a file
 FIL-3 MUST hold nothing
-FIL-4 MUST from before MUST be replaced
-FIL-5 SHOULD made where it is missing
+FIL-4 MUST from before the run MUST be replaced
+FIL-5 SHOULD created if it is missing
 FIL-6 SHOULD cannot be saved
 REP-1 MUST `LABEL site: URL`
 REP-2 MUST `Searching for N flags: `
@@ -69,10 +69,10 @@ CON-3 MUST As many requests as announced
 CON-4 SHOULD Up to `-m 8`
 ACC-1 MUST add up
 ACC-2 MUST With `-v`
-ACC-3 MUST come to its report
-ACC-4 MUST NOT behind its report
+ACC-3 MUST MUST print its report
+ACC-4 MUST NOT after printing its report
 ACC-5 MUST MUST end
-ACC-6 SHOULD no process behind
+ACC-6 SHOULD no process running
 PRM-1 MUST An odd number
 PRM-2 MUST NOT even numbers
 QKS-1 MUST ascending order

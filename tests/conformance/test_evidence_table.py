@@ -1,7 +1,7 @@
 """The evidence table: its rows, and which of many are shown."""
 
 import pytest
-from journals import journal, report, request
+from journals import balance, journal, report, request
 from made_runs import ELAPSED, HYPHENS, OLD, searching
 from test_recorded_runs import run_of
 
@@ -9,7 +9,6 @@ from conformance.cases.model import Case
 from conformance.checks.judge import findings
 from conformance.evidence_table import table_of_ledger, table_of_run
 from conformance.verdicts import Finding
-from mockservers.ledger import balance
 
 CODES = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + ["BA"]
 

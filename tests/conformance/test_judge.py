@@ -5,6 +5,7 @@ import re
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec import structs
 from play import DOWNLOADERS, play_sockets
 from support import examples
 
@@ -15,9 +16,10 @@ from conformance.checks.judge import findings
 from conformance.recording import PrintedLine, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
+from mockservers.journal import GateEntry, RequestEntry, entry_from_json
 from mockservers.plan import Plan
 
-QUICK = cases().filter(lambda case: not {r.do for r in case.plan.replies()} & {"hang", "drip"})
+QUICK = cases().filter(lambda case: not {r.do for r in case.plan.faults()} & {"hang", "drip"})
 """Cases without waiting."""
 
 
@@ -30,7 +32,7 @@ def recorded(servers, case, downloader=DOWNLOADERS[0]):
         ended="exit",
         lines=tuple(PrintedLine(at_s, text) for text in played.stdout.splitlines()),
         stderr="",
-        entries=tuple(played.entries),
+        entries=tuple(map(entry_from_json, played.entries)),
         urls=dict(servers.urls),
         files_before={},
         files_after=played.files_book,
@@ -106,12 +108,16 @@ def test_a_wrong_total_is_found(servers, case, data):
 @given(case=QUICK, data=st.data())
 def test_a_missing_and_a_repeated_request_are_found(servers, case, data):
     run = recorded(servers, case)
-    served = [e for e in run.entries if e.get("do") == "serve" and e.get("status") == 200]
+    served = [
+        e for e in run.entries if isinstance(e, RequestEntry) and (e.do, e.status) == ("serve", 200)
+    ]
     assume(served)
-    assume(not any(e.get("location") for e in run.entries))  # a request may belong to a redirect
+    assume(
+        not any(getattr(e, "leads_to", None) for e in run.entries)
+    )  # a request may belong to a redirect
     entry = data.draw(st.sampled_from(served))
     less = changed(run, entries=tuple(e for e in run.entries if e is not entry))
-    more = changed(run, entries=(*run.entries, entry | {"n": 999}))
+    more = changed(run, entries=(*run.entries, structs.replace(entry, n=999)))
     assert "REQ-4" in failed(case, more)
     assert "REQ-2" in failed(case, less)
 
@@ -124,7 +130,7 @@ def test_a_file_that_is_missing_damaged_or_added_is_found(servers, case, data):
     name = data.draw(st.sampled_from(sorted(run.files_after)))
     file = run.files_after[name]
     missing = {other: one for other, one in run.files_after.items() if other != name}
-    damaged = run.files_after | {name: file | {"sha256": "0" * 64}}
+    damaged = run.files_after | {name: structs.replace(file, sha256="0" * 64)}
     assert failed(case, changed(run, files_after=missing))
     assert failed(case, changed(run, files_after=damaged))
     added = run.files_after | {f"{name}.part": file}
@@ -164,23 +170,23 @@ def test_a_request_after_the_report_is_found(servers):
 def test_more_in_flight_than_announced_is_found(servers):
     case = simple("-m", "2", "BR", "CN", "US")
     run = recorded(servers, case)
-    entries = tuple(e | {"in_flight": 3} if e.get("n") == 2 else e for e in run.entries)
+    entries = tuple(structs.replace(e, in_flight=3) if e.n == 2 else e for e in run.entries)
     assert failed(case, changed(run, entries=entries)) == {"CON-1"}
 
 
 def test_requests_that_the_client_gave_up_do_not_exceed_the_announcement(servers):
     case = simple("-m", "2", "BR", "CN", "US")
     run = recorded(servers, case)
-    entries = tuple(e | {"in_flight": 3, "client_gone": True} for e in run.entries)
+    entries = tuple(structs.replace(e, in_flight=3, client_gone=True) for e in run.entries)
     assert "CON-1" not in failed(case, changed(run, entries=entries))
 
 
 def test_a_gate_that_never_fills_is_a_finding_if_more_was_announced(servers):
     case = simple("-m", "3", "BR", "CN", "US")
     run = recorded(servers, case)
-    gate = {"type": "gate", "server": "LOCAL", "held": 1, "filled": False, "at_s": 2.0}
+    gate = GateEntry(server="LOCAL", held=1, filled=False, at_s=2.0)
     assert failed(case, changed(run, entries=(*run.entries, gate))) == {"CON-3"}
-    filled = gate | {"held": 3}
+    filled = structs.replace(gate, held=3)
     assert not failed(case, changed(run, entries=(*run.entries, filled)))
 
 

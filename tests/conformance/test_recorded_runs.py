@@ -13,6 +13,7 @@ from conformance.cases.model import case_from_json
 from conformance.checks.judge import findings
 from conformance.evidence_table import table_of_run
 from conformance.recording import PrintedLine, Run
+from mockservers.journal import KeptFile, entry_from_json
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 URLS = {
@@ -23,7 +24,7 @@ FEW_CODES = 9
 """Evidence tables of up to this many codes are recorded."""
 FLAG = {
     "type": "request", "server": "LOCAL", "method": "GET", "attempt": 1, "do": "serve",
-    "status": 200, "complete": True, "client_gone": False, "in_flight": 1, "start_s": 0.0,
+    "status": 200, "sha256": None, "complete": True, "client_gone": False, "in_flight": 1, "start_s": 0.0,
     "end_s": 0.0,
 }  # fmt: skip
 """The default values of an entry."""
@@ -46,20 +47,23 @@ def entry(number, data):
         code, status, size = data.split()
         data = {"code": code, "status": int(status), "length": int(size)}
     if data.get("type", "request") != "request":
-        return data
+        return entry_from_json(
+            {"conn": number, "server": "LOCAL", "status": None, "reason": ""} | data
+        )
     sent = data.get("bytes_sent", data.get("length") or 0)
     made = {"n": number, "conn": number, "bytes_sent": sent, "length": sent}
     code = data["code"]
     if code is not None:
         made |= {"path": path_of(code), "sha256": content(code, sent)}
-    return FLAG | made | data
+    return entry_from_json(FLAG | made | data)
 
 
 def file(name, data):
     """A file of the folder: its size if it contains what was served; else an object."""
     if isinstance(data, int):
         data = {"size": data, "sha256": content(name[:2].upper(), data)}
-    return {"mtime_ns": 1} | data
+    data = {"mtime_ns": 1} | data
+    return KeptFile(data["size"], data["sha256"] or "", data["mtime_ns"])
 
 
 def run_of(data):

@@ -1,6 +1,7 @@
 """What a report says about outcomes, part by part; all outcomes here are made by hand."""
 
 import pytest
+from journals import request
 
 from conformance.cases.model import Case
 from conformance.clauses import clauses
@@ -15,8 +16,9 @@ from conformance.report_model import (
     settle_uncertain,
 )
 from conformance.verdicts import Finding, Verdict
+from mockservers.journal import entry_from_json
 
-OUT_2 = "A reply with status 404 MUST be counted as not found."
+OUT_2 = "A response with status 404 MUST be counted as not found."
 
 
 def finding(clause="OUT-2", word="miscounted", **fields):
@@ -358,14 +360,7 @@ def test_a_failure_without_outcomes_is_reported_without_cases():
 
 def test_the_last_4000_characters_of_output_and_the_first_200_entries_are_kept():
     text = "".join(f"{n:05}" for n in range(1000))
-    entries = tuple(
-        {
-            "type": "request", "n": n, "server": "LOCAL", "method": "GET", "attempt": n,
-            "path": "/flags/zz/zz.gif", "code": "ZZ", "do": "serve", "status": 404,
-            "bytes_sent": 0, "in_flight": 1, "at_s": 0.0, "start_s": 0.0, "end_s": 0.1,
-        }
-        for n in range(1, 301)
-    )  # fmt: skip
+    entries = tuple(entry_from_json(request(n, "ZZ", 0.0, 0.1, status=404)) for n in range(1, 301))
     of_run = run(lines=(PrintedLine(0.0, text),), stderr=text[::-1], entries=entries)
     row = failure_row(of_run=of_run)
     assert row["stdout"] == text[1000:]

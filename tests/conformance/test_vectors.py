@@ -12,12 +12,13 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from support import fate_of
 
 from conformance import vectors
 from conformance.clauses import clauses
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
-from mockservers.plan import draw, fate, noise
+from mockservers.plan import draw, noise
 from mockservers.plan_json import fault_to_json, plan_from_json
 from mockservers.predict import predict, totals
 from reference import flags2_common, primes_threadpool
@@ -109,7 +110,7 @@ def draws(case, capsys, monkeypatch):
     asked = given["label"], given["resource"], given["attempt"]
     if "seed" in given:
         return {"hex": noise(given["seed"], *asked).hex()}
-    reply = fault_to_json(fate(plan_from_json(json.dumps(given["plan"])), *asked))
+    reply = fault_to_json(fate_of(plan_from_json(json.dumps(given["plan"])), *asked))
     expected = case["output"]["reply"]
     if abs(reply.get("delay_s", 0) - expected.get("delay_s", 0)) <= 1e-6:
         reply |= {key: expected[key] for key in ("delay_s",) if key in expected}
