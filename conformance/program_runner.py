@@ -26,7 +26,7 @@ from mockservers.faults import Drip
 from mockservers.files import files_in
 from mockservers.flags2.codes import packaged_codes, path_of_code
 from mockservers.flags2.output import LineReader
-from mockservers.journal import entry_from_json
+from mockservers.journal_json import entry_from_json
 from mockservers.plan import LABELS, fate
 from mockservers.running_servers import RunningServers
 

@@ -23,7 +23,7 @@ from conformance.text import shorten
 from conformance.verdicts import FAILURES, Finding, Verdict
 from mockservers.html_report.charts import chart_of
 from mockservers.html_report.render import environment
-from mockservers.journal import line_from_json
+from mockservers.journal_json import line_from_json
 from mockservers.text import safe
 
 COLUMNS = 100

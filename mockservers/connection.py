@@ -29,16 +29,13 @@ ENDING no request can be read; every other pair is possible (`ALLOWED`).
 """
 
 import asyncio
-import socket
-import struct
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum
 from time import monotonic
 
 from mockservers.faults import Hang
-from mockservers.http.fast_path import KnownHeaders, Prepared, PreparedResponses
-from mockservers.http.listeners import unsent
+from mockservers.http.fast_path import KnownHeaders, PreparedResponses
 from mockservers.http.request_parser import (
     BadRequest,
     Continue,
@@ -46,8 +43,9 @@ from mockservers.http.request_parser import (
     RequestLine,
     RequestParser,
 )
+from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
-from mockservers.kinds.response import Ending, RequestForm, refusal
+from mockservers.kinds.response import Ending, RequestForm, Response, refusal
 from mockservers.run_state import Request, ServerRun
 
 MAX_CONNECTIONS = 10_000
@@ -58,36 +56,13 @@ REQUEST_S = 30.0
 """Seconds for a request to arrive completely; then it is refused with 408."""
 IDLE_S = 75.0
 """Seconds that a connection may stay without a request, or a client take nothing."""
-LINGER_S = 2.0
-"""Seconds for the client to close its side after an orderly close."""
-CHUNK = 262_144
-"""Body bytes handed to the operating system at once."""
-LOOK_S = 0.002
-"""Seconds between two looks at whether a client has received all."""
-DRIP_S = 0.02
-"""Seconds between two pieces of a dripping body, at least."""
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LINE = BadRequest(0, "ended without a request line")
 
 
-class Reading(Enum):
-    """What a connection does with the bytes that come."""
-
-    BETWEEN = auto()
-    PARTIAL = auto()
-    LAST = auto()
-    CLOSED = auto()
-
-
-class Sending(Enum):
-    """Where a connection is with its responses."""
-
-    IDLE = auto()
-    HELD = auto()
-    RESPONDING = auto()
-    ENDING = auto()
-    DROPPED = auto()
-
+Reading = Enum("Reading", "BETWEEN PARTIAL LAST CLOSED")
+Sending = Enum("Sending", "IDLE HELD RESPONDING ENDING DROPPED")
 
 _READS = {Reading.BETWEEN, Reading.PARTIAL}
 ALLOWED = {sending: {*Reading} for sending in Sending} | {
@@ -132,9 +107,9 @@ class Connection(asyncio.Protocol):
         self._unserved: BadRequest | None = _NO_LINE
         """Why the connection gets an entry of its own, if it does."""
         self._timer: asyncio.TimerHandle | None = None
-        self._dripping_since = 0.0
-        self._handed = b""
-        """The piece of a body that the transport has, and that was not counted yet."""
+        """Waits for the end of a delay."""
+        self._sender: Sender | None = None
+        self._closing: Closing
         self._since = monotonic()
         """When the client last began a request, or stopped taking bytes."""
 
@@ -142,11 +117,6 @@ class Connection(asyncio.Protocol):
         self._reading = reading or self._reading
         self._sending = sending or self._sending
         assert self._reading in ALLOWED[self._sending], (self._reading, self._sending)
-
-    @property
-    def _blocked(self) -> bool:
-        """Whether the client takes no more for now."""
-        return self._transport.get_write_buffer_size() > 0
 
     @property
     def _in_turn(self) -> bool:
@@ -158,12 +128,11 @@ class Connection(asyncio.Protocol):
         """Whether no request is under way."""
         return not self._waiting
 
-    # --- what the event loop calls ---------------------------------------------------
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, or drop it where there are too many, or none are wanted now."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._closing = Closing(transport)
         transport.set_write_buffer_limits(high=0)  # to be told when the last byte was taken
         if len(self._server.connections) >= MAX_CONNECTIONS or self._server.refusing:
             self.abort()
@@ -198,7 +167,7 @@ class Connection(asyncio.Protocol):
             case Continue():
                 self._waiting[-1].expects = True
                 if len(self._waiting) == 1 and not self._in_turn:
-                    self._send_continue()
+                    self._transport.write(CONTINUE)
             case RequestComplete(form, refused):
                 self._complete(form, refused)
             case BadRequest():
@@ -233,58 +202,47 @@ class Connection(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        responding = self._sending is Sending.RESPONDING
-        if not self._transport.is_closing() and responding and not self._taken():
-            self._send_on()
+        if self._sender and self._sending is Sending.RESPONDING:
+            self._sender.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Account for what was under way."""
         self._server.connections.discard(self)
-        if self._timer:
-            self._timer.cancel()
+        for pending in (self._timer, self._sender, self._closing):
+            if pending:
+                pending.cancel()
         for request in self._waiting:
             if request.server_run.gate:
                 request.server_run.gate.forget(self)
         while self._waiting:
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
+            status, reason = self._unserved.status or None, self._unserved.reason
+            opened_s, lost_s = self._opened_s, self._run.now()
             entry = ConnectionEntry(
-                conn=self._conn,
-                server=self._server.label,
-                status=self._unserved.status or None,
-                reason=self._unserved.reason,
-                start_s=self._opened_s,
-                end_s=self._run.now(),
+                self._conn, self._server.label, status, reason, opened_s, lost_s
             )
             self._run.write_line(encode(entry))
 
-    # --- a request that came whole and alone -----------------------------------------
-
-    def _answer_at_once(self, path: str, complete: RequestComplete) -> None:
+    def _answer_at_once(self, path: str, form: RequestForm) -> None:
+        """Respond to a GET that came complete and alone."""
         self._unserved = None
         server_run = self._server.server_run
-        prepared = self._server.prepared.find(path, complete.form)
-        if prepared:
-            self._send_prepared(prepared, server_run)
+        prepared = self._server.prepared.find(path, form)
+        if prepared is None:
+            self._waiting.append(server_run.arrive("GET", path))
+            self._complete(form, None)
             return
-        request = server_run.arrive("GET", path)
-        request.form = complete.form
-        self._waiting.append(request)
-        self._turn()
-
-    def _send_prepared(self, prepared: Prepared, server_run: ServerRun) -> None:
         arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
         self._transport.write(prepared.data)
-        if not self._blocked and not self._transport.is_closing():
+        if not self._transport.get_write_buffer_size() and not self._transport.is_closing():
             end_s = monotonic() - server_run.run.began
             server_run.leave(prepared.entry(self._conn, attempt, arrival, end_s))
             return
         # Not all was taken: from here on it is a request like any other.
-        self._waiting.append(prepared.request(server_run, attempt, arrival))
-        self._move(sending=Sending.RESPONDING)
-        self._handed = prepared.body
-
-    # --- a request's turn ------------------------------------------------------------
+        request = prepared.request(server_run, attempt, arrival)
+        self._waiting.append(request)
+        self._respond(request).all_handed(prepared.body)
 
     def _turn(self) -> None:
         """Respond to the first of the waiting requests: gate, delay, bytes."""
@@ -309,64 +267,27 @@ class Connection(asyncio.Protocol):
     def _send(self) -> None:
         if self._sending is not Sending.HELD:  # it was dropped meanwhile
             return
-        self._move(sending=Sending.RESPONDING)
         request = self._waiting[0]
         assert request.form is not None
         form = request.form
         if self._reading not in _READS and len(self._waiting) == 1 and not self._unserved:
             form = form._replace(keep_alive=False)
         request.client_closed = self._reading is Reading.CLOSED
-        response = request.respond(form)
-        if response.bytes_per_s:
-            self._dripping_since = monotonic()
-        self._send_on(response.head)
+        request.respond(form)
+        self._respond(request).start()
 
-    def _send_on(self, head: bytes = b"") -> None:
-        """Hand bytes over until no more are taken at once, or the response has ended."""
-        transport, request = self._transport, self._waiting[0]
-        response = request.response
-        assert response is not None
-        while not transport.is_closing():
-            start = request.bytes_sent
-            stop = min(response.body_stop, start + CHUNK)
-            if response.bytes_per_s:
-                due = (monotonic() - self._dripping_since) * response.bytes_per_s
-                stop = min(stop, max(start, int(due)))
-            self._handed = request.read(stop)
-            if len(self._handed) < stop - start:  # the file has shrunk, or gone
-                self.abort()
-                return
-            data = head + self._handed
-            if stop == response.body_stop:
-                data += response.tail
-            if data:
-                transport.write(data)
-            if transport.is_closing() or self._blocked or self._taken():
-                return
-            if response.bytes_per_s:
-                self._wait_for_next_drop(response.bytes_per_s, response.body_stop)
-                return
-            head = b""
+    def _respond(self, request: Request) -> Sender:
+        self._move(sending=Sending.RESPONDING)
+        self._sender = Sender(self._transport, request, self._all_taken, self.abort)
+        return self._sender
 
-    def _wait_for_next_drop(self, bytes_per_s: float, body_stop: int) -> None:
-        drops = max(1, int(bytes_per_s * DRIP_S))
-        next_stop = min(body_stop, self._waiting[0].bytes_sent + drops)
-        wait_s = self._dripping_since + next_stop / bytes_per_s - monotonic()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send_on)
-
-    def _taken(self) -> bool:
-        """Count what was taken; at the end of the response do as planned, and say True."""
-        request = self._waiting[0]
-        response = request.response
-        assert response is not None
-        request.sent(self._handed)
-        self._handed = b""
-        if request.bytes_sent < response.body_stop:
-            return False
+    def _all_taken(self, response: Response) -> None:
+        """The response has ended: go on as planned."""
         self._end(complete=True, client_gone=False)
         match response.ending:
             case Ending.RESET:
-                self._reset()
+                self._drop_waiting()
+                self._closing.reset()
             case Ending.CLOSE:
                 self._linger()
             case Ending.KEEP:
@@ -376,10 +297,6 @@ class Connection(asyncio.Protocol):
                     asyncio.get_running_loop().call_soon(self._next)
                 elif self._reading not in _READS:
                     self._linger()  # the client closed its side while it was answered
-        return True
-
-    def _send_continue(self) -> None:
-        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _next(self) -> None:
         """Go on with the connection after a response."""
@@ -393,7 +310,7 @@ class Connection(asyncio.Protocol):
         if self._waiting and self._waiting[0].form:
             self._turn()
         elif self._waiting and self._waiting[0].expects:
-            self._send_continue()
+            self._transport.write(CONTINUE)
         elif not self._waiting and self._unserved:
             form = RequestForm(keep_alive=False)
             self._transport.write(refusal(self._unserved.status, form).head)
@@ -404,8 +321,6 @@ class Connection(asyncio.Protocol):
         if self._in_turn:
             self._sending = Sending.IDLE  # what comes next is up to the caller
         self._waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
-
-    # --- endings ---------------------------------------------------------------------
 
     def _refuse(self, bad: BadRequest) -> None:
         """Answer the request that is not complete, or none, with a status, and close after it."""
@@ -418,43 +333,18 @@ class Connection(asyncio.Protocol):
             self._next()
 
     def _linger(self) -> None:
-        """Close our side; wait for the client to close its own.
-
-        To close at once, with something unread, would make the operating system send a reset,
-        and the client might lose the end of the response (RFC 9112, section 9.6).
-        """
         self._drop_waiting()
         if self._reading is Reading.CLOSED:
             self._transport.close()
-            return
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
-        if not self._transport.is_reading():
-            self._transport.resume_reading()
-
-    def _reset(self) -> None:
-        self._drop_waiting()
-        self._reset_when_sent(monotonic() + IDLE_S)
-
-    def _reset_when_sent(self, until: float) -> None:
-        """Reset once the client has all that was planned: a reset throws away what it has not."""
-        sock = self._transport.get_extra_info("socket")
-        if not self._transport.is_closing() and unsent(sock.fileno()) and monotonic() < until:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LOOK_S, self._reset_when_sent, until)
-            return
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        else:
+            self._closing.linger()
 
     def _drop_waiting(self) -> None:
         closed = self._reading is Reading.CLOSED
         while self._waiting:
             self._end(complete=False, client_gone=False)
-        self._move(
-            reading=Reading.CLOSED if closed else Reading.LAST,
-            sending=Sending.ENDING,
-        )
+        last = Reading.CLOSED if closed else Reading.LAST
+        self._move(reading=last, sending=Sending.ENDING)
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""
@@ -464,7 +354,7 @@ class Connection(asyncio.Protocol):
         if self._reading is Reading.PARTIAL:
             if waited_s > REQUEST_S:
                 self._refuse(BadRequest(408, "the request did not come whole in time"))
-        elif waited_s > IDLE_S and (self._blocked or not self._waiting):
+        elif waited_s > IDLE_S and (self._transport.get_write_buffer_size() or not self._waiting):
             self._transport.abort()
 
     def abort(self) -> None:

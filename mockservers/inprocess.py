@@ -32,9 +32,10 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.journal import NoJournal, encode
+from mockservers.kinds.resource import Catalogue
 from mockservers.kinds.response import RequestForm, Response
 from mockservers.plan import Plan
-from mockservers.run_state import Catalogue, Run, ServerRun
+from mockservers.run_state import Run, ServerRun
 
 Record = Callable[[dict[str, Any]], None]
 """Takes a journal entry as a dictionary."""

@@ -4,7 +4,6 @@ Nothing here knows time, sockets or the order of arrival, so the result of a run
 starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
 """
 
-import hashlib
 import importlib
 import math
 import re
@@ -24,16 +23,15 @@ from mockservers.kinds.base import (
     check,
     shorten,
 )
+from mockservers.kinds.chance import Chance, draw, noise
 
 __all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
-__all__ += ["LABELS", "MAX_ENTRIES", "NOISE_BLOCKS", "SEED_BOUND"]
+__all__ += ["LABELS", "MAX_ENTRIES", "SEED_BOUND"]
 
 LABELS = ("LOCAL", "DELAY", "ERROR")
 """The servers of this package."""
 SEED_BOUND = MAX_INTEGER + 1
 """Seeds are below this."""
-NOISE_BLOCKS = 8
-"""SHA-256 digests in the bytes of a `garbage` response."""
 MAX_ENTRIES = 1000
 """Buckets of a mix, and faults of one rule, at most."""
 
@@ -141,39 +139,7 @@ def _check_fault(place: str, fault: object) -> Fault:
     raise PlanError(f"{place}: {shorten(fault)} is not a kind of response (mockservers.faults)")
 
 
-# --- the draw ------------------------------------------------------------------------------
-
-
-def draw(seed: int, label: str, resource: str, attempt: int, purpose: str) -> float:
-    """A number in [0, 1) that depends on the arguments alone (SPEC.md, "The draw")."""
-    digest = _digest(f"v1|{seed}|{label}|{resource}|{attempt}|{purpose}")
-    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
-
-
-def noise(seed: int, label: str, resource: str, attempt: int) -> bytes:
-    """256 bytes that depend on the arguments alone and do not begin an HTTP response."""
-    text = f"v1|{seed}|{label}|{resource}|{attempt}|bytes"
-    drawn = b"".join(_digest(f"{text}|{block}") for block in range(NOISE_BLOCKS))
-    return bytes([drawn[0] | 0x80]) + drawn[1:]
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
-
-
-class _Draws:
-    """The chance of one request (`mockservers.kinds.base.Chance`)."""
-
-    def __init__(self, seed: int, label: str, resource: str, attempt: int) -> None:
-        self._key = seed, label, resource, attempt
-
-    def number(self, purpose: str) -> float:
-        """See `draw`."""
-        return draw(*self._key, purpose)
-
-    def noise(self) -> bytes:
-        """See `noise`."""
-        return noise(*self._key)
+# --- fates ----------------------------------------------------------------------------------
 
 
 def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") -> Fault:
@@ -182,7 +148,7 @@ def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") ->
     `resource` is the name that is drawn on: a code in capitals, or a path without its query.
     `path` is the path of the request, where that is another: a rule for it beats one for the name.
     """
-    chance = _Draws(plan.seed, label, resource, attempt if plan.per_attempt else 0)
+    chance = Chance(plan.seed, label, resource, attempt if plan.per_attempt else 0)
     rule = plan.rules.get(path) or plan.rules.get(resource)
     if rule:
         return rule[min(attempt, len(rule)) - 1].resolved(chance)

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
-from mockservers.kinds.response import RequestForm, ResourceInfo, Response
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import RequestForm, Response
 from mockservers.plan import Plan, fate
 
 FORECASTS = ("ok", "not_found", "error", "depends")

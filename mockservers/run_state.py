@@ -11,38 +11,16 @@ from functools import lru_cache
 from time import monotonic
 from typing import NamedTuple, Protocol
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
 from mockservers.faults import Fault, RedirectLoop
 from mockservers.journal import Journal, NoJournal, RequestEntry, encode
-from mockservers.kinds.response import RequestForm, ResourceInfo, Response, refusal
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
+from mockservers.kinds.response import RequestForm, Response, refusal
 from mockservers.plan import Plan, fate
 
 FLUSH_S = 0.05
 """Seconds that a journal entry may wait to be written."""
-
-
-class Resource(Struct, frozen=True):
-    """Something to serve."""
-
-    info: ResourceInfo
-    read: Callable[[int, int], bytes]
-    """`read(start, stop)` gives those bytes, fewer if they are gone."""
-    body: bytes | None = None
-    """All of it, where it is in memory."""
-
-
-class Catalogue(Protocol):
-    """A set of resources by path: what the servers need to know of content."""
-
-    in_memory: bool
-    """Whether a path has the same resource for ever, with its body in memory."""
-
-    def find(self, path: str) -> Resource | None:
-        """The resource at a raw path (percent-encoded, without a query), or None."""
-
-    def name(self, path: str) -> str:
-        """The name that a plan draws on: a short name of the resource, else the path."""
 
 
 class Gatekeeper(Protocol):
@@ -169,23 +147,9 @@ class ServerRun:
 class Request:
     """A request on its way, from its line to its entry."""
 
-    __slots__ = (
-        "arrival",
-        "attempt",
-        "bytes_sent",
-        "client_closed",
-        "digesting",
-        "expects",
-        "fault",
-        "first_byte_s",
-        "form",
-        "method",
-        "name",
-        "path",
-        "refused",
-        "resource",
-        "response",
-        "server_run",
+    __slots__ = tuple(
+        "server_run arrival method path name attempt fault resource form refused expects response "
+        "client_closed first_byte_s bytes_sent digesting".split()
     )
 
     def __init__(

@@ -14,12 +14,14 @@ from typing import Any, TypedDict, Unpack
 from mockservers.content.resources import FlagCatalogue
 from mockservers.files import files_in
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import End, Header, Recorder, line_from_json
+from mockservers.journal import End, Header, Recorder
+from mockservers.journal_json import line_from_json
+from mockservers.kinds.resource import Catalogue
 from mockservers.ledger import Ledger, balance
 from mockservers.ledger.text import ledger_text
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_to_json
-from mockservers.run_state import Catalogue, Run
+from mockservers.run_state import Run
 from mockservers.server import MockServers
 
 Entry = dict[str, Any]

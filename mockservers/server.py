@@ -19,8 +19,9 @@ from mockservers.http.fast_path import KnownHeaders
 from mockservers.http.gate import HeldGate
 from mockservers.http.listeners import Listener, bind, url_host
 from mockservers.journal import Journal, NoJournal
+from mockservers.kinds.resource import Catalogue
 from mockservers.plan import LABELS, Plan
-from mockservers.run_state import Catalogue, Run, ServerRun
+from mockservers.run_state import Run, ServerRun
 
 ACCEPT_AGAIN_S = 0.1
 """Seconds until the next try to accept, when the operating system has no room."""

@@ -10,7 +10,8 @@ from mockservers import ledger
 from mockservers.content.flag_images import flag
 from mockservers.flags2.output import claims_of
 from mockservers.html_report import view
-from mockservers.journal import KeptFile, line_from_json
+from mockservers.journal import KeptFile
+from mockservers.journal_json import line_from_json
 
 PLANS = {"ERROR": {"plan": 1, "seed": 629}}
 

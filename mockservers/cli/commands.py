@@ -20,7 +20,7 @@ from mockservers.control.run_history import RunHistory
 from mockservers.faults import PlanError
 from mockservers.files import files_in
 from mockservers.flags2.arguments import CommandLineError, expand
-from mockservers.journal import JournalFile, read_journal
+from mockservers.journal_json import JournalFile, read_journal
 from mockservers.ledger import balance
 from mockservers.plan import LABELS
 from mockservers.predict import predict, totals

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from mockservers.cli.command_line import Parser, UsageError, complain
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.flags2.arguments import add_flags2_arguments
-from mockservers.journal import JournalFile
+from mockservers.journal_json import JournalFile
+from mockservers.kinds.resource import Catalogue
 from mockservers.plan import LABELS, SEED_BOUND, Plan
 from mockservers.plan_json import plan_from_json
 from mockservers.profiles import PROFILES
-from mockservers.run_state import Catalogue
 
 DEFAULT_PORTS = (8001, 8002, 8003)
 

@@ -16,15 +16,8 @@ from mockservers.cli.show import check_page, page_of, show
 from mockservers.files import files_in
 from mockservers.flags2.arguments import asked_codes, readings
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import (
-    End,
-    Header,
-    Journal,
-    JournalFile,
-    end_line,
-    header_line,
-    read_journal,
-)
+from mockservers.journal import End, Header, Journal
+from mockservers.journal_json import JournalFile, end_line, header_line, read_journal
 from mockservers.ledger import balance
 from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mockservers.cli.command_line import UsageError, missing_extra
 from mockservers.files import write_whole
-from mockservers.journal import read_journal
+from mockservers.journal_json import read_journal
 from mockservers.ledger import Ledger
 from mockservers.ledger.text import ledger_text
 

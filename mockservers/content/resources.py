@@ -8,8 +8,7 @@ from urllib.parse import unquote
 
 from mockservers.content.flag_images import flag
 from mockservers.flags2.codes import name_of, packaged_codes, path_of_code
-from mockservers.kinds.response import ResourceInfo
-from mockservers.run_state import Catalogue, Resource
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
 
 
 class FlagCatalogue:

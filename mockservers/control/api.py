@@ -23,7 +23,8 @@ from mockservers.faults import PlanError
 from mockservers.flags2.arguments import asked_codes
 from mockservers.flags2.output import ClaimsReader, LineReader
 from mockservers.http.listeners import Listener, PortInUseError, bind
-from mockservers.journal import End, KeptFile, read_journal
+from mockservers.journal import End, KeptFile
+from mockservers.journal_json import read_journal
 from mockservers.kinds.base import check
 from mockservers.ledger import balance
 from mockservers.plan import LABELS

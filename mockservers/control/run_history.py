@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mockservers.journal import End, Header, JournalFile, end_line, header_line
+from mockservers.journal import End, Header
+from mockservers.journal_json import JournalFile, end_line, header_line
 from mockservers.plan import Plan
 from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers

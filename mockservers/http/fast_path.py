@@ -15,9 +15,10 @@ from msgspec import UNSET, Struct
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
 from mockservers.journal import RequestEntry, encode
 from mockservers.kinds.base import Fault
+from mockservers.kinds.resource import Resource
 from mockservers.kinds.response import Ending, RequestForm, Response
 from mockservers.plan import fate
-from mockservers.run_state import Arrival, Request, Resource, ServerRun, digest
+from mockservers.run_state import Arrival, Request, ServerRun, digest
 
 MAX_PREPARED_BYTES = 262_144
 """Longest body of a response that is kept prepared."""
@@ -36,9 +37,9 @@ class KnownHeaders:
     """What is known of header sections, without their request line."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, RequestComplete | None] = {}
+        self._known: dict[bytes, RequestForm | None] = {}
 
-    def whole_get(self, data: bytes) -> tuple[str, RequestComplete] | None:
+    def whole_get(self, data: bytes) -> tuple[str, RequestForm] | None:
         """The path and form of `data`, where it is one complete and plain GET; None elsewhere."""
         line = _PLAIN_LINE.match(data)
         if line is None:
@@ -48,15 +49,15 @@ class KnownHeaders:
             if len(fields) > MAX_FIELDS or len(self._known) >= MAX_FIELDS:
                 return None
             self._known[fields] = _parsed(fields)
-        complete = self._known[fields]
-        return (line[1].decode(), complete) if complete else None
+        form = self._known[fields]
+        return (line[1].decode(), form) if form else None
 
 
-def _parsed(fields: bytes) -> RequestComplete | None:
+def _parsed(fields: bytes) -> RequestForm | None:
     parser = RequestParser()
     match parser.feed(b"GET / HTTP/1.1\r\n" + fields):
-        case [RequestLine(), RequestComplete(form, None) as complete]:
-            return complete if form.keep_alive and not parser.mid_request else None
+        case [RequestLine(), RequestComplete(form, None)]:
+            return form if form.keep_alive and not parser.mid_request else None
     return None
 
 

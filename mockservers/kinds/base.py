@@ -12,12 +12,14 @@ import math
 import re
 from functools import cache
 from statistics import NormalDist
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol, Self, get_type_hints
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, get_type_hints
 
 from msgspec import Meta, Struct, ValidationError, convert
 from msgspec.structs import force_setattr
 
-from mockservers.kinds.response import RequestForm, ResourceInfo, Response, bodiless, whole
+from mockservers.kinds.chance import Chance
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import RequestForm, Response, bodiless, whole
 
 MAX_INTEGER = 2**53 - 1
 """The largest integer that every language with doubles can hold."""
@@ -127,16 +129,6 @@ resolved. The gate of a plan, if there is one, comes before."""
 
 
 # --- kinds ---------------------------------------------------------------------------------
-
-
-class Chance(Protocol):
-    """What `mockservers.plan.fate` draws from; the same for the same request."""
-
-    def number(self, purpose: str) -> float:
-        """A number in [0, 1)."""
-
-    def noise(self) -> bytes:
-        """256 bytes that do not begin an HTTP response."""
 
 
 class Look(NamedTuple):

@@ -4,7 +4,8 @@ from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look
 from mockservers.kinds.cut import Truncate
-from mockservers.kinds.response import RequestForm, ResourceInfo, Response, whole
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import RequestForm, Response, whole
 
 __all__ = ["BadGzip"]
 

@@ -3,7 +3,8 @@
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Bytes, Fault, Look, Seconds, Serve
-from mockservers.kinds.response import Ending, RequestForm, ResourceInfo, Response, whole
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Ending, RequestForm, Response, whole
 
 __all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Truncate"]
 

@@ -2,16 +2,11 @@
 
 from msgspec.structs import replace
 
-from mockservers.kinds.base import Bytes, Chance, Fault, Look
+from mockservers.kinds.base import Bytes, Fault, Look
+from mockservers.kinds.chance import Chance
 from mockservers.kinds.cut import Truncate
-from mockservers.kinds.response import (
-    Ending,
-    RequestForm,
-    ResourceInfo,
-    Response,
-    header_section,
-    whole,
-)
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Ending, RequestForm, Response, header_section, whole
 
 __all__ = ["BadChunk", "Garbage", "NoLength", "TooLong"]
 

@@ -7,7 +7,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look
-from mockservers.kinds.response import RequestForm, ResourceInfo, Response, bodiless
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import RequestForm, Response, bodiless
 
 __all__ = ["RateLimit", "Redirect", "RedirectLoop"]
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from mockservers.kinds.resource import ResourceInfo
+
 PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     # Python names these differently from version to version; RFC 9110, section 15.5.
     413: "Content Too Large",
@@ -41,14 +43,6 @@ class RequestForm(NamedTuple):
     """Minor HTTP version: 1.0 or 1.1."""
     gzip: bool = False
     """The client offers gzip (RFC 9110, section 12.5.3)."""
-
-
-class ResourceInfo(NamedTuple):
-    """The part of a resource that decides the form of its response."""
-
-    length: int
-    """Bytes of its body."""
-    content_type: str
 
 
 class Response(Struct, frozen=True):

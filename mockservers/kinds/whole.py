@@ -7,8 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
-from mockservers.kinds.base import Chance, Fault, Look, PlanError, Serve, check, shorten
-from mockservers.kinds.response import Fields, RequestForm, ResourceInfo, Response, bodiless, whole
+from mockservers.kinds.base import Fault, Look, PlanError, Serve, check, shorten
+from mockservers.kinds.chance import Chance
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Fields, RequestForm, Response, bodiless, whole
 
 __all__ = ["Drip", "HugeHeaders", "Serve", "Status", "WrongType"]
 

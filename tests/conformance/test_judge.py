@@ -16,7 +16,8 @@ from conformance.checks.judge import findings
 from conformance.recording import PrintedLine, Run
 from conformance.verdicts import FAILURES, Verdict
 from mockservers.faults import Status
-from mockservers.journal import GateEntry, RequestEntry, entry_from_json
+from mockservers.journal import GateEntry, RequestEntry
+from mockservers.journal_json import entry_from_json
 from mockservers.plan import Plan
 
 QUICK = cases().filter(lambda case: not {r.do for r in case.plan.faults()} & {"hang", "drip"})

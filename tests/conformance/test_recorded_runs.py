@@ -13,7 +13,8 @@ from conformance.cases.model import case_from_json
 from conformance.checks.judge import findings
 from conformance.evidence_table import table_of_run
 from conformance.recording import PrintedLine, Run
-from mockservers.journal import KeptFile, entry_from_json
+from mockservers.journal import KeptFile
+from mockservers.journal_json import entry_from_json
 
 RECORDED = Path(__file__).with_name("recorded_runs.json")
 URLS = {

@@ -16,7 +16,7 @@ from conformance.report_model import (
     settle_uncertain,
 )
 from conformance.verdicts import Finding, Verdict
-from mockservers.journal import entry_from_json
+from mockservers.journal_json import entry_from_json
 
 OUT_2 = "A response with status 404 MUST be counted as not found."
 

@@ -28,7 +28,7 @@ from mockservers.faults import Status
 from mockservers.files import files_in
 from mockservers.flags2.arguments import asked_codes
 from mockservers.flags2.output import claims_of
-from mockservers.journal import JournalFile, read_journal
+from mockservers.journal_json import JournalFile, read_journal
 from mockservers.plan import Gate, Plan
 
 termios = pytest.importorskip("termios", reason="uses POSIX shells, limits and terminals")

@@ -72,7 +72,8 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.flags2.codes import packaged_codes
-from mockservers.journal import End, JournalFile, read_journal
+from mockservers.journal import End
+from mockservers.journal_json import JournalFile, read_journal
 from mockservers.plan import LABELS, Bucket, Gate, Plan
 from mockservers.plan_json import plan_to_json
 

@@ -12,8 +12,7 @@ from support import examples
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue, info_in
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
-from mockservers.kinds.response import ResourceInfo
-from mockservers.run_state import Resource
+from mockservers.kinds.resource import Resource, ResourceInfo
 
 SECRET = b"nobody may read this"
 INSIDE = [

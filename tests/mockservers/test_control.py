@@ -33,7 +33,7 @@ from mockservers.control import api as control
 from mockservers.control.api import Control, end_as_reported
 from mockservers.control.run_history import RunHistory, read_slice
 from mockservers.faults import Hang
-from mockservers.journal import read_journal
+from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 from mockservers.plan import Plan
 from mockservers.plan_json import plan_to_json

@@ -13,11 +13,13 @@ from mockservers.journal import (
     End,
     GateEntry,
     Header,
-    JournalFile,
     Recorder,
     RequestEntry,
     decode,
     encode,
+)
+from mockservers.journal_json import (
+    JournalFile,
     end_line,
     header_line,
     line_from_json,

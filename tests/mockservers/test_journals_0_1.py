@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mockservers.journal import read_journal
+from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 
 FOLDER = Path(__file__).parents[1] / "data/journals-0.1"

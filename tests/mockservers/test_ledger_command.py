@@ -13,7 +13,7 @@ from support import examples
 
 from mockservers.cli import commands as cli
 from mockservers.content.flag_images import flag
-from mockservers.journal import read_journal
+from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell")

@@ -15,7 +15,8 @@ from commands import command_line, environment, mockservers_run, run
 from support import SCALE
 
 from mockservers.faults import KINDS
-from mockservers.journal import RequestEntry, read_journal
+from mockservers.journal import RequestEntry
+from mockservers.journal_json import read_journal
 
 CLIENT = Path(__file__).parents[1] / "load_client.py"
 FEW_FILES = 64

@@ -7,7 +7,7 @@ import pytest
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import Empty, Redirect, Serve, Status, Truncate
 from mockservers.flags2.codes import path_of_code
-from mockservers.kinds.response import ResourceInfo
+from mockservers.kinds.resource import ResourceInfo
 from mockservers.plan import Bucket, Plan
 from mockservers.predict import Forecast, predict, totals
 

@@ -20,9 +20,8 @@ from mockservers.http import fast_path
 from mockservers.http import request_parser as parser
 from mockservers.http.listeners import PortInUseError, bind
 from mockservers.journal import Recorder
-from mockservers.kinds.response import ResourceInfo
+from mockservers.kinds.resource import Resource, ResourceInfo
 from mockservers.plan import Bucket, Gate, Plan
-from mockservers.run_state import Resource
 from mockservers.server import MockServers
 from mockservers.strategies import STRATEGIES
 

@@ -34,11 +34,11 @@ from mockservers.control.run_history import RunHistory
 from mockservers.faults import Drip, Fault, Hang, Serve, Status, TooLong, Truncate
 from mockservers.http import listeners as listening
 from mockservers.http.listeners import Listener, PortInUseError, bind
-from mockservers.journal import JournalFile, Recorder
+from mockservers.journal import Recorder
+from mockservers.journal_json import JournalFile
 from mockservers.kinds.framing import SURPLUS
-from mockservers.kinds.response import ResourceInfo
+from mockservers.kinds.resource import Resource, ResourceInfo
 from mockservers.plan import LABELS, Bucket, Gate, Plan, fate
-from mockservers.run_state import Resource
 from mockservers.server import MockServers
 
 asynchronous = pytest.mark.asyncio

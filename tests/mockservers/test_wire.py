@@ -45,7 +45,8 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.flags2.codes import path_of_code
-from mockservers.kinds.response import Ending, RequestForm, ResourceInfo
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Ending, RequestForm
 from mockservers.plan import LABELS, Bucket, Plan, fate
 from mockservers.strategies import STRATEGIES, replies, seeds
 

@@ -23,7 +23,8 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.kinds.response import Ending, RequestForm, ResourceInfo, Response, refusal
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Ending, RequestForm, Response, refusal
 
 KEEP, CLOSE, RESET = Ending.KEEP, Ending.CLOSE, Ending.RESET
 GET = RequestForm(head_only=False, keep_alive=True, minor=1, gzip=False)

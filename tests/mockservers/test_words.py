@@ -6,7 +6,8 @@ from small_books import whole
 
 from mockservers.flags2 import arguments, codes
 from mockservers.flags2.output import ClaimsReader, LineReader, claims_of
-from mockservers.journal import Claims, line_from_json
+from mockservers.journal import Claims
+from mockservers.journal_json import line_from_json
 from mockservers.ledger import Imbalance, Ledger, Row
 from mockservers.ledger.model import FileState
 from mockservers.ledger.text import ledger_text

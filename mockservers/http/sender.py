@@ -1,0 +1,144 @@
+"""One response on a transport: its bytes at the planned rate, and the end of the connection."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from time import monotonic
+
+from mockservers.http.listeners import unsent
+from mockservers.kinds.response import Response
+from mockservers.run_state import Request
+
+CHUNK = 262_144
+"""Body bytes handed to the operating system at once."""
+DRIP_S = 0.02
+"""Seconds between two pieces of a dripping body, at least."""
+LINGER_S = 2.0
+"""Seconds for the client to close its side after an orderly close."""
+RESET_S = 75.0
+"""Seconds for a client to take what is sent before a reset."""
+LOOK_S = 0.002
+"""Seconds between two looks at whether a client has received all."""
+
+
+class Sender:
+    """Sends the response of one request, which has begun.
+
+    `taken` is called when the operating system has taken the last byte, `gone` when bytes of the
+    body are missing. The owner calls `go_on` when the transport has taken all it was given.
+    """
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        request: Request,
+        taken: Callable[[Response], None],
+        gone: Callable[[], None],
+    ) -> None:
+        assert request.response is not None
+        self._transport = transport
+        self._request = request
+        self._response = request.response
+        self._taken = taken
+        self._gone = gone
+        self._handed = b""
+        """The piece of the body that the transport has, and that was not counted yet."""
+        self._since = monotonic()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Send as much as is taken at once."""
+        self._send(self._response.head)
+
+    def all_handed(self, body: bytes) -> None:
+        """The whole response was written already, and not all of it was taken at once."""
+        self._handed = body
+
+    def go_on(self) -> None:
+        """Count what was taken, and send what is left."""
+        if not self._transport.is_closing() and not self._count():
+            self._send()
+
+    def cancel(self) -> None:
+        """Send no more."""
+        if self._timer:
+            self._timer.cancel()
+
+    def _send(self, head: bytes = b"") -> None:
+        transport, response = self._transport, self._response
+        while not transport.is_closing():
+            start = self._request.bytes_sent
+            stop = min(response.body_stop, start + CHUNK)
+            if response.bytes_per_s:
+                due = (monotonic() - self._since) * response.bytes_per_s
+                stop = min(stop, max(start, int(due)))
+            self._handed = self._request.read(stop)
+            if len(self._handed) < stop - start:  # the file has shrunk, or gone
+                self._gone()
+                return
+            data = head + self._handed
+            if stop == response.body_stop:
+                data += response.tail
+            if data:
+                transport.write(data)
+            if transport.is_closing() or transport.get_write_buffer_size() or self._count():
+                return
+            if response.bytes_per_s:
+                self._wait_for_next_drop(response.bytes_per_s)
+                return
+            head = b""
+
+    def _count(self) -> bool:
+        """Count what was taken; whether that was all."""
+        self._request.sent(self._handed)
+        self._handed = b""
+        if self._request.bytes_sent < self._response.body_stop:
+            return False
+        self._taken(self._response)
+        return True
+
+    def _wait_for_next_drop(self, bytes_per_s: float) -> None:
+        drops = max(1, int(bytes_per_s * DRIP_S))
+        next_stop = min(self._response.body_stop, self._request.bytes_sent + drops)
+        wait_s = self._since + next_stop / bytes_per_s - monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
+
+
+class Closing:
+    """The end of a connection whose last byte is sent; the client is to go, or is reset."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._timer: asyncio.TimerHandle | None = None
+
+    def linger(self) -> None:
+        """Close our side; wait for the client to close its own.
+
+        To close at once, with something unread, would make the operating system send a reset,
+        and the client might lose the end of the response (RFC 9112, section 9.6).
+        """
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(LINGER_S, self._transport.abort)
+        if not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def reset(self) -> None:
+        """Reset once the client has all that was planned: a reset throws away what it has not."""
+        self._reset_when_sent(monotonic() + RESET_S)
+
+    def _reset_when_sent(self, until: float) -> None:
+        sock = self._transport.get_extra_info("socket")
+        if not self._transport.is_closing() and unsent(sock.fileno()) and monotonic() < until:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(LOOK_S, self._reset_when_sent, until)
+            return
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def cancel(self) -> None:
+        """The connection is lost."""
+        if self._timer:
+            self._timer.cancel()
