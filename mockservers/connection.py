@@ -23,9 +23,9 @@ may send many requests at once. After `MAX_WAITING` of them, reading pauses.
     DROPPED    it ends because of us                              never
 
 LAST comes with a request that closes the connection, with bytes that cannot be served, and with
-ENDING. A client that closes its side while it waits for a response may still read it, so CLOSED
-does not stop HELD or RESPONDING, except in a `hang`, where nothing will come. While a connection is
-ENDING no request can be read; every other pair is possible (`ALLOWED`).
+ENDING. A client that closes its side may still read its response, so CLOSED stops neither HELD nor
+RESPONDING, except in a `hang`, where nothing will come. While a connection is ENDING no request is
+read; every other pair is possible (`ALLOWED`).
 """
 
 import asyncio
@@ -77,11 +77,9 @@ class ServerState:
     def __init__(self, label: str, headers: KnownHeaders, number: Callable[[], int]) -> None:
         self.label = label
         self.connections: set[Connection] = set()
-        self.refusing = False
-        """Nothing listens at the port."""
+        self.refusing = False  # nothing listens at the port
         self.headers = headers
-        self.next_number = number
-        """Gives the number of a connection by order of arrival, from 1."""
+        self.next_number = number  # of a connection, by order of arrival, from 1
         self.server_run: ServerRun
         self.prepared: PreparedResponses
 
@@ -103,15 +101,12 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser()
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
-        self._waiting: deque[Request] = deque()
-        self._unserved: BadRequest | None = _NO_LINE
-        """Why the connection gets an entry of its own, if it does."""
-        self._timer: asyncio.TimerHandle | None = None
-        """Waits for the end of a delay."""
+        self.waiting: deque[Request] = deque()  # those under way, in their order
+        self._unserved: BadRequest | None = _NO_LINE  # it gets an entry of its own
+        self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
         self._closing: Closing
-        self._since = monotonic()
-        """When the client last began a request, or stopped taking bytes."""
+        self._since = monotonic()  # a request began, or the client took no more bytes
 
     def _move(self, *, reading: Reading | None = None, sending: Sending | None = None) -> None:
         self._reading = reading or self._reading
@@ -122,11 +117,6 @@ class Connection(asyncio.Protocol):
     def _in_turn(self) -> bool:
         """Whether it is the turn of the first of the waiting requests."""
         return self._sending in (Sending.HELD, Sending.RESPONDING)
-
-    @property
-    def idle(self) -> bool:
-        """Whether no request is under way."""
-        return not self._waiting
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, or drop it where there are too many, or none are wanted now."""
@@ -144,7 +134,7 @@ class Connection(asyncio.Protocol):
             return
         if self._reading is Reading.BETWEEN:
             self._since = monotonic()
-            if not self._waiting and not self._server.refusing:
+            if not self.waiting and not self._server.refusing:
                 plain = self._server.headers.whole_get(data)
                 if plain:
                     self._answer_at_once(*plain)
@@ -156,17 +146,17 @@ class Connection(asyncio.Protocol):
         else:
             partial = self._parser.mid_request
             self._move(reading=Reading.PARTIAL if partial else Reading.BETWEEN)
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self.waiting) >= MAX_WAITING:
             self._transport.pause_reading()
 
     def _take_in(self, event: RequestLine | RequestComplete | Continue | BadRequest) -> None:
         match event:
             case RequestLine(method, path):
                 self._unserved = None
-                self._waiting.append(self._server.server_run.arrive(method, path))
+                self.waiting.append(self._server.server_run.arrive(method, path))
             case Continue():
-                self._waiting[-1].expects = True
-                if len(self._waiting) == 1 and not self._in_turn:
+                self.waiting[-1].expects = True
+                if len(self.waiting) == 1 and not self._in_turn:
                     self._transport.write(CONTINUE)
             case RequestComplete(form, refused):
                 self._complete(form, refused)
@@ -175,22 +165,22 @@ class Connection(asyncio.Protocol):
 
     def _complete(self, form: RequestForm, refused: int | None) -> None:
         """The last of the waiting requests has been read to its end."""
-        request = self._waiting[-1]
+        request = self.waiting[-1]
         request.form, request.refused = form, refused
         if not form.keep_alive:
             self._move(reading=Reading.LAST)
-        if len(self._waiting) == 1 and not self._in_turn:
+        if len(self.waiting) == 1 and not self._in_turn:
             self._turn()
 
     def eof_received(self) -> bool:
         """Close, unless responses are due: a client may close its sending side and still listen."""
-        if self._waiting and self._waiting[-1].form is None:
-            self._waiting.pop().end(self._conn, complete=False, client_gone=True)
-        if self._sending is Sending.ENDING or not self._waiting:
+        if self.waiting and self.waiting[-1].form is None:
+            self.waiting.pop().end(self._conn, complete=False, client_gone=True)
+        if self._sending is Sending.ENDING or not self.waiting:
             return False
         self._move(reading=Reading.CLOSED)
         # A client that half-closes during a `hang` has given up.
-        return not (self._in_turn and isinstance(self._waiting[0].fault, Hang))
+        return not (self._in_turn and isinstance(self.waiting[0].fault, Hang))
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
@@ -211,10 +201,10 @@ class Connection(asyncio.Protocol):
         for pending in (self._timer, self._sender, self._closing):
             if pending:
                 pending.cancel()
-        for request in self._waiting:
+        for request in self.waiting:
             if request.server_run.gate:
                 request.server_run.gate.forget(self)
-        while self._waiting:
+        while self.waiting:
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
             status, reason = self._unserved.status or None, self._unserved.reason
@@ -230,7 +220,7 @@ class Connection(asyncio.Protocol):
         server_run = self._server.server_run
         prepared = self._server.prepared.find(path, form)
         if prepared is None:
-            self._waiting.append(server_run.arrive("GET", path))
+            self.waiting.append(server_run.arrive("GET", path))
             self._complete(form, None)
             return
         arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
@@ -241,13 +231,13 @@ class Connection(asyncio.Protocol):
             return
         # Not all was taken: from here on it is a request like any other.
         request = prepared.request(server_run, attempt, arrival)
-        self._waiting.append(request)
+        self.waiting.append(request)
         self._respond(request).all_handed(prepared.body)
 
     def _turn(self) -> None:
         """Respond to the first of the waiting requests: gate, delay, bytes."""
         self._move(sending=Sending.HELD)
-        request = self._waiting[0]
+        request = self.waiting[0]
         if self._reading is Reading.CLOSED and isinstance(request.fault, Hang):
             self._transport.abort()  # the client has given up (`eof_received`)
             return
@@ -258,7 +248,7 @@ class Connection(asyncio.Protocol):
             self._after_gate()
 
     def _after_gate(self) -> None:
-        wait_s = self._waiting[0].wait_s
+        wait_s = self.waiting[0].wait_s
         if wait_s:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._send)
         else:
@@ -267,10 +257,10 @@ class Connection(asyncio.Protocol):
     def _send(self) -> None:
         if self._sending is not Sending.HELD:  # it was dropped meanwhile
             return
-        request = self._waiting[0]
+        request = self.waiting[0]
         assert request.form is not None
         form = request.form
-        if self._reading not in _READS and len(self._waiting) == 1 and not self._unserved:
+        if self._reading not in _READS and len(self.waiting) == 1 and not self._unserved:
             form = form._replace(keep_alive=False)
         request.client_closed = self._reading is Reading.CLOSED
         request.respond(form)
@@ -292,7 +282,7 @@ class Connection(asyncio.Protocol):
                 self._linger()
             case Ending.KEEP:
                 self._since = monotonic()
-                if self._waiting or self._unserved or self._server.refusing:
+                if self.waiting or self._unserved or self._server.refusing:
                     # Not at once: requests sent together must not nest as many calls.
                     asyncio.get_running_loop().call_soon(self._next)
                 elif self._reading not in _READS:
@@ -305,13 +295,13 @@ class Connection(asyncio.Protocol):
         if self._server.refusing:
             self._linger()
             return
-        if len(self._waiting) < MAX_WAITING and not self._transport.is_reading():
+        if len(self.waiting) < MAX_WAITING and not self._transport.is_reading():
             self._transport.resume_reading()
-        if self._waiting and self._waiting[0].form:
+        if self.waiting and self.waiting[0].form:
             self._turn()
-        elif self._waiting and self._waiting[0].expects:
+        elif self.waiting and self.waiting[0].expects:
             self._transport.write(CONTINUE)
-        elif not self._waiting and self._unserved:
+        elif not self.waiting and self._unserved:
             form = RequestForm(keep_alive=False)
             self._transport.write(refusal(self._unserved.status, form).head)
             self._linger()
@@ -320,16 +310,16 @@ class Connection(asyncio.Protocol):
         """The first of the waiting requests has ended."""
         if self._in_turn:
             self._sending = Sending.IDLE  # what comes next is up to the caller
-        self._waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
+        self.waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
     def _refuse(self, bad: BadRequest) -> None:
         """Answer the request that is not complete, or none, with a status, and close after it."""
-        if self._waiting and self._waiting[-1].form is None:
+        if self.waiting and self.waiting[-1].form is None:
             self._complete(RequestForm(keep_alive=False), bad.status)
             return
         self._move(reading=Reading.LAST)
         self._unserved = bad
-        if not self._waiting:
+        if not self.waiting:
             self._next()
 
     def _linger(self) -> None:
@@ -340,22 +330,20 @@ class Connection(asyncio.Protocol):
             self._closing.linger()
 
     def _drop_waiting(self) -> None:
-        closed = self._reading is Reading.CLOSED
-        while self._waiting:
+        while self.waiting:
             self._end(complete=False, client_gone=False)
-        last = Reading.CLOSED if closed else Reading.LAST
+        last = Reading.CLOSED if self._reading is Reading.CLOSED else Reading.LAST
         self._move(reading=last, sending=Sending.ENDING)
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""
         waited_s = now - self._since
-        if self._sending is Sending.ENDING:
-            return
         if self._reading is Reading.PARTIAL:
             if waited_s > REQUEST_S:
                 self._refuse(BadRequest(408, "the request did not come whole in time"))
-        elif waited_s > IDLE_S and (self._transport.get_write_buffer_size() or not self._waiting):
-            self._transport.abort()
+        elif self._sending is not Sending.ENDING and waited_s > IDLE_S:
+            if self._transport.get_write_buffer_size() or not self.waiting:
+                self._transport.abort()
 
     def abort(self) -> None:
         """Drop the connection; what is under way ends because of us."""

@@ -145,7 +145,7 @@ class MockServers:
         for listener in self._listeners[label]:
             listener.refuse()
         for connection in list(state.connections):
-            if connection.idle:
+            if not connection.waiting:
                 connection.abort()
 
     def _stop_accepting(self, label: str) -> list[asyncio.Task[None]]:

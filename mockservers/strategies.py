@@ -10,7 +10,24 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mockservers.faults import KINDS, Delay, Fault, Lognormal, Uniform
+from mockservers.faults import (
+    KINDS,
+    CutHeaders,
+    Delay,
+    Drip,
+    Empty,
+    Fault,
+    Hang,
+    Lognormal,
+    NoLength,
+    RateLimit,
+    Redirect,
+    Reset,
+    Serve,
+    Status,
+    Truncate,
+    Uniform,
+)
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
 from mockservers.kinds import base, policy, whole
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
@@ -32,7 +49,7 @@ def delays() -> st.SearchStrategy[Delay]:
     return st.just(0.0) | st.one_of(seconds, uniform, lognormal)
 
 
-def statuses() -> st.SearchStrategy[tuple[int, ...]]:
+def _status_codes() -> st.SearchStrategy[tuple[int, ...]]:
     """One status, or several to draw from."""
     one = st.sampled_from([503, 404]) | st.sampled_from(FAILING_STATUSES)
     return st.tuples(one) | st.lists(one, min_size=1, max_size=3).map(tuple)
@@ -42,7 +59,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     base.Delay: lambda: delays(),
     base.Seconds: lambda: st.floats(0, MAX_DELAY_S),
     base.Bytes: lambda: st.integers(0, 1000),
-    whole.Statuses: statuses,
+    whole.Statuses: _status_codes,
     whole.Reason: lambda: st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=9),
     whole.HeaderPairs: lambda: st.sampled_from(
         [(), (("Retry-After", "1"),), (("X-A", "a b"), ("X-B", ""))]
@@ -73,6 +90,18 @@ STRATEGIES: dict[type[Fault], Callable[[], st.SearchStrategy[Fault]]] = {
     kind: partial(of_kind, kind) for kind in KINDS.values()
 }
 """What draws each kind."""
+
+serves, statuses = partial(of_kind, Serve), partial(of_kind, Status)
+empties, resets = partial(of_kind, Empty), partial(of_kind, Reset)
+truncates, cut_headers = partial(of_kind, Truncate), partial(of_kind, CutHeaders)
+no_lengths, drips, hangs = (
+    partial(of_kind, NoLength),
+    partial(of_kind, Drip),
+    partial(of_kind, Hang),
+)
+redirects, rate_limits = partial(of_kind, Redirect), partial(of_kind, RateLimit)
+plain = of_kind
+"""Short names of common kinds."""
 
 CLEAR = tuple(kind for kind in KINDS.values() if not kind.unclear)
 """The kinds of which all correct clients make the same (SPEC.md, "Kinds of response")."""

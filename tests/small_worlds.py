@@ -136,7 +136,7 @@ def live_through(servers, downloader, world: World):
     assert played.ledger.balanced, played.ledger.imbalances
     said = played.claims.fates
     assert set(said) == set(codes), "each code has a line, and nothing else has"
-    assert all(counted.total() == 1 for counted in said.values()), "and only one"
+    assert all(sum(counted.values()) == 1 for counted in said.values()), "and only one"
     assert sum(played.claims.totals.values()) == len(codes)
     assert played.ledger.most_in_flight <= world.connections
     downloaded = {

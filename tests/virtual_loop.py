@@ -27,6 +27,7 @@ import tqdm
 from hypothesis import strategies as st
 
 import mockservers.connection
+import mockservers.http.sender
 import mockservers.run_state
 import mockservers.running_servers
 import mockservers.server
@@ -39,7 +40,10 @@ BEGIN_S = 1_000.0
 END_S = 10_000.0
 """A run that goes on for so long goes on for ever."""
 
-CLOCKS = (mockservers.run_state, mockservers.connection, mockservers.server, aiohttp.connector)
+CLOCKS = (
+    mockservers.run_state, mockservers.connection, mockservers.http.sender, mockservers.server,
+    aiohttp.connector,
+)  # fmt: skip
 """Who reads a clock that is not the loop's."""
 
 

@@ -42,8 +42,7 @@ class Sender:
         self._response = request.response
         self._taken = taken
         self._gone = gone
-        self._handed = b""
-        """The piece of the body that the transport has, and that was not counted yet."""
+        self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -120,8 +119,7 @@ class Closing:
         """
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(LINGER_S, self._transport.abort)
+        self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
         if not self._transport.is_reading():
             self._transport.resume_reading()
 

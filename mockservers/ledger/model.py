@@ -210,9 +210,9 @@ def described(entry: RequestEntry) -> str:
     """The response to a request in words: `200 with 500 of 27681 bytes`."""
     if entry.status is None:
         if entry.client_gone:
-            return "the client leaving before a reply"
+            return "the client leaving before a response"
         kind = KINDS.get(entry.do or "")
-        return f"{kind.silent_end if kind else 'an end'} before a reply"
+        return f"{kind.silent_end if kind else 'an end'} before a response"
     if entry.bytes_sent or entry.length:
         of = "" if entry.length is None else f" of {entry.length}"
         return f"{entry.status} with {entry.bytes_sent}{of} bytes"

@@ -38,16 +38,17 @@ from virtual_loop import BEGIN_S, virtual_time
 
 import mockservers
 from mockservers import strategies
+from mockservers.cli import child_process, options
 from mockservers.cli import commands as cli
 from mockservers.cli import status_line as live
-from mockservers.cli.child_process import run_command as supervise
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Drip, Hang, Redirect, Status
+from mockservers.files import files_in
 from mockservers.flags2.codes import packaged_codes, path_of_code
+from mockservers.flags2.output import ClaimsReader
 from mockservers.http.listeners import PortInUseError
 from mockservers.inprocess import BASE_URL, aioresponses_carrier, responses_carrier
-from mockservers.journal import Claims
 from mockservers.plan import Plan
 from mockservers.plan_json import plan_to_json
 
@@ -64,7 +65,7 @@ def ended(capsys, *words):
 
 
 def args_of(*words):
-    return cli._parser().parse_args(list(words))
+    return options.parser().parse_args(list(words))
 
 
 @pytest.fixture
@@ -76,7 +77,9 @@ def in_folder(tmp_path, monkeypatch):
 @pytest.fixture
 def own_signals():
     """What signals do in this process, put back afterwards."""
-    before = {signum: signal.getsignal(signum) for signum in (*supervise._SIGNALS, signal.SIGTERM)}
+    before = {
+        signum: signal.getsignal(signum) for signum in (*child_process._SIGNALS, signal.SIGTERM)
+    }
     yield before
     for handler in before.items():
         signal.signal(*handler)
@@ -121,7 +124,7 @@ def test_bad_usage_names_the_help_to_look_at(in_folder, capsys):
 
 
 def test_ctrl_c_in_a_command_has_the_status_of_ctrl_c(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_read_plan", mock.Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(options, "_read_plan", mock.Mock(side_effect=KeyboardInterrupt))
     assert ended(capsys, "predict", "--plan", "plan.json") == (130, "", "")
 
 
@@ -131,7 +134,7 @@ def test_a_journal_that_is_nested_too_deeply_is_told_in_one_line(tmp_path, capsy
     file.write_text('{"journal": 1, "plans": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
     status, stdout, stderr = ended(capsys, "ledger", file)
     assert (status, stdout) == (2, "")
-    assert stderr.startswith(f"mockservers: {file}: cannot be judged: RecursionError")
+    assert stderr.startswith(f"mockservers: {file}: line 1 is not JSON: ")
     assert stderr.count("\n") == 1
 
 
@@ -157,7 +160,7 @@ def write_plan(file, seed=5):
 
 
 def seeds(*words):
-    plans = cli._house(args_of("predict", *words)).plans
+    plans = options.served(args_of("predict", *words)).plans
     return {label: plan.seed for label, plan in plans.items()}
 
 
@@ -307,32 +310,32 @@ def test_a_folder_where_nothing_was_saved_is_named(tmp_path):
 def test_what_is_installed_beside_this_python_is_found_first():
     urls = dict.fromkeys(["LOCAL", "DELAY", "ERROR"], "http://127.0.0.1:1/flags")
     beside = str(Path(sys.executable).parent)
-    env = supervise.environment({"PATH": "/somewhere"}, urls, 9)
+    env = child_process.environment({"PATH": "/somewhere"}, urls, 9)
     assert env["PATH"] == f"{beside}{os.pathsep}/somewhere"
-    assert supervise.environment({}, urls, 9)["PATH"] == f"{beside}{os.pathsep}{os.defpath}"
+    assert child_process.environment({}, urls, 9)["PATH"] == f"{beside}{os.pathsep}{os.defpath}"
 
 
 def test_the_book_of_files_tells_the_time_of_a_change_to_the_nanosecond(tmp_path):
     file = tmp_path / "br.gif"
     file.write_bytes(b"GIF")
     os.utime(file, ns=(1, 1_000_000_000_123_456_789))
-    book = supervise.book_of_files(tmp_path)
-    assert book["br.gif"]["mtime_ns"] == file.stat().st_mtime_ns
-    assert book["br.gif"]["mtime_ns"] % 1_000_000_000
+    book = files_in(tmp_path)
+    assert book["br.gif"].mtime_ns == file.stat().st_mtime_ns
+    assert book["br.gif"].mtime_ns % 1_000_000_000
 
 
 # --- what becomes of a command -----------------------------------------------------------
 
 
-class Hears(Claims):
-    """Claims that keep every line, and do something when they hear one of `actions`."""
+class Hears(ClaimsReader):
+    """A reader that keeps every line, and does something when it reads one of `actions`."""
 
     def __init__(self, **actions):
         super().__init__()
         self.lines = []
         self._actions = actions
 
-    def hear(self, line):
+    def read(self, line):
         self.lines.append(line)
         self._actions.get(line, lambda: None)()
 
@@ -356,7 +359,7 @@ def ran(script, claims):
         # A signal that comes just as the loop goes to sleep is heard when it wakes: beside servers
         # it does so every second, to sweep their connections.
         sweeping = asyncio.create_task(sweep())
-        status = await supervise.run_command(["sh", "-c", script], os.environ, claims)
+        status = await child_process.run_command(["sh", "-c", script], os.environ, claims)
         sweeping.cancel()
         return status
 
@@ -366,8 +369,8 @@ def ran(script, claims):
 @pytest.fixture
 def no_grace(monkeypatch):
     """A command has for ever to end after a signal: nothing stronger comes by itself."""
-    monkeypatch.setattr(supervise, "GRACE_S", 3600.0)
-    monkeypatch.setattr(supervise, "FINISH_S", 3600.0)
+    monkeypatch.setattr(child_process, "GRACE_S", 3600.0)
+    monkeypatch.setattr(child_process, "FINISH_S", 3600.0)
 
 
 @posix
@@ -393,7 +396,7 @@ def test_a_second_signal_ends_the_command_at_once_and_the_first_is_its_status(
 @posix
 def test_signals_that_come_when_the_command_has_ended_do_not_stop_the_ledger(own_signals, capfd):
     assert ran("exit 3", Hears()) == 3
-    for signum in supervise._SIGNALS:
+    for signum in child_process._SIGNALS:
         signal.raise_signal(signum)  # would end this process, or raise KeyboardInterrupt
 
 
@@ -437,8 +440,8 @@ def test_a_signal_that_comes_as_soon_as_the_command_runs_is_passed_on(
 
 @posix
 def test_a_command_that_cannot_be_started_leaves_the_signals_as_they_were(own_signals):
-    with pytest.raises(supervise.CannotRunError, match="command not found: no-such-command"):
-        asyncio.run(supervise.run_command(["no-such-command"], os.environ, Claims()))
+    with pytest.raises(child_process.CannotRunError, match="command not found: no-such-command"):
+        asyncio.run(child_process.run_command(["no-such-command"], os.environ, ClaimsReader()))
     assert {signum: signal.getsignal(signum) for signum in own_signals} == own_signals
 
 
@@ -460,9 +463,9 @@ def test_a_command_has_40_seconds_after_ctrl_c_and_5_after_other_signals(
         def send(_, name):
             sent.append((name, round(loop.time() - BEGIN_S)))
 
-        monkeypatch.setattr(supervise, "signal_group", send)
-        monkeypatch.setattr(supervise, "_notice", lambda _: said.append(loop.time() - BEGIN_S))
-        supervise._pass_on(None, [first])
+        monkeypatch.setattr(child_process, "signal_group", send)
+        monkeypatch.setattr(child_process, "_notice", lambda _: said.append(loop.time() - BEGIN_S))
+        child_process._pass_on(None, [first])
         await asyncio.sleep(60)
 
     with virtual_time() as runner:
@@ -473,7 +476,7 @@ def test_a_command_has_40_seconds_after_ctrl_c_and_5_after_other_signals(
 
 @pytest.mark.parametrize("status", [None, 0])
 def test_a_command_that_is_waited_for_is_said_to_be(status, capsys):
-    supervise._notice(mock.Mock(returncode=status))
+    child_process._notice(mock.Mock(returncode=status))
     said = capsys.readouterr().err
     assert ("40 s" in said) == (status is None)
     assert said.startswith("mockservers: " if status is None else "")
@@ -496,9 +499,9 @@ class Reader(io.RawIOBase):
 def test_what_a_slow_reader_has_not_taken_yet_is_waited_for(monkeypatch):
     slow = Reader()
     monkeypatch.setattr(sys, "stdout", slow)
-    monkeypatch.setattr(supervise, "SILENT_S", 0.1)
+    monkeypatch.setattr(child_process, "SILENT_S", 0.1)
     hear, speak = os.pipe()
-    hearing = supervise._Hearing(hear, Claims())
+    hearing = child_process._OutputThread(hear, ClaimsReader())
     hearing.start()
     os.write(speak, b"the end\n")
     os.close(speak)
@@ -519,7 +522,7 @@ def test_what_a_slow_reader_has_not_taken_yet_is_waited_for(monkeypatch):
 def test_a_pipe_that_is_open_and_silent_is_given_up_after_a_second(monkeypatch):
     heard = threading.Event()
     hear, speak = os.pipe()
-    hearing = supervise._Hearing(hear, Hears(end=heard.set))
+    hearing = child_process._OutputThread(hear, Hears(end=heard.set))
     hearing.start()
     os.write(speak, b"end\n")
     assert heard.wait(60)
@@ -529,9 +532,9 @@ def test_a_pipe_that_is_open_and_silent_is_given_up_after_a_second(monkeypatch):
     async def look(_):
         looks.append(next(now_s))
 
-    monkeypatch.setattr(supervise, "monotonic", lambda: looks[-1] if looks else 0.0)
+    monkeypatch.setattr(child_process, "monotonic", lambda: looks[-1] if looks else 0.0)
     with monkeypatch.context() as patched, virtual_time() as runner:
-        patched.setattr(supervise.asyncio, "sleep", look)
+        patched.setattr(child_process.asyncio, "sleep", look)
         hearing._pieces, hearing._waits = 0, True
         runner.run(hearing.drain())
     os.close(speak)
@@ -847,11 +850,11 @@ PATHS = {path_of_code(code) for code in packaged_codes()}
     [
         (strategies.gates(7), lambda gate: gate.hold_until_in_flight == 7),
         (strategies.gates(7), lambda gate: gate.hold_until_in_flight == 1),
-        (strategies.statuses(), lambda reply: set(reply.status) <= set(range(201, 300))),
-        (strategies.statuses(), lambda reply: min(reply.status) > 503),
-        (strategies.statuses(), lambda reply: not {404, 503} & set(reply.status)),
-        (strategies.statuses(), lambda reply: reply.reason == ""),
-        (strategies.statuses(), lambda reply: reply.reason is None),
+        (strategies.replies(Status), lambda reply: set(reply.status) <= set(range(201, 300))),
+        (strategies.replies(Status), lambda reply: min(reply.status) > 503),
+        (strategies.replies(Status), lambda reply: not {404, 503} & set(reply.status)),
+        (strategies.replies(Status), lambda reply: reply.reason == ""),
+        (strategies.replies(Status), lambda reply: reply.reason is None),
         (strategies.replies(Redirect), lambda reply: reply.to in PATHS),
         (strategies.delays(), lambda delay: isinstance(delay, float) and delay > 0.005),
         (strategies.codes(), lambda code: code not in packaged_codes()),

@@ -30,7 +30,8 @@ from mockservers.cli import commands as cli
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue
 from mockservers.control import api as control
-from mockservers.control.api import Control, end_as_reported
+from mockservers.control.api import Control
+from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import RunHistory, read_slice
 from mockservers.faults import Hang
 from mockservers.journal_json import read_journal

@@ -140,7 +140,7 @@ def test_a_rule_gives_its_replies_one_by_one_and_the_last_for_good(
     ("u", "delay_s"), [(0.0, 0.0), (2.0**-53, 0.0), (0.5, 1.0), (1 - 2.0**-53, 60.0)]
 )
 def test_the_rarest_draws_give_a_delay_too(monkeypatch, u, delay_s):
-    monkeypatch.setattr("mockservers.plan.draw", lambda *_: u)
+    monkeypatch.setattr("mockservers.kinds.chance.draw", lambda *_: u)
     assert met(Serve(delay_s=Lognormal(1.0, 10.0, 60.0))).delay_s == pytest.approx(
         delay_s, abs=1e-30
     )

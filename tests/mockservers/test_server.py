@@ -16,7 +16,7 @@ from mockservers import connection
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.faults import Empty, Reset, Serve, Status, Truncate
-from mockservers.http import fast_path
+from mockservers.http import fast_path, sender
 from mockservers.http import request_parser as parser
 from mockservers.http.listeners import PortInUseError, bind
 from mockservers.journal import Recorder
@@ -570,7 +570,7 @@ def folder(tmp_path):
 
 async def test_a_folder_serves_its_files_and_nothing_else(folder, monkeypatch):
     # Two thousand of them, without as many nested calls.
-    monkeypatch.setattr(connection, "CHUNK", 500)
+    monkeypatch.setattr(sender, "CHUNK", 500)
     house = House(FolderCatalogue(folder))
     await house.servers.start()
     house.begin_run()

@@ -29,10 +29,12 @@ from mockservers import connection, running
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.control import api as control
-from mockservers.control.api import Control, end_as_reported
+from mockservers.control.api import Control
+from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import RunHistory
 from mockservers.faults import Drip, Fault, Hang, Serve, Status, TooLong, Truncate
 from mockservers.http import listeners as listening
+from mockservers.http import sender
 from mockservers.http.listeners import Listener, PortInUseError, bind
 from mockservers.journal import Recorder
 from mockservers.journal_json import JournalFile
@@ -196,7 +198,7 @@ async def test_connections_have_numbers_that_no_other_has_also_in_a_later_run(ho
 
 @asynchronous
 async def test_who_has_closed_its_side_is_not_waited_for_behind_its_last_reply(house, monkeypatch):
-    monkeypatch.setattr(connection, "LINGER_S", 3600.0)
+    monkeypatch.setattr(sender, "LINGER_S", 3600.0)
     house.begin_run(BR=Status((503,), delay_s=0.05))
     reader, writer = await house.connect()
     writer.write(get("BR"))
@@ -612,7 +614,7 @@ async def test_a_plan_that_draws_anew_for_each_attempt_does_so(house):
 
 @asynchronous
 async def test_the_digest_of_a_file_is_that_of_all_its_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(connection, "CHUNK", 100)
+    monkeypatch.setattr(sender, "CHUNK", 100)
     body = bytes(range(256)) * 2
     file = tmp_path / "flags/br/br.gif"
     file.parent.mkdir(parents=True)

@@ -120,7 +120,7 @@ def test_one_code_of_twenty_with_a_fate_for_its_first_request_is_as_its_last_one
             else:
                 assert played.outcomes[code] in FATES[name].may_say
             # Only what got no head may be asked for again, once (REQ-5), and what leads on.
-            no_head = asked[0]["status"] is None
+            no_head = asked[0].status is None
             led_on = name in ("redirect", "redirect_loop") and at == place
             assert len(asked) == 2 if led_on else len(asked) <= 1 + no_head
 

@@ -231,7 +231,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SHORT)
 def test_a_connection_goes_on_behind_two_segments_as_behind_one(
     servers, first, statuses, delay_s, record_property
 ):
-    arrivals, plan = Arrivals(), Plan(rules={"BR": (Serve(delay_s),)})
+    arrivals, plan = Arrivals(), Plan(rules={"BR": (Serve(delay_s=delay_s),)})
 
     def on_one_connection(*pieces):
         heard, ends, entries = answered(servers, arrivals, plan, [*pieces, LAST])

@@ -164,7 +164,7 @@ def test_a_reply_that_breaks_off_is_judged_by_where(
         assert row.seen == ("indeterminate" if unclear else outcome)
         saved = played.files.get(f"{code.lower()}.gif")
         assert saved == (comes(kind, code, stop) if outcome == "ok" else None)
-        no_head = row.requests[0]["status"] is None
+        no_head = row.requests[0].status is None
         assert len(row.requests) <= 1 + no_head, "asked again only where no head came"
 
     prove(list(cut.items()), check, record_property)

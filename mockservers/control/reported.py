@@ -1,0 +1,71 @@
+"""What a suite reports of a run, as JSON: the body of `POST /ledger` (docs/control.md)."""
+
+import json
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.output import ClaimsReader, LineReader
+from mockservers.journal import End, KeptFile
+from mockservers.kinds.base import check
+from mockservers.plan_json import json_object
+
+Code = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z", description="a code (AA to ZZ)")]
+Codes = Annotated[list[Any], Meta(max_length=676, description="an array of at most 676 codes")]
+Outcome = Annotated[Literal["ok", "not_found", "error"], Meta(description="ok, not_found or error")]
+FilesSaid = Annotated[
+    dict[str, Any], Meta(max_length=10_000, description="an object of at most 10000 files")
+]
+Size = Annotated[int, Meta(ge=0, description="a size in bytes")]
+Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a SHA-256 in 64 hex digits")]
+Text = Annotated[str, Meta(description="a string")]
+
+
+def end_as_reported(text: str) -> End:
+    """The end of a journal, as a suite reports it: what was asked, said, printed and kept.
+
+    Raises ValueError that names place and value.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"not JSON: {exc}") from None
+    body = json_object("the body", data, ("asked", "said", "stdout", "files"))
+    reader, asked = ClaimsReader(), _asked(body)
+    if "said" in body and "stdout" in body:
+        raise ValueError("said and stdout mean the same: one of them is enough")
+    if "stdout" in body:
+        lines = LineReader()
+        stdout = check("stdout", body["stdout"], Text).encode("utf-8", "replace")
+        for line in lines.feed(stdout) + lines.close():
+            reader.read(line)
+        asked = asked_codes((), reader.claims) if asked is None else asked
+    if "said" in body:
+        said = check("said", body["said"], dict)
+        for code, outcome in said.items():
+            check("said", code, Code)
+            check(f"said.{code}", outcome, Outcome)
+        reader.report(said)
+        asked = tuple(said) if asked is None else asked
+    known = "said" in body or "stdout" in body
+    return End(asked=asked, claims=reader.claims if known else None, files_after=_files(body))
+
+
+def _asked(body: dict[str, Any]) -> tuple[str, ...] | None:
+    if "asked" not in body:
+        return None
+    codes = check("asked", body["asked"], Codes)
+    return tuple(check(f"asked[{n}]", code, Code) for n, code in enumerate(codes))
+
+
+def _files(body: dict[str, Any]) -> dict[str, KeptFile] | None:
+    if "files" not in body:
+        return None
+    found = {}
+    for name, data in check("files", body["files"], FilesSaid).items():
+        place = f"files.{name}"
+        file = json_object(place, data, ("size", "sha256"), ("size", "sha256"))
+        size = check(f"{place}.size", file["size"], Size)
+        found[name] = KeptFile(size, check(f"{place}.sha256", file["sha256"], Digest))
+    return found
