@@ -14,5 +14,5 @@ def counted(number: int, noun: str) -> str:
 
 
 def code_list(codes: Sequence[str]) -> str:
-    """Up to ten codes in full; the first and the last of more."""
+    """Up to ten codes in full; beyond that, the first and the last."""
     return ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"

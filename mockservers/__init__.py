@@ -1,16 +1,17 @@
-"""Mock servers that break exactly as planned, and the books that show the result.
+"""Mock servers that break exactly as planned, and a ledger that shows the result.
 
 To understand how a plan becomes bytes becomes a verdict, read the core in this order, which is
 its import order:
 
-    kinds/response kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy
+    kinds/resource kinds/response kinds/chance
+    kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy
     faults plan journal run_state
-    http/request_parser http/listeners http/gate http/fast_path
+    http/request_parser http/listeners http/gate http/fast_path http/sender
     connection server ledger/model ledger/judge
 
 Around it are `flags2/` (all that is known of the six programs), `content/` (what is served),
-`plan_json`, `profiles`, `predict`, `ledger/attribution`, `ledger/text`, `files` and `text`; the
-commands in `cli/`, the API in `control/`, the page in `html_report/`; and for tests
+`plan_json`, `journal_json`, `profiles`, `predict`, `ledger/attribution`, `ledger/text`, `files` and
+`text`; the commands in `cli/`, the API in `control/`, the page in `html_report/`; and for tests
 `running_servers`, `inprocess`, `strategies` and `pytest_plugin`.
 """
 

@@ -60,7 +60,6 @@ IDLE_S = 75.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LINE = BadRequest(0, "ended without a request line")
 
-
 Reading = Enum("Reading", "BETWEEN PARTIAL LAST CLOSED")
 Sending = Enum("Sending", "IDLE HELD RESPONDING ENDING DROPPED")
 
@@ -123,7 +122,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._closing = Closing(transport)
-        transport.set_write_buffer_limits(high=0)  # to be told when the last byte was taken
+        transport.set_write_buffer_limits(
+            high=0
+        )  # so that `resume_writing` is called after the last byte
         if len(self._server.connections) >= MAX_CONNECTIONS or self._server.refusing:
             self.abort()
         self._server.connections.add(self)
@@ -257,9 +258,8 @@ class Connection(asyncio.Protocol):
     def _send(self) -> None:
         if self._sending is not Sending.HELD:  # it was dropped meanwhile
             return
-        request = self.waiting[0]
-        assert request.form is not None
-        form = request.form
+        request, form = self.waiting[0], self.waiting[0].form
+        assert form is not None
         if self._reading not in _READS and len(self.waiting) == 1 and not self._unserved:
             form = form._replace(keep_alive=False)
         request.client_closed = self._reading is Reading.CLOSED
@@ -268,8 +268,8 @@ class Connection(asyncio.Protocol):
 
     def _respond(self, request: Request) -> Sender:
         self._move(sending=Sending.RESPONDING)
-        self._sender = Sender(self._transport, request, self._all_taken, self.abort)
-        return self._sender
+        self._sender = sender = Sender(self._transport, request, self._all_taken, self.abort)
+        return sender
 
     def _all_taken(self, response: Response) -> None:
         """The response has ended: go on as planned."""
@@ -338,12 +338,11 @@ class Connection(asyncio.Protocol):
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""
         waited_s = now - self._since
-        if self._reading is Reading.PARTIAL:
-            if waited_s > REQUEST_S:
-                self._refuse(BadRequest(408, "the request did not come whole in time"))
-        elif self._sending is not Sending.ENDING and waited_s > IDLE_S:
-            if self._transport.get_write_buffer_size() or not self.waiting:
-                self._transport.abort()
+        stuck = self._transport.get_write_buffer_size() > 0 or not self.waiting
+        if self._reading is Reading.PARTIAL and waited_s > REQUEST_S:
+            self._refuse(BadRequest(408, "the request did not come whole in time"))
+        elif stuck and waited_s > IDLE_S and self._sending is not Sending.ENDING:
+            self._transport.abort()
 
     def abort(self) -> None:
         """Drop the connection; what is under way ends because of us."""

@@ -1,7 +1,7 @@
 """The same plan without sockets: carried by `responses` (requests) and `aioresponses` (aiohttp).
 
 Needs the extra `inprocess`. Quick, for pure logic; they replace the client's own network code,
-so they can carry whole replies and the loss of a connection, and nothing in between. Delays
+so they can carry whole responses and the loss of a connection, and nothing in between. Delays
 are not waited for. Real sockets are the authority for everything.
 """
 
@@ -54,7 +54,7 @@ class CannotCarryError(ValueError):
 
 
 def refuse_what_needs_sockets(plan: Plan) -> None:
-    """Raise CannotCarryError unless a carrier without sockets can carry every reply of `plan`."""
+    """Raise CannotCarryError unless every response of `plan` can be carried without sockets."""
     if plan.gate or plan.refuse:
         what = "a gate" if plan.gate else "refuse"
         raise CannotCarryError(f"{what} needs sockets: use mockservers.running")

@@ -147,7 +147,7 @@ class _Oracle:
 
 
 def _target(path: str, response: Response) -> str | None:
-    """The path on this server to which a reply redirects, if it does."""
+    """The path on this server to which a response redirects, if it does."""
     if response.location is None:
         return None
     try:

@@ -213,7 +213,7 @@ class RunningServers(_LatestRun):
     def settle(self) -> None:
         """Wait until every request under way has its entry.
 
-        Those are only requests whose client has its reply already, or has gone.
+        Those are only requests whose client has its response already, or has gone.
         """
         done = threading.Event()
 

@@ -42,7 +42,7 @@ FAILING_STATUSES = tuple(
 
 
 def delays() -> st.SearchStrategy[Delay]:
-    """Seconds to wait before a reply, fixed or to be drawn; often none."""
+    """Seconds to wait before a response, fixed or to be drawn; often none."""
     seconds = st.floats(0, MAX_DELAY_S)
     uniform = st.tuples(seconds, seconds).map(sorted).map(lambda pair: Uniform(*pair))
     lognormal = st.builds(Lognormal, seconds, st.floats(0, 2), seconds)
@@ -108,7 +108,7 @@ CLEAR = tuple(kind for kind in KINDS.values() if not kind.unclear)
 
 
 def replies(*kinds: type[Fault]) -> st.SearchStrategy[Fault]:
-    """A reply of one of `kinds`; without any, of every kind."""
+    """A response of one of `kinds`; without any, of every kind."""
     return st.one_of([STRATEGIES[kind]() for kind in kinds or STRATEGIES])
 
 
@@ -160,7 +160,7 @@ def _mixes(draw: st.DrawFn, lists: st.SearchStrategy[list[Fault]]) -> tuple[Buck
 def rules(
     reply: st.SearchStrategy[Fault] | None = None, max_attempts: int = 3
 ) -> st.SearchStrategy[dict[str, tuple[Fault, ...]]]:
-    """Replies by attempt for some codes and paths."""
+    """Responses by attempt for some codes and paths."""
     return st.dictionaries(
         codes() | codes().map(path_of_code),
         st.lists(replies() if reply is None else reply, min_size=1, max_size=max_attempts).map(

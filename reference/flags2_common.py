@@ -182,7 +182,7 @@ with suppress(ValueError):
 HEADERS = {"Accept-Encoding": "identity"}  # sent with every request
 stdout_lock = threading.Lock()
 
-# True after Ctrl-C, or if nobody reads stdout: no further download starts.
+# True after Ctrl-C, or if stdout has no reader: no further download starts.
 interrupted = False
 
 

@@ -259,7 +259,7 @@ def plan_of(text):
 
 
 @pytest.mark.parametrize(
-    ("plan", "request_", "reply"), table("plan | label, resource, attempt | reply")
+    ("plan", "request_", "reply"), table("plan | label, resource, attempt | response")
 )
 def test_a_request_of_an_example_meets_its_reply(plan, request_, reply):
     label, resource, attempt = request_.split()

@@ -1,7 +1,7 @@
 """The parts of a flags2 command line, even of one that must be rejected; pure.
 
-`mockservers.flags2.arguments.parse_flags2` reads a command line as the listings do. This reader names the
-parts without judging them, for the checks that explain a wrong reading and for shrinking.
+`mockservers.flags2.arguments` reads a command line as the listings do. This reader names the parts
+without judging them, for the checks that explain a wrong reading and for shrinking.
 """
 
 from collections.abc import Sequence

@@ -104,7 +104,7 @@ def _codes(reading: Reading) -> list[Finding]:
 
 
 def _form_of_list(reading: Reading, codes: Sequence[str]) -> list[Finding]:
-    """Up to ten codes must be listed; of more, the first and the last."""
+    """Up to ten codes must be listed; beyond that, the first and the last."""
     if bool(reading.claims.listed) == (len(codes) <= 10):
         return []
     assert reading.printed.search is not None

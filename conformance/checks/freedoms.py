@@ -5,7 +5,7 @@ from conformance.clauses import clauses
 from conformance.verdicts import Finding, Verdict
 
 HEEDED_WITHIN_S = 10
-"""A run whose `FLAGS2_TIMEOUT_S` is 1 ends sooner if the program heeds it."""
+"""A run whose `FLAGS2_TIMEOUT_S` is 1 ends sooner if the program reads it."""
 
 
 def note_freedoms(reading: Reading) -> list[Finding]:
@@ -13,7 +13,7 @@ def note_freedoms(reading: Reading) -> list[Finding]:
     found = []
     if reading.case.timeout_s is not None:
         heeds = reading.run.elapsed_s < HEEDED_WITHIN_S
-        found.append(_freedom("HOOK-2", "heeds it" if heeds else "does not heed it"))
+        found.append(_freedom("HOOK-2", "reads it" if heeds else "does not read it"))
     subject = reading.case.subject
     if clauses()[subject].keyword == "MAY" and not subject.startswith("L-"):
         actual = _what_it_does(reading, subject)

@@ -65,7 +65,7 @@ def environment(
 
 @contextlib.contextmanager
 def refusing_port() -> Iterator[int]:
-    """A loopback port that is bound and refuses: nobody listens, and nobody else can."""
+    """A loopback port that is bound and refuses: nothing listens there, and nothing else can."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]
@@ -140,7 +140,7 @@ def _start(
 
 
 def _end_of(process: _Process) -> "asyncio.Future[int]":
-    """The status of a process, when it has ended; it is ended where nobody can wait for it."""
+    """The status of a process, when it has ended; it is killed if no thread can wait for it."""
     loop = asyncio.get_running_loop()
     ended: asyncio.Future[int] = loop.create_future()
 

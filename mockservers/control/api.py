@@ -41,7 +41,7 @@ STOP_S = 0.2
 
 _CURSOR = re.compile(r"([1-9][0-9]{0,8})-([1-9][0-9]{0,17})")
 
-# What aiohttp logs are the faults of clients, with tracebacks; ours are told to the client.
+# aiohttp logs the faults of clients, with tracebacks; here the client gets a status and a line.
 _quiet = logging.getLogger("mockservers.control.api")
 _quiet.setLevel(logging.CRITICAL + 1)
 

@@ -1,7 +1,7 @@
 """The flags2 command line, as the servers and the ledger read it.
 
-Written apart from the reference, whose expansion a test holds equal to this one: the books
-would prove nothing if both sides of them were kept by the same hand.
+Written apart from the reference, whose expansion a test holds equal to this one: a ledger proves
+nothing if the same code computes both of its sides.
 """
 
 import argparse

@@ -166,7 +166,7 @@ class _Planned:
         """
         bound_s = max(self._longest_s, self._total_s / max(at_once, 1))
         if not bound_s:
-            return f"The plan makes nobody wait; from first request to last it took {took_s:.2f} s."
+            return f"The plan has no delays; from first request to last it took {took_s:.2f} s."
         limit = "announced" if announced else "seen"
         return (
             f"With {at_once} at a time ({limit}), the {self._total_s:.2f} s of waiting that the "

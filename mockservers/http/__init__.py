@@ -1,1 +1,1 @@
-"""Bytes in and out: requests parsed, ports listened on, replies held back or prepared."""
+"""Bytes in and out: requests parsed, ports listened on, responses held, prepared and sent."""

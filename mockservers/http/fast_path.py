@@ -27,7 +27,7 @@ MAX_FIELDS = 1024
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
 _INTEGER, _SECONDS = 7_000_000_000_000_000_001, 7_000_000_000_000_000_002
-"""Stand in an entry for what differs from request to request."""
+"""Placeholders in an entry for what differs from request to request."""
 
 
 # --- requests ------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ class Listener:
         return number
 
     def refuse(self) -> None:
-        """Listen no longer; nobody else may either. Whoever accepts here must have stopped."""
+        """Listen no longer; no other program may either. Accepting here must have stopped."""
         self.socket.close()
         if self._keeper is None:
             self.socket = _bound(*self._where)
@@ -126,7 +126,7 @@ def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
 
 
 def unsent(file: int) -> int:
-    """Bytes given to a socket that the other side has not acknowledged; 0 where nobody can say."""
+    """Bytes given to a socket that the other side has not acknowledged; 0 where it is unknown."""
     if sys.platform != "linux":
         return 0
     answer = fcntl.ioctl(file, termios.TIOCOUTQ, bytes(4))

@@ -192,7 +192,7 @@ class RequestParser:
             self._room = MAX_HEAD - len(line)
             self._held.clear()
             # A new one each time: the last may wait for another protocol, or for nothing more. It
-            # is told of a plain method: not all methods are known to it, and framing is the same.
+            # gets a plain method: it does not know all methods, and framing is the same.
             self._parser = httptools.HttpRequestParser(self)
             self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
 

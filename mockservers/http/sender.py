@@ -37,11 +37,8 @@ class Sender:
         gone: Callable[[], None],
     ) -> None:
         assert request.response is not None
-        self._transport = transport
-        self._request = request
-        self._response = request.response
-        self._taken = taken
-        self._gone = gone
+        self._transport, self._request, self._response = transport, request, request.response
+        self._taken, self._gone = taken, gone
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
         self._timer: asyncio.TimerHandle | None = None
@@ -89,7 +86,6 @@ class Sender:
             head = b""
 
     def _count(self) -> bool:
-        """Count what was taken; whether that was all."""
         self._request.sent(self._handed)
         self._handed = b""
         if self._request.bytes_sent < self._response.body_stop:
@@ -124,7 +120,7 @@ class Closing:
             self._transport.resume_reading()
 
     def reset(self) -> None:
-        """Reset once the client has all that was planned: a reset throws away what it has not."""
+        """Reset once the client has all that was planned: a reset discards the rest."""
         self._reset_when_sent(monotonic() + RESET_S)
 
     def _reset_when_sent(self, until: float) -> None:

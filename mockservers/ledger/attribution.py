@@ -25,8 +25,8 @@ KEPT_PER_CODE = 64
 """Requests for one code that are kept, per server, besides those that redirects led there;
 further ones are only counted."""
 LEADING = 10_000
-"""Redirects that make room for two more requests where they lead, for each may be followed twice,
-once: enough for 50 hops of each of 194 codes."""
+"""Redirects that make room for two more requests where they lead (each may be followed twice):
+enough for 50 hops of each of 194 codes."""
 
 
 # --- a journal in bounded memory -------------------------------------------------------------
@@ -167,7 +167,7 @@ class RedirectMatcher:
             self._waiting.setdefault(_target(entry), []).append(Hop(name, entry.conn))
 
     def ambiguous(self) -> Iterator[frozenset[str]]:
-        """Accounts whose requests cannot be told apart, in groups."""
+        """Accounts whose requests cannot be distinguished, in groups."""
         came_by = {place: set(names) for place, names in self._came_by.items()}
         # An unmatched redirect may still have been followed, and its request taken for another's.
         for (server, path), hops in self._waiting.items():

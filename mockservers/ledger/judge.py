@@ -276,7 +276,7 @@ def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
 
 
 def _casts_doubt(row: Row) -> bool:
-    """Whether the books themselves show how this could wrongly be called ok."""
+    """Whether the ledger itself shows how this could wrongly be called ok."""
     kept = row.file is not FileState.ABSENT
     return "ok" not in row.accepts and (kept or row.seen is Seen.OK)
 

@@ -82,11 +82,11 @@ class Account(Struct, frozen=True):
     followed: tuple[bool, ...] = ()
     """For each request but the last, whether the next one follows its redirect."""
     possible: tuple[RequestEntry, ...] = ()
-    """Requests of which one was the last, where the books cannot tell which."""
+    """Requests of which one was the last, where it is not known which."""
 
     @property
     def finals(self) -> tuple[RequestEntry, ...]:
-        """The last request; several where the books cannot tell which it was."""
+        """The last request; several where it is not known which it was."""
         return self.possible or self.requests[-1:]
 
     @property
@@ -132,7 +132,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
-    """The books of one run, and what does not balance in them."""
+    """The accounts of one run, and what does not balance in them."""
 
     label: str | None
     asked: tuple[str, ...] | None

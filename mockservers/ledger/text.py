@@ -10,7 +10,7 @@ MOST_NOTES = 20
 
 
 def ledger_text(ledger: Ledger) -> str:
-    """The ledger in lines: the verdict first, then the books, then what does not balance."""
+    """The ledger in lines: the verdict first, then the counts, then what does not balance."""
     found = len(ledger.imbalances)
     verdict = f"NOT BALANCED: {plural(found, 'imbalance')}" if found else "the books balance"
     if ledger.asked is None and not found:

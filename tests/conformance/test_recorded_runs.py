@@ -25,8 +25,8 @@ FEW_CODES = 9
 """Evidence tables of up to this many codes are recorded."""
 FLAG = {
     "type": "request", "server": "LOCAL", "method": "GET", "attempt": 1, "do": "serve",
-    "status": 200, "sha256": None, "complete": True, "client_gone": False, "in_flight": 1, "start_s": 0.0,
-    "end_s": 0.0,
+    "status": 200, "sha256": None, "complete": True, "client_gone": False, "in_flight": 1,
+    "start_s": 0.0, "end_s": 0.0,
 }  # fmt: skip
 """The default values of an entry."""
 

@@ -52,6 +52,8 @@ ROOT, PLAIN, CLOSING = (
 )
 PUTS, NOT_ALLOWED = RequestLine("PUT", "/"), RequestComplete(RequestForm(), 405)
 GZIP = RequestComplete(RequestForm(gzip=True))
+CONNECTED = RequestComplete(RequestForm(keep_alive=False), 405)
+HEAD = RequestComplete(RequestForm(head_only=True))
 NO_LINE = BadRequest(400, "no request line")
 BAD = BadRequest(400, mock.ANY)
 """What httptools refuses, in its words."""
@@ -103,14 +105,14 @@ EXACTLY = [
     (line_of(b"*"), [RequestLine("GET", "*"), NO_FORM]),
     (line_of(b"*", b"OPTIONS"), [RequestLine("OPTIONS", "*"), NOT_ALLOWED]),
     (line_of(b"/a?b", b"OPTIONS"), [RequestLine("OPTIONS", "/a"), NOT_ALLOWED]),
-    (line_of(b"x:1", b"CONNECT"), [RequestLine("CONNECT", "x:1"), RequestComplete(CLOSING.form, 405)]),
-    (line_of(b"x:1", b"CONNECT") * 2, [RequestLine("CONNECT", "x:1"), RequestComplete(CLOSING.form, 405)]),
+    (line_of(b"x:1", b"CONNECT"), [RequestLine("CONNECT", "x:1"), CONNECTED]),
+    (line_of(b"x:1", b"CONNECT") * 2, [RequestLine("CONNECT", "x:1"), CONNECTED]),
     (line_of(b"x", b"CONNECT"), [RequestLine("CONNECT", "x"), NO_FORM]),
     (line_of(b"/", b"CONNECT"), [RequestLine("CONNECT", "/"), NO_FORM]),
     (line_of(b"x:1"), [RequestLine("GET", "x:1"), NO_FORM]),
     # methods
     (line_of(b"/", b"PUT"), [PUTS, NOT_ALLOWED]),
-    (line_of(b"/", b"HEAD"), [RequestLine("HEAD", "/"), RequestComplete(RequestForm(head_only=True))]),
+    (line_of(b"/", b"HEAD"), [RequestLine("HEAD", "/"), HEAD]),
     (line_of(b"/", b"get"), [RequestLine("get", "/"), NOT_ALLOWED]),
     (line_of(b"/", b"XGET"), [RequestLine("XGET", "/"), NOT_ALLOWED]),
     (line_of(b"/", b"XHEAD"), [RequestLine("XHEAD", "/"), NOT_ALLOWED]),
