@@ -72,7 +72,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
 """What draws a field, by its type; a new kind with fields of these types needs nothing here."""
 
 
-def of_kind(kind: type[Fault]) -> st.SearchStrategy[Fault]:
+def plain(kind: type[Fault]) -> st.SearchStrategy[Fault]:
     """A fault of one kind; every field is drawn."""
     return st.builds(
         kind, **{name: _field(type_) for name, type_ in base.field_types(kind).items()}
@@ -87,20 +87,19 @@ def _field(wanted: Any) -> st.SearchStrategy[object]:
 
 
 STRATEGIES: dict[type[Fault], Callable[[], st.SearchStrategy[Fault]]] = {
-    kind: partial(of_kind, kind) for kind in KINDS.values()
+    kind: partial(plain, kind) for kind in KINDS.values()
 }
 """What draws each kind."""
 
-serves, statuses = partial(of_kind, Serve), partial(of_kind, Status)
-empties, resets = partial(of_kind, Empty), partial(of_kind, Reset)
-truncates, cut_headers = partial(of_kind, Truncate), partial(of_kind, CutHeaders)
+serves, statuses = partial(plain, Serve), partial(plain, Status)
+empties, resets = partial(plain, Empty), partial(plain, Reset)
+truncates, cut_headers = partial(plain, Truncate), partial(plain, CutHeaders)
 no_lengths, drips, hangs = (
-    partial(of_kind, NoLength),
-    partial(of_kind, Drip),
-    partial(of_kind, Hang),
+    partial(plain, NoLength),
+    partial(plain, Drip),
+    partial(plain, Hang),
 )
-redirects, rate_limits = partial(of_kind, Redirect), partial(of_kind, RateLimit)
-plain = of_kind
+redirects, rate_limits = partial(plain, Redirect), partial(plain, RateLimit)
 """Short names of common kinds."""
 
 CLEAR = tuple(kind for kind in KINDS.values() if not kind.unclear)

@@ -205,14 +205,14 @@ def drawing(purpose, change):
     """In fates, the draw for one purpose is changed."""
 
     def wrong_fate(question):
-        from mockservers import plan
+        from mockservers.kinds import chance
 
-        right = plan.draw
-        plan.draw = lambda *args: change(right, *args) if args[-1] == purpose else right(*args)
+        right = chance.draw
+        chance.draw = lambda *args: change(right, *args) if args[-1] == purpose else right(*args)
         try:
             return fate(question)
         finally:
-            plan.draw = right
+            chance.draw = right
 
     return {"fate": wrong_fate}
 

@@ -15,7 +15,7 @@ from msgspec import to_builtins
 
 from mockservers import running
 from mockservers.files import files_in
-from mockservers.journal import Claims, Entry
+from mockservers.flags2.output import ClaimsReader
 from mockservers.ledger import Ledger
 
 Cell = dict[str, Any]
@@ -68,10 +68,11 @@ def _cell(ask: Ask, row: Row) -> Cell:
     return {key: value for key, value in cell.items() if value is not None}
 
 
-def _judge(row: Row, outcome: str, entries: list[Entry], files: dict[str, Any]) -> Ledger:
-    claims = Claims()
-    claims.report({row.code: outcome})
-    end = {"end": True, "asked": [row.code], "claims": to_builtins(claims), "files_after": files}
+def _judge(row: Row, outcome: str, entries: list[dict[str, Any]], files: dict[str, Any]) -> Ledger:
+    reader = ClaimsReader()
+    reader.report({row.code: outcome})
+    claims, files = to_builtins(reader.claims), to_builtins(files)
+    end = {"end": True, "asked": [row.code], "claims": claims, "files_after": files}
     return balance([{"journal": 1}, *entries, end])
 
 
