@@ -31,7 +31,7 @@ INSTEAD = {
 }
 """A pattern, and what to write instead."""
 ALLOWED = {
-    '"no-reply-at-all",': "an id of a case is never changed",
+    '"no-reply-at-all"': "an id of a case is never changed",
     'reply = http.request("GET", f"{base_url}/{name}/{name}.gif")': "a variable of a user",
 }
 """A line that may have such a word, and the reason; at most 15."""
