@@ -163,7 +163,7 @@ def test_an_example_announces_its_connections(arguments, line):
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS, ids=lambda downloader: downloader.__name__)
 @pytest.mark.parametrize(("prose", "plan", "arguments", "lines"), ENDED)
-def test_the_run_of_an_example_prints_and_saves_what_stands_there(
+def test_the_run_of_an_example_prints_and_saves_what_spec_shows(
     servers, downloader, prose, plan, arguments, lines
 ):
     label = parse_flags2(arguments).label
@@ -180,7 +180,7 @@ def test_the_run_of_an_example_prints_and_saves_what_stands_there(
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to another process")
 @pytest.mark.parametrize("command", ["flags2-threadpool", "flags2-asyncio"])
 @pytest.mark.parametrize(("prose", "plan", "arguments", "lines"), INTERRUPTED)
-def test_the_interrupted_run_of_an_example_prints_and_saves_what_stands_there(
+def test_the_interrupted_run_of_an_example_prints_and_saves_what_spec_shows(
     servers, command, prose, plan, arguments, lines, tmp_path
 ):
     servers.begin_run({"LOCAL": plan})
@@ -261,7 +261,7 @@ def plan_of(text):
 @pytest.mark.parametrize(
     ("plan", "request_", "reply"), table("plan | label, resource, attempt | response")
 )
-def test_a_request_of_an_example_meets_its_reply(plan, request_, reply):
+def test_a_request_of_an_example_meets_its_response(plan, request_, reply):
     label, resource, attempt = request_.split()
     met = fault_to_json(fate_of(plan_of(plan), label, resource, int(attempt)))
     wanted = json.loads(reply)

@@ -24,7 +24,7 @@ def rows_to_ask(client):
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_a_client_makes_of_every_reply_what_the_page_says(client):
+def test_a_client_makes_of_every_response_what_the_page_says(client):
     version = client.version()
     if version is None:
         pytest.skip(f"{client.name} cannot be asked: its program is not on PATH, or another")

@@ -224,7 +224,7 @@ def asks_twice(many):
     "twin",
     [drops_an_error, calls_everything_ok, calls_an_error_not_found, asks_twice],
 )
-def test_a_broken_twin_does_not_pass(downloader, twin):
+def test_a_faulty_downloader_does_not_pass(downloader, twin):
     @settings(examples(200), phases=[Phase.generate])  # to be found is enough: no shrinking
     @given(plan=sticky_plans(carried), codes=code_lists())
     def claim(plan, codes):

@@ -59,7 +59,7 @@ def test_without_v_there_is_no_line_of_a_code(downloader):
     ]  # fmt: skip
 
 
-def test_a_broken_connection_is_told_by_the_one_on_threads_as_by_the_listing():
+def test_on_threads_a_broken_connection_is_printed_as_by_the_listing():
     played = play_in_process(flags2_threadpool, PLAN, ["-v", "DE"])
     assert "*** Error for DE: Connection error\n" in played.stdout
 
@@ -148,7 +148,7 @@ def test_a_coding_that_was_not_asked_for_is_an_error_of_both(downloader, fields,
     assert counter == {HTTPStatus[outcome]: 1}
 
 
-def test_one_download_on_threads_is_silent_unless_it_is_told_to(capsys):
+def test_one_download_on_threads_is_silent_unless_verbose(capsys):
     with responses.RequestsMock() as carrier, workplace({}) as folder:
         carrier.get(URL, body=b"GIF")
         assert flags2_threadpool.download_one("BR", BASE) == Result(HTTPStatus.ok, "BR")

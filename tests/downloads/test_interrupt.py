@@ -164,7 +164,7 @@ class Gone(io.StringIO):
 
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-def test_if_nobody_reads_stdout_nothing_new_starts(downloader):
+def test_without_a_reader_of_stdout_nothing_new_starts(downloader):
     network = Network(99)
     with handled(network), contextlib.redirect_stdout(Gone()), contextlib.suppress(OSError):
         downloader.download_many(CODES, "http://x", True, 1)

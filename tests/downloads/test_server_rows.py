@@ -34,7 +34,7 @@ def by_the_listing(downloader, row):
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-def test_a_reply_of_any_form_ends_as_one_outcome(downloader, row, monkeypatch):
+def test_a_response_of_any_form_ends_as_one_outcome(downloader, row, monkeypatch):
     codes, longest_s = CODES, 20.0
     if row.ends == "wait" and row.outcomes == ("error",):
         # The clean ones might come too late on a loaded machine; for them there is the next test.
@@ -91,18 +91,18 @@ def told(downloader, row):
 
 @pytest.mark.parametrize("status", ["204", "403", "418", "503"])
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-def test_a_status_is_told_with_its_reason(downloader, status):
+def test_a_status_is_printed_with_its_reason(downloader, status):
     row = next(row for row in ROWS if row.name == status)
     reason = row.sends.split(b"\r\n")[0].decode().partition(f"{status} ")[2]
     assert told(downloader, row) == f"*** Error for BR: HTTP {status} - {reason}"
 
 
-def test_a_connection_that_breaks_is_told_as_the_listing_on_threads_tells_it():
+def test_a_broken_connection_is_printed_as_by_the_listing_on_threads():
     row = next(row for row in ROWS if row.name == "reset before the reply")
     assert told(flags2_threadpool, row) == "*** Error for BR: Connection error"
 
 
-def test_one_download_on_threads_says_nothing_unless_it_is_told_to(capsys):
+def test_one_download_on_threads_prints_nothing_unless_verbose(capsys):
     with serving(ROWS[0]) as base_url, workplace({}):
         result = flags2_threadpool.download_one(HIT, base_url)
     assert (result.data, result.status.name) == (HIT, "ok")

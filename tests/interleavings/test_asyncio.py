@@ -364,7 +364,7 @@ DOWNLOADER_CORO = flags2_asyncio.downloader_coro
         ("save_flag", lambda image, name: flags2_common.save_flag(image[:-1], name)),
     ],
 )
-def test_a_broken_twin_is_seen_in_some_order(name, twin):
+def test_a_faulty_downloader_is_found_in_some_order(name, twin):
     world = {code: Fate("error" if code < "BR" else "ok", 0.5) for code in ("AA", "AB", "BR", "CN")}
     check_accounts(world, 2, in_turn)
     twinned = mock.patch(f"reference.flags2_asyncio.{name}", twin)
@@ -444,7 +444,7 @@ async def calls_what_did_not_start_an_error(session, cc, *args):
 DOWNLOAD_ONE = flags2_asyncio.download_one
 
 
-def test_a_twin_that_ctrl_c_breaks_is_seen():
+def test_a_downloader_that_ctrl_c_breaks_is_found():
     twinned = mock.patch.object(flags2_asyncio, "download_one", calls_what_did_not_start_an_error)
     with twinned, pytest.raises(AssertionError):
         interrupt_everywhere(WORLDS[0])
@@ -458,7 +458,7 @@ PLAN = Plan(
 CODES = ("BR", "DE", "FR", "ZZ")
 
 
-def test_ctrl_c_at_any_moment_of_client_and_server_leaves_balanced_books(record_property):
+def test_ctrl_c_at_any_moment_of_client_and_server_leaves_a_balanced_ledger(record_property):
     moments = play_joined(PLAN, CODES, 2)[0].moments
     assert moments > 100
     record_property("cases", moments)
@@ -470,7 +470,7 @@ def test_ctrl_c_at_any_moment_of_client_and_server_leaves_balanced_books(record_
 
 @examples(30)
 @given(choose=orders(400), moment=st.integers(0, 120))
-def test_ctrl_c_at_some_moment_in_any_order_leaves_balanced_books(choose, moment):
+def test_ctrl_c_at_some_moment_in_any_order_leaves_a_balanced_ledger(choose, moment):
     run, ledger = play_joined(PLAN, CODES, 2, choose, press=moment)
     if moment < run.moments:
         check_interrupted(run, CODES)

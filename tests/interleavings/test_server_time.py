@@ -145,7 +145,7 @@ slow_plans = st.dictionaries(
     m=st.integers(1, 5),
     choose=orders(400),
 )
-def test_in_any_order_and_with_any_delay_the_books_balance_as_predicted(plan, m, choose):
+def test_in_any_order_and_with_any_delay_the_ledger_balances_as_predicted(plan, m, choose):
     codes = ["BR", "CN", "DE", "FR", "US", "ZZ"]
     played, _ = play(plan, codes, m, choose)
     assert played.ledger.balanced, played.ledger.imbalances
@@ -157,7 +157,7 @@ def test_in_any_order_and_with_any_delay_the_books_balance_as_predicted(plan, m,
         assert played.outcomes[code] == ("error" if late else forecast.outcome)
 
 
-def test_a_404_that_nobody_waited_for_is_no_miscount():
+def test_a_404_after_the_client_gave_up_is_no_miscount():
     rules = {"AB": (Serve(delay_s=45.0),), "BR": (Serve(delay_s=29.0),)}
     played, _ = play(Plan(rules=rules), ["AB", "BR"], m=1)
     assert played.outcomes == {"AB": "error", "BR": "ok"}
@@ -214,7 +214,7 @@ def test_a_connection_without_a_request_is_closed_after_75_s():
         assert entry["type"] == "connection"
 
 
-def test_a_connection_that_stays_idle_behind_a_reply_is_closed_75_s_after_it():
+def test_a_connection_is_closed_75_s_after_its_last_response():
     async def ask_once(reader, writer, clock):
         await asyncio.sleep(50)
         writer.write(GET_BR)
@@ -251,7 +251,7 @@ def test_a_request_has_30_s_to_arrive_whole_however_steadily_it_trickles(pause_s
 GET_BR = get("BR", "X-Padding: " + "a" * 60 + "\r\n")
 
 
-def test_who_does_not_close_after_an_orderly_close_is_dropped_2_s_later():
+def test_a_client_that_does_not_close_is_dropped_2_s_after_the_server_did():
     async def stay(reader, writer, clock):
         writer.write(get("BR"))
         _, closed_s = await ended(reader, clock)
@@ -266,7 +266,7 @@ def test_who_does_not_close_after_an_orderly_close_is_dropped_2_s_later():
 
 
 @pytest.mark.parametrize("resets", [False, True])
-def test_who_takes_nothing_for_75_s_is_dropped(resets):
+def test_a_client_that_takes_nothing_for_75_s_is_dropped(resets):
     """Also where a reset waits for the client to take what comes before it."""
 
     async def take_nothing(reader, writer, clock):
@@ -293,7 +293,7 @@ def test_who_takes_nothing_for_75_s_is_dropped(resets):
         (Status((503,), delay_s=1000.0), 1000.0, 1000.0),
     ],
 )
-def test_a_reply_comes_when_it_is_planned(reply, first_byte_s, end_s):
+def test_a_response_comes_when_it_is_planned(reply, first_byte_s, end_s):
     async def ask(reader, writer, clock):
         writer.write(get("FR", "Connection: close\r\n"))
         return await ended(reader, clock)

@@ -265,7 +265,7 @@ def one_line(done, status, line):
         pytest.param("", 'exec "$@"', ASCII, id="a locale of ASCII"),
     ],
 )  # fmt: skip
-def test_a_run_that_can_go_on_balances_its_books(machine, shell, more, tmp_path):
+def test_a_run_that_can_go_on_has_a_balanced_ledger(machine, shell, more, tmp_path):
     (tmp_path / "fläge").mkdir()
     options = ["--dest", "fläge/downloads"]
     command = ["sh", "-c", f"cd fläge; exec {LITTLE}"]
@@ -291,9 +291,7 @@ def test_a_run_that_can_go_on_balances_its_books(machine, shell, more, tmp_path)
                      id="a name that cannot be looked up"),
     ],
 )  # fmt: skip
-def test_a_host_that_the_machine_does_not_have_is_told_in_one_line(
-    machine, options, says, tmp_path
-):
+def test_a_host_of_another_machine_is_one_line_on_stderr(machine, options, says, tmp_path):
     done, _ = mockservers_on(machine, "touch", "ran", cwd=tmp_path, options=options)
     assert one_line(done, 2, says)
     assert done.stdout == ""
@@ -312,7 +310,7 @@ def test_where_no_thread_can_be_started_no_command_is_left_running(number, tmp_p
 
 
 @needs_full
-def test_a_stdout_that_is_full_is_told_in_one_line(tmp_path):
+def test_a_full_stdout_is_one_line_on_stderr(tmp_path):
     shell = 'exec "$@" >/dev/full'
     done, journal = mockservers_on("", *shlex.split(LITTLE), cwd=tmp_path, shell=shell)
     assert one_line(done, 2, r"\[Errno 28\] No space left on device")
@@ -336,7 +334,7 @@ def test_without_streams_a_run_goes_on(shell, status, tmp_path):
     }  # fmt: skip
 
 
-def test_what_is_wrong_is_not_told_on_stdout_where_there_is_no_stderr(tmp_path):
+def test_without_stderr_errors_do_not_go_to_stdout(tmp_path):
     shell = 'exec "$@" 2>&-'
     done = run("sh", "-c", shell, "sh", *command_line("mockservers"), "fly", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -361,7 +359,7 @@ def test_a_reader_that_takes_one_line_and_goes_does_not_stop_the_command(tmp_pat
     assert journal[-1].claims.totals["ok"] == 1
 
 
-def test_a_terminal_is_not_taken_from_who_sits_there(tmp_path):
+def test_the_command_does_not_read_from_a_terminal(tmp_path):
     """What reads stdin would be stopped, for it is in a session of its own: it gets an end."""
     ours, theirs = os.openpty()
     with os.fdopen(ours, "rb", 0), os.fdopen(theirs, "rb", 0) as terminal:
@@ -371,7 +369,7 @@ def test_a_terminal_is_not_taken_from_who_sits_there(tmp_path):
 
 
 @pytest.mark.parametrize("room", [0, *[pytest.param(n, marks=thorough) for n in (100, 700)], 1000])
-def test_a_disk_that_fills_up_within_the_journal_is_told_in_one_line(room, tmp_path):
+def test_a_disk_that_fills_up_within_the_journal_is_one_line_on_stderr(room, tmp_path):
     machine = f"disk_with_room:{room}"
     done, journal = mockservers_on(machine, *shlex.split(LITTLE), cwd=tmp_path)
     assert one_line(done, 1, r"the journal journal is incomplete: No space left on device; .*")

@@ -779,14 +779,14 @@ def doors():
 
 
 @pytest.mark.parametrize("door", ["control", "embed"])
-def test_whatever_is_done_in_any_order_the_books_are_those_on_plain_lists(doors, door):
+def test_after_any_actions_in_any_order_the_ledger_agrees_with_plain_lists(doors, door):
     run_state_machine_as_test(
         lambda: Machine(doors[door]), settings=settings(examples(12), stateful_step_count=25)
     )
 
 
 @pytest.mark.parametrize("door", ["control", "embed"])
-def test_who_left_a_gate_fills_it_no_longer_and_it_opens_once(doors, door):
+def test_a_client_that_left_does_not_fill_a_gate_and_it_opens_once(doors, door):
     machine, chance = Machine(doors[door]), Chance(random.Random(1).randrange)
     machine.put_a_plan(Plan(gate=Gate(2, 60)), None)
     for held in (1, 0):

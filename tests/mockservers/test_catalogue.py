@@ -222,7 +222,7 @@ class Careless(FolderCatalogue):
 
 
 @pytest.mark.parametrize("forgets", ["links", "encoding", "prefix"])
-def test_a_careless_twin_is_caught(root, forgets):
+def test_a_careless_catalogue_is_caught(root, forgets):
     assert find(
         PATHS,
         lambda path: leaks(Careless(root, forgets), path),

@@ -108,7 +108,7 @@ def test_a_seed_is_of_53_bits(seed, in_folder, capsys):
     assert ended(capsys, "predict", f"--seed={2**53 - 1}", "BR")[0] == 0
 
 
-def test_a_plan_that_is_no_text_is_told_as_that(in_folder, capsys):
+def test_a_plan_that_is_not_utf_8_is_reported_as_that(in_folder, capsys):
     Path("plan.json").write_bytes(b"\xff")
     status, stdout, stderr = ended(capsys, "predict", "--plan", "plan.json")
     assert (status, stdout) == (2, "")
@@ -129,7 +129,7 @@ def test_ctrl_c_in_a_command_has_the_status_of_ctrl_c(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(sys.getrecursionlimit() > 50_000, reason="nothing is too deep")
-def test_a_journal_that_is_nested_too_deeply_is_told_in_one_line(tmp_path, capsys):
+def test_a_journal_that_is_nested_too_deeply_is_one_line_on_stderr(tmp_path, capsys):
     file = tmp_path / "deep.jsonl"
     file.write_text('{"journal": 1, "plans": ' + "[" * 100_000 + "]" * 100_000 + "}\n")
     status, stdout, stderr = ended(capsys, "ledger", file)
@@ -164,7 +164,7 @@ def seeds(*words):
     return {label: plan.seed for label, plan in plans.items()}
 
 
-def test_the_plan_of_one_server_goes_before_that_of_all_wherever_it_stands(in_folder):
+def test_the_plan_of_one_server_beats_that_of_all_in_any_order(in_folder):
     write_plan("a.json", 5)
     write_plan("b.json", 6)
     assert seeds("--plan", "delay=b.json", "--plan", "a.json") == {
@@ -193,7 +193,7 @@ def test_a_plan_file_may_begin_with_a_byte_order_mark(in_folder):
 # --- predict ---------------------------------------------------------------------------
 
 
-def test_a_code_without_a_reply_is_predicted_without_a_status(in_folder, capsys):
+def test_a_code_without_a_response_is_predicted_without_a_status(in_folder, capsys):
     Path("a.json").write_text('{"plan": 1, "rules": {"BR": [{"do": "reset"}]}}')
     status, stdout, _ = ended(capsys, "predict", "--plan", "a.json", "BR")
     assert status == 0
@@ -270,7 +270,7 @@ def test_serve_leaves_the_signals_as_they_were(serve, own_signals):
 
 
 @posix
-def test_serve_listens_where_it_is_told_to(serve, capsys):
+def test_serve_listens_on_the_host_that_is_given(serve, capsys):
     assert serve("--host", "a..b") == (2, "")
     assert capsys.readouterr().err.startswith("mockservers: cannot listen on a..b: ")
 
@@ -633,7 +633,7 @@ def test_on_a_loop_the_ledger_waits_for_what_is_under_way():
     assert asyncio.run(claim()).requests == 1
 
 
-def test_to_cancel_drops_who_waits_for_a_reply():
+def test_to_cancel_drops_clients_that_wait():
     plan = Plan(rules={"BR": (Hang(60.0),)})
     with mockservers.running(plan) as servers, waiting_for_br(servers) as client:
         while not servers.under_way:
@@ -867,7 +867,7 @@ def test_it_can_be_drawn(strategy, wanted):
 
 @examples(100)
 @given(strategies.replies())
-def test_what_is_drawn_keeps_nobody_waiting_for_long(reply):
+def test_what_is_drawn_does_not_wait_long(reply):
     fixed_s = reply.delay_s if isinstance(reply.delay_s, float | int) else 0
     longest_s = getattr(reply.delay_s, "high_s", None) or getattr(reply.delay_s, "max_s", fixed_s)
     assert longest_s <= 0.01

@@ -89,7 +89,7 @@ def test_what_is_predicted_is_what_a_run_does(command, tmp_path, plan_file):
 
 @posix
 @needs("curl")
-def test_files_of_a_run_before_are_told_apart_from_saved_ones(tmp_path):
+def test_files_of_an_earlier_run_are_not_saved_ones(tmp_path):
     for _ in range(2):
         done = run("mockservers", "run", "--ports", "auto", "--", "flags2-threadpool", "BR", "CN",
                    cwd=tmp_path)  # fmt: skip
@@ -323,7 +323,7 @@ def test_bad_input_gets_one_clear_line(words, says, tmp_path, monkeypatch, capsy
     assert says in stderr
 
 
-def test_a_bad_plan_is_told_by_file_place_and_value(tmp_path, plan_file):
+def test_a_bad_plan_is_reported_by_file_place_and_value(tmp_path, plan_file):
     plan = plan_file({"mix": [{"weight": 1, "do": "serve", "delay_s": -1}]})
     done = run("mockservers", "run", "--plan", plan, "--", "true", cwd=tmp_path)
     assert done.returncode == 2

@@ -275,7 +275,7 @@ async def test_after_a_reset_the_journals_of_all_earlier_runs_are_whole(tmp_path
 
 
 @asynchronous
-async def test_the_journal_of_a_finished_run_that_nobody_keeps_is_removed(driven):
+async def test_a_temporary_journal_is_removed_after_its_run(driven):
     for _ in range(3):
         await driven.put({"plan": 1})
         assert await driven.fetch("BR") == [200]
@@ -290,7 +290,7 @@ async def test_the_journal_of_a_finished_run_that_nobody_keeps_is_removed(driven
 
 
 @asynchronous
-async def test_a_journal_that_cannot_be_written_is_told_and_the_run_goes_on(tmp_path):
+async def test_a_journal_that_cannot_be_written_is_reported_and_the_run_goes_on(tmp_path):
     (tmp_path / "j.2").mkdir()
     async with Driven(tmp_path, tmp_path / "j") as driven:
         status, answer = await driven.ask("PUT", "/plan", FLAKY_BR)
@@ -483,7 +483,7 @@ def file_told(**fields):
     return json.dumps({"files": {"br.gif": FILE | fields}})
 
 
-def test_as_much_as_may_be_told_is_taken():
+def test_the_largest_report_is_accepted():
     told = {"asked": ["BR"] * 676, "files": dict.fromkeys(map(str, range(10_000)), FILE)}
     assert len(end_as_reported(json.dumps(told)).files_after) == 10_000
 
@@ -522,7 +522,7 @@ def test_as_much_as_may_be_told_is_taken():
         (file_told(mtime_ns=1), "unknown key 'mtime_ns'"),
     ],
 )
-def test_what_cannot_be_told_is_refused_by_place_and_value(told, says):
+def test_a_bad_report_is_refused_by_place_and_value(told, says):
     with pytest.raises(ValueError, match=re.escape(says)):
         end_as_reported(told)
 
@@ -699,7 +699,7 @@ async def test_a_body_that_breaks_off_as_a_chunk_is_no_fault_of_ours(driven, mon
 
 
 @asynchronous
-async def test_a_fault_of_our_own_is_told_as_such(driven, monkeypatch, capfd):
+async def test_an_internal_error_is_reported_as_one(driven, monkeypatch, capfd):
     monkeypatch.setattr(control, "balance", lambda _: 1 / 0)
     status, answer = await driven.ask("GET", "/ledger")
     assert status == 500

@@ -269,7 +269,7 @@ def test_to_settle_is_to_wait_for_every_entry():
     in_loop(claim)
 
 
-def test_books_are_judged_when_every_request_has_its_entry():
+def test_the_ledger_waits_until_every_request_has_its_entry():
     slow = Plan(rules={"BR": (Hang(0.05),)})
     told = {"BR": "error", "CN": "ok"}
     with mockservers.running(slow) as servers, unanswered(servers.urls["LOCAL"]):
@@ -317,7 +317,7 @@ def words(ledger):
     return [(found.kind, found.code) for found in ledger.imbalances]
 
 
-def test_the_books_of_an_honest_downloader_balance(servers, tmp_path):
+def test_the_ledger_of_a_correct_downloader_balances(servers, tmp_path):
     servers.begin_run(BROKEN)
     for code in ("BR", "CN", "ZZ"):
         ask(servers.urls["DELAY"], code)
@@ -379,7 +379,7 @@ def test_a_word_for_an_outcome_that_there_is_not_is_refused(servers):
         servers.check({"BR": "fine"})
 
 
-def test_on_a_loop_the_books_are_the_same(tmp_path):
+def test_on_a_loop_the_ledger_is_the_same(tmp_path):
     async def claim():
         async with mockservers.running(BROKEN) as servers:
             await asyncio.to_thread(ask, servers.urls["LOCAL"])

@@ -113,7 +113,7 @@ BALANCED = {
 
 
 @pytest.mark.parametrize("name", BALANCED)
-def test_correct_books_balance(name):
+def test_a_correct_run_balances(name):
     ledger = judge(*BALANCED[name])
     assert ledger.balanced, ledger.imbalances
     assert ledger_text(ledger).startswith("ledger: the books balance\n")
@@ -316,7 +316,7 @@ def test_every_word_is_needed():
     assert used - {"note"} == set(IMBALANCES)
 
 
-def test_however_many_are_redirected_to_one_path_nobody_is_called_out():
+def test_however_many_are_redirected_to_one_path_no_code_is_reported():
     codes = [f"A{letter}" for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"] + [
         f"{first}{second}" for first in "CDEF" for second in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     ]
@@ -387,7 +387,7 @@ def test_totals_of_a_program_that_announces_nothing_are_held_against_what_was_se
     assert [one.kind for one in judged({"ok": 1}).imbalances] == ["lost"]
 
 
-def test_a_file_that_was_there_before_is_told_apart_from_a_saved_one():
+def test_a_file_from_before_the_run_is_not_a_saved_one():
     ledger = judge(["BR"], [whole("BR")], report(1), ("BR",), before={"br.gif": file()})
     assert (ledger.saved, ledger.kept) == (0, 1)
     assert "0 saved in downloads; 1 there before, and not written again" in ledger_text(ledger)
@@ -479,6 +479,6 @@ def test_claims_survive_the_journal(lines):
     assert convert(to_builtins(claims), Claims) == claims
 
 
-def test_totals_are_those_behind_the_last_line_of_hyphens():
+def test_totals_are_those_after_the_last_line_of_hyphens():
     claims = claims_of([*report(9, 9, 9), *report(1)])
     assert claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}

@@ -130,11 +130,11 @@ def of_seeds(count, check):
 
 @examples(80)
 @given(st.data())
-def test_the_ledger_says_what_the_plain_books_say(data):
+def test_the_ledger_agrees_with_the_plain_oracle(data):
     compare(Chance(lambda below: data.draw(st.integers(0, below - 1))))
 
 
-def test_the_ledger_says_what_the_plain_books_say_of_thousands():
+def test_the_ledger_agrees_with_the_plain_oracle_in_thousands_of_runs():
     of_seeds(3000, compare)
 
 
@@ -220,7 +220,7 @@ def compare_honest(chance):
         assert judge(entries, told, lines)["imbalances"] == []
 
 
-def test_who_does_well_is_never_called_out_whoever_is_redirected_to_whom():
+def test_a_correct_program_is_never_reported_whatever_the_redirects():
     of_seeds(2000, compare_honest)
 
 
@@ -264,7 +264,7 @@ PINNED = {
 
 
 @pytest.mark.parametrize("name", PINNED)
-def test_what_these_books_found_stays_mended(name):
+def test_failures_that_the_oracle_found_stay_mended(name):
     requests, told, words = PINNED[name]
     assert words_of(judge(entries_of(requests), told)) == Counter(words)
 
@@ -274,7 +274,7 @@ def test_a_target_that_ended_before_the_redirect_to_it_is_expected():
     assert judge([target, first], told_of(("BR", "ok")))["balanced"]
 
 
-def test_where_nobody_knows_what_was_asked_for_no_request_is_unexpected():
+def test_if_the_codes_are_unknown_no_request_is_unexpected():
     entries = entries_of([get("/x", WHOLE), get("BR", redirected("/x")), get("/x", WHOLE)] * 2)
     assert balance([{"journal": 1, "command": ["x"]}, *entries, {"end": True}]).balanced
 

@@ -283,12 +283,12 @@ SAID = {
 
 
 @pytest.mark.parametrize("name", SAID)
-def test_what_was_said_is_held_against_the_books(name):
+def test_claims_are_compared_with_what_was_seen(name):
     *told, expected = SAID[name]
     assert found_in(judge(*told)) == expected
 
 
-def test_who_can_be_nothing_but_an_error_is_given_no_other_outcome():
+def test_a_code_that_can_only_be_an_error_gets_no_other_outcome():
     # Every outcome that was said fits as many codes as may be called so; but US is an error.
     entries = [cut("US", n=1), whole("BR", n=2), not_found("CN", n=3)]
     files = {"us.gif": file(BODY[:5]), "br.gif": file()}
@@ -472,7 +472,7 @@ def test_what_no_redirect_led_to_is_unexpected(name):
     assert found_in(ledger) == ["unexpected --"]
 
 
-def test_those_who_met_the_same_reply_at_one_path_are_told_apart():
+def test_downloads_with_the_same_response_at_one_path_are_distinguished():
     entries = [led("BR", "/x"), led("US", "/x", n=2), at("/x", n=3), at("/x", n=4)]
     assert found_in(judge(["BR", "US"], entries, report(2), ("BR", "US"))) == []
 
@@ -486,14 +486,14 @@ def numbers_of(ledger):
     return {code: [entry.n for entry in row.requests] for code, row in ledger.rows.items()}
 
 
-def test_who_asks_on_the_connection_of_a_redirect_was_led_there():
+def test_a_request_on_the_connection_of_a_redirect_follows_it():
     entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
     ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
     assert seen_of(ledger) == {"BR": "ok", "CN": "no request"}
     assert found_in(ledger) == ["note"]
 
 
-def test_who_asks_on_another_connection_may_ask_for_itself():
+def test_a_request_on_another_connection_may_be_its_own():
     entries = [redirected("BR", "CN"), whole("CN", n=2, conn=2)]
     ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
     assert seen_of(ledger) == {"BR": "indeterminate", "CN": "indeterminate"}
@@ -503,7 +503,7 @@ def test_who_asks_on_another_connection_may_ask_for_itself():
     ]
 
 
-def test_of_two_who_were_led_to_one_path_the_one_on_its_connection_goes_on():
+def test_of_two_redirects_to_one_path_the_one_on_the_same_connection_goes_on():
     entries = [
         led("BR", "/x", conn=1), led("CN", "/x", n=2, conn=2),
         at("/x", n=3, conn=2), at("/x", n=4, conn=1),
@@ -512,7 +512,7 @@ def test_of_two_who_were_led_to_one_path_the_one_on_its_connection_goes_on():
     assert numbers_of(ledger) == {"BR": [1, 4], "CN": [2, 3]}
 
 
-def test_who_still_waits_may_have_been_on_any_server_where_the_host_was_not_ours():
+def test_a_redirect_to_another_host_may_have_led_to_any_server():
     entries = [
         led("BR", "http://h:1/x"), led("CN", "http://h:1/x", n=2), at("/x", n=3, server="LOCAL"),
     ]  # fmt: skip
@@ -522,7 +522,7 @@ def test_who_still_waits_may_have_been_on_any_server_where_the_host_was_not_ours
     assert seen_of(judge(["BR", "CN"], entries, report(1, 0, 1))) == {"BR": "error", "CN": "ok"}
 
 
-def test_those_who_met_at_one_path_have_nothing_to_do_with_those_at_another():
+def test_redirects_to_one_path_do_not_concern_another():
     asked = ["BR", "CN", "DE", "FR"]
     entries = [
         led("BR", "/x"), led("CN", "/x", n=2), at("/x", n=3), at("/x", n=4, status=503),
@@ -535,7 +535,7 @@ def test_those_who_met_at_one_path_have_nothing_to_do_with_those_at_another():
     ]
 
 
-def test_those_who_met_one_after_the_other_may_all_have_met():
+def test_redirects_that_share_paths_in_turn_are_one_group():
     asked = ["BR", "CN", "DE", "FR"]
     entries = [
         led("BR", "/x"), led("CN", "/x", n=2), led("DE", "/y", n=3), led("FR", "/y", n=4),
@@ -576,7 +576,7 @@ def test_where_a_code_was_asked_for_already_another_was_led_there():
     ("second", "numbers"),
     [({}, {"BR": [1, 3, 4], "CN": [2]}), (NONE, {"BR": [1, 3], "CN": [2, 4]})],
 )
-def test_who_was_there_in_vain_gets_the_next_reply_and_nobody_comes_twice_for_none(second, numbers):
+def test_a_retry_gets_the_next_response_and_there_is_only_one_retry(second, numbers):
     entries = [
         led("BR", "/x"),
         led("CN", "/x", n=2),
@@ -586,7 +586,7 @@ def test_who_was_there_in_vain_gets_the_next_reply_and_nobody_comes_twice_for_no
     assert numbers_of(judge(["BR", "CN"], entries, report(error=2))) == numbers
 
 
-def test_nobody_has_recovered_where_nobody_knows_whose_request_it_was():
+def test_no_code_is_recovered_if_its_requests_are_unknown():
     entries = [
         led("BR", "/x"), led("CN", "/x", n=2),
         at("/x", n=3, **NONE), at("/x", n=4, **NONE), at("/x", n=5),
@@ -647,7 +647,7 @@ def test_a_redirect_to_itself_makes_room_too():
     assert found_in(ledger) == []
 
 
-def test_a_redirect_makes_room_also_behind_what_was_only_counted():
+def test_a_redirect_makes_room_also_after_requests_that_were_only_counted():
     path = "/flags/br/br.gif"
     entries = [whole("BR", n=n) for n in range(70)]
     entries += [led("US", path, n=70)] + [whole("BR", n=n) for n in range(71, 76)]
@@ -673,7 +673,7 @@ def test_ten_thousand_redirects_make_room_and_further_ones_do_not():
     assert sum(row.more for row in rows) == 10_005 - 64 + 11
 
 
-def test_downloads_that_go_round_where_others_did_are_told_by_their_own_ends():
+def test_downloads_that_share_a_loop_are_judged_by_their_own_ends():
     round_and_round = [
         led("AD", "/flags/fi/fi.gif", n=1, conn=1),
         *(redirected("FI", "FI", n=n, conn=1) for n in range(2, 32)),
@@ -699,7 +699,7 @@ def test_a_thousand_requests_for_what_is_no_code_are_called_unexpected():
 # --- what is noted ------------------------------------------------------------------------------
 
 
-def test_only_heads_of_requests_count_and_belong_to_nobody():
+def test_a_head_request_belongs_to_no_code():
     head = whole("US", n=2, method="HEAD", in_flight=5)
     ledger = judge(["BR"], [whole("BR"), head], report(1), ("BR",))
     assert found_in(ledger) == ["note"]
@@ -781,7 +781,7 @@ def test_a_ledger_in_json():
     }  # fmt: skip
 
 
-def test_the_books_of_a_run_are_in_the_ledger():
+def test_the_counts_of_a_run_are_in_the_ledger():
     ledger = judge(["BR"], [whole("BR", in_flight=2)], report(1), ("BR",), dest="there")
     books_of_it = (ledger.label, ledger.asked, ledger.requests, ledger.most_in_flight, ledger.dest)
     assert books_of_it == ("ERROR", ("BR",), 1, 2, "there")

@@ -60,7 +60,7 @@ DELAYED = (
 
 
 @posix
-def test_a_terminal_is_told_how_the_run_goes_on_and_left_as_it_was(tmp_path):
+def test_a_terminal_shows_how_far_the_run_is_and_is_left_as_it_was(tmp_path):
     status, written = on_a_terminal(*DELAYED, cwd=tmp_path)
     assert status == 0
     lines = re.findall(r"\x1b7\x1b\[24;1H\x1b\[2K(.*?)\x1b8", written)
@@ -111,7 +111,7 @@ def test_a_window_that_changes_its_height_has_the_line_at_its_new_foot(monkeypat
     ]
 
 
-def test_who_is_no_terminal_is_told_nothing(tmp_path):
+def test_without_a_terminal_nothing_is_shown(tmp_path):
     done = run("mockservers", "run", "--ports", "auto", "--", "python", "-c", "", cwd=tmp_path)
     assert done.stderr == ""
     assert "\x1b" not in done.stdout

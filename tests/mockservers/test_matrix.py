@@ -36,7 +36,7 @@ def test_rows_and_columns_are_those_that_are_measured():
     }
 
 
-def test_every_kind_of_reply_has_a_row():
+def test_every_kind_of_response_has_a_row():
     assert {row.kind for row in ROWS} == {*KINDS, "refuse"}
 
 

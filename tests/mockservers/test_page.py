@@ -284,7 +284,7 @@ def test_a_page_that_cannot_be_is_one_clear_line(words, says, tmp_path):
 
 
 @posix
-def test_the_page_is_written_though_nobody_reads_the_ledger(tmp_path):
+def test_the_page_is_written_although_stdout_has_no_reader(tmp_path):
     as_file(tmp_path / "a.jsonl", three())
     reading, writing = os.pipe()
     os.close(reading)
@@ -306,7 +306,7 @@ def test_without_the_extra_it_is_named_before_anything_runs(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_journals_of_one_name_are_told_apart_by_their_folders(tmp_path):
+def test_journals_of_one_name_are_shown_with_their_folders(tmp_path):
     for name in "ab":
         (tmp_path / name).mkdir()
         as_file(tmp_path / name / "run.jsonl", three())

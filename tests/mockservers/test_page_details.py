@@ -41,11 +41,11 @@ def test_the_seed_is_that_of_the_server_that_was_asked():
     assert facts(one(plans=plans))["Seed"] == "2"
 
 
-def test_the_command_is_told_as_a_shell_would_take_it():
+def test_the_command_is_shown_as_a_shell_takes_it():
     assert facts(one(command=["sh", "-c", "echo it"]))["Command"] == "sh -c 'echo it'"
 
 
-def test_what_is_up_to_the_client_is_counted_behind_the_rest():
+def test_what_is_up_to_the_client_is_counted_after_the_rest():
     entries = [request(1, "BR", 0.0, 0.5, do="too_long"), request(2, "CN", 0.0, 0.5)]
     told = report(["BR", "CN"], 1, 2, told=["BR OK", "CN OK"])
     files = journal(["CN"], entries[1:], [])[-1]["files_after"]
@@ -72,7 +72,7 @@ def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
     assert seen["notes"][0].split(":")[0] in run_page(seen)
 
 
-def test_of_an_unknown_server_the_seed_is_told_where_all_have_the_same():
+def test_the_seed_of_an_unknown_server_is_shown_if_all_have_the_same():
     alike = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1, "seed": 3}}
     apart = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1}}
     entries = [request(1, "BR", 0.0, 0.5)]
@@ -104,7 +104,7 @@ def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
     assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
 
 
-def test_a_drip_of_a_path_and_one_whose_attempt_is_not_told_are_found_in_the_plan():
+def test_a_drip_of_a_path_and_one_without_an_attempt_are_found_in_the_plan():
     slow, slower = {"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 10}
     plans = {"ERROR": {"plan": 1, "rules": {"/x": [slow], "BR": [slow, slower]}}}
     path = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000) | {"code": None, "path": "/x"}
@@ -156,7 +156,7 @@ def test_a_request_of_which_no_end_is_known_ends_as_it_begins():
     assert (bars["start"], bars["end"]) == ([0.0, 0.5], [0.0, 1.0])
 
 
-def test_times_are_told_to_the_microsecond():
+def test_times_are_shown_to_the_microsecond():
     entries = [
         request(1, "BR", 0.0, 0.5),
         request(2, "CN", 0.1234567, 1.2345678, first_byte_s=0.2345678),
@@ -384,7 +384,7 @@ def test_everybody_may_read_a_page(tmp_path):
     assert (tmp_path / "a.html").stat().st_mode & 0o777 == 0o644
 
 
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path):
+def test_a_page_that_cannot_be_written_leaves_no_file(tmp_path):
     (tmp_path / "a.html").mkdir()
     with pytest.raises(OSError, match=r"a\.html"):
         write_whole(tmp_path / "a.html", "text")

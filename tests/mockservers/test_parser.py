@@ -473,7 +473,7 @@ def test_how_the_bytes_are_cut_never_changes_what_comes_out(stream, data):
             assert read(*data.draw(cut(stream)))[0] == events
 
 
-def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
+def test_a_parser_that_reads_beyond_a_request_would_be_caught():
     class ReadsOn(RequestParser):
         def _stop(self, data, at, bound):
             return bound
@@ -489,7 +489,7 @@ def test_a_parser_that_reads_on_behind_a_request_would_be_caught():
 @given(STREAMS, st.data())
 @example(AWAITS_CHUNKS.replace(b"d\r", b"d\t\r"), None)  # refused, then asked for (found by fuzz/)
 @example(POST + b"Content-Length: %b3\r\n\r\nabc" % (b"0" * 5000), None)  # int(): a ValueError
-def test_events_come_in_order_and_none_behind_the_last(stream, data):
+def test_events_come_in_order_and_none_after_the_last(stream, data):
     with small_bounds() if data else contextlib.nullcontext():
         events, reading = read(*data.draw(cut(stream)) if data else [stream])
         for before, event in itertools.pairwise([None, *events]):

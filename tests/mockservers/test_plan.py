@@ -289,7 +289,7 @@ def test_a_prediction_says_what_a_correct_client_reports(rules, outcomes):
     assert {code: one.outcome for code, one in foreseen.items()} == outcomes
 
 
-def test_where_nobody_listens_every_code_is_an_error():
+def test_if_connections_are_refused_every_code_is_an_error():
     foreseen = forecast(Plan(mix=(Bucket(100, Serve()),), refuse=True), "LOCAL", ["BR", "ZZ"])
     assert {(one.do, one.status, one.outcome) for one in foreseen.values()} == {
         ("refuse", None, "error")
@@ -312,7 +312,7 @@ def test_what_is_predicted_happens_to_both_downloaders(servers, rules, outcomes)
     check_prediction(servers, Plan(rules=rules), list(outcomes))
 
 
-def test_where_nobody_listens_both_downloaders_report_errors(servers):
+def test_if_connections_are_refused_both_downloaders_report_errors(servers):
     check_prediction(servers, Plan(refuse=True), ["BR", "ZZ"])
 
 

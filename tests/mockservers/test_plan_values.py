@@ -50,7 +50,7 @@ def test_a_draw_is_the_same_for_ever(resource, attempt, purpose, u):
         (2, True, 2.943040611617584, 5.180794101338201, 505),
     ],
 )
-def test_a_reply_is_resolved_by_the_draws_of_its_attempt(
+def test_a_response_is_resolved_by_the_draws_of_its_attempt(
     attempt, per_attempt, uniform, lognormal, status
 ):
     delayed = met(Serve(delay_s=Uniform(1, 3)), attempt, per_attempt)
@@ -128,7 +128,7 @@ BR_RULES = {"BR": (Reset(), Empty()), "/flags/br/br.gif": (RateLimit(),), "/a": 
         (("/a",), "/a", 9, Reset()),
     ],
 )
-def test_a_rule_gives_its_replies_one_by_one_and_the_last_for_good(
+def test_a_rule_gives_its_responses_one_by_one_and_the_last_for_good(
     rules, resource, attempt, expected
 ):
     plan = Plan(rules={key: BR_RULES[key] for key in rules})
@@ -146,7 +146,7 @@ def test_the_rarest_draws_give_a_delay_too(monkeypatch, u, delay_s):
     )
 
 
-def test_the_replies_of_a_plan_are_those_of_the_mix_and_then_those_of_the_rules():
+def test_the_responses_of_a_plan_are_those_of_the_mix_and_then_those_of_the_rules():
     plan = Plan(
         0, (Bucket(1, Empty()), Bucket(2, Hang())), {"BR": (Reset(), Serve()), "/": (Empty(),)}
     )
@@ -216,7 +216,7 @@ def test_what_is_not_written_has_its_default():
         (Hang(60.0, delay_s=1.0), {"do": "hang", "delay_s": 1.0}),
     ],
 )
-def test_a_reply_is_written_without_what_has_its_default(reply, written):
+def test_a_response_is_written_without_what_has_its_default(reply, written):
     assert fault_to_json(reply) == written
 
 

@@ -45,7 +45,7 @@ def test_a_forecast_tells_kind_status_and_outcome_of_each_code_in_the_order_aske
     ]
 
 
-def test_where_nobody_listens_each_code_is_told_to_be_refused():
+def test_if_connections_are_refused_each_code_is_predicted_so():
     plan = Plan(rules={"BR": (Serve(),)}, refuse=True)
     assert foreseen(plan, "BR", "ZZ") == [
         line("BR", "refuse", None, "error"),
@@ -106,14 +106,14 @@ def test_where_each_attempt_is_drawn_all_that_may_come_count(seed, percent, expe
 
 
 @pytest.mark.parametrize(("between", "expected"), [(998, "depends"), (999, "ok")])
-def test_a_thousand_redirects_are_followed_to_find_who_else_asks_for_a_code(between, expected):
+def test_a_thousand_redirects_are_followed_to_find_other_requests_for_a_code(between, expected):
     chain = [BR, *(f"/{n}" for n in range(between)), US]
     rules = {one: (Redirect(other),) for one, other in pairwise(chain)}
     plan = Plan(rules={**rules, "US": (Serve(), Status((503,)))})
     assert predict(plan, "LOCAL", ["BR", "US"], FLAGS)["US"].outcome == expected
 
 
-def test_who_asks_again_after_an_empty_reply_may_fail_or_not_among_those_who_are_served():
+def test_a_retry_after_an_empty_response_may_succeed_or_fail():
     rules = {"BR": (Redirect(US),), "US": (Serve(), Empty(), Serve())}
     assert outcome(Plan(rules=rules)) == "depends"
 

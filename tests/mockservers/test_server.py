@@ -303,7 +303,7 @@ async def test_what_came_before_nonsense_is_answered_first(house):
 
 
 @pytest.mark.parametrize("kind", STRATEGIES)
-async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, kind, monkeypatch):
+async def test_a_prepared_response_is_the_one_that_would_be_made(house, kind, monkeypatch):
     reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0, settings=FOUND_IS_ENOUGH)
     plan = Plan(3, (Bucket(60, reply),), {"US": (reply,), "FR": (reply, Status((503,)))})
     seen = []
@@ -320,7 +320,7 @@ async def test_a_reply_that_is_kept_ready_is_the_one_that_would_be_made(house, k
     assert seen[0] == seen[1]
 
 
-async def test_a_reply_kept_ready_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
+async def test_a_prepared_response_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
     body = bytes(5_000_000)
     monkeypatch.setattr(fast_path, "MAX_PREPARED_BYTES", len(body))
     catalogue = FlagCatalogue()
@@ -385,7 +385,7 @@ async def test_a_client_that_leaves_in_a_delay_is_seen(house):
     assert entry["status"] is None
 
 
-async def test_a_client_that_closes_its_side_before_its_reply_is_told_apart(house):
+async def test_a_client_that_half_closes_before_its_response_is_marked(house):
     house.begin_run(BR=[Serve(delay_s=0.01)], CN=[Serve(delay_s=0.01)])
     await house.send(get(), eof=True)
     await house.send(get("/flags/cn/cn.gif", "Connection: close"), eof=False)
@@ -439,7 +439,7 @@ async def test_a_gate_of_the_run_before_still_opens_by_its_time(house):
 
 
 @pytest.mark.parametrize("reply", [Reset(), Empty(), Truncate(9), Reset(300)])
-async def test_nothing_is_served_behind_the_end_of_a_connection(house, reply):
+async def test_nothing_is_served_after_the_end_of_a_connection(house, reply):
     house.begin_run(US=[reply])
     await house.send(get("/flags/us/us.gif") + get() * 3)
     await house.quiet()
@@ -448,7 +448,7 @@ async def test_nothing_is_served_behind_the_end_of_a_connection(house, reply):
     assert all(entry["bytes_sent"] == 0 and not entry["complete"] for entry in behind)
 
 
-async def test_replies_due_are_sent_although_the_last_request_is_cut(house):
+async def test_responses_due_are_sent_although_the_last_request_is_cut(house):
     house.begin_run(BR=[Serve(delay_s=0.05)])
     cut = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nabc"
     received, _ = await house.send(get() + cut)

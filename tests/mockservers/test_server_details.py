@@ -197,7 +197,7 @@ async def test_connections_have_numbers_that_no_other_has_also_in_a_later_run(ho
 
 
 @asynchronous
-async def test_who_has_closed_its_side_is_not_waited_for_behind_its_last_reply(house, monkeypatch):
+async def test_a_half_closed_client_is_closed_after_its_last_response(house, monkeypatch):
     monkeypatch.setattr(sender, "LINGER_S", 3600.0)
     house.begin_run(BR=Status((503,), delay_s=0.05))
     reader, writer = await house.connect()
@@ -231,7 +231,9 @@ async def test_without_room_it_is_tried_again_ten_times_a_second(house, monkeypa
 
 
 @asynchronous
-async def test_who_gives_up_before_being_accepted_does_not_end_the_accepting(house, monkeypatch):
+async def test_a_client_that_gives_up_before_it_is_accepted_does_not_stop_the_server(
+    house, monkeypatch
+):
     loop = asyncio.get_running_loop()
     really_accept, given_up = loop.sock_accept, set()
 
@@ -249,7 +251,7 @@ async def test_who_gives_up_before_being_accepted_does_not_end_the_accepting(hou
 
 
 @asynchronous
-async def test_many_who_come_at_once_do_not_keep_others_from_their_turn(house, monkeypatch):
+async def test_many_connections_at_once_do_not_starve_others(house, monkeypatch):
     clients, turns, accepted_in = [], itertools.count(), []
     turn = next(turns)
 
@@ -340,7 +342,7 @@ async def test_each_server_has_the_port_that_was_asked_for():
 
 @asynchronous
 @pytest.mark.parametrize("again", [False, True])
-async def test_who_comes_before_the_servers_have_time_for_it_is_connected(house, again):
+async def test_a_client_that_comes_before_the_servers_are_ready_is_connected(house, again):
     if again:
         house.begin_run(Plan(refuse=True))
         house.begin_run()
@@ -351,14 +353,14 @@ async def test_who_comes_before_the_servers_have_time_for_it_is_connected(house,
 
 
 @with_ipv6
-def test_who_listens_on_ipv6_leaves_ipv4_to_others():
+def test_a_server_on_ipv6_leaves_ipv4_to_others():
     (listener,) = bind("::", 0)
     with contextlib.closing(listener):
         assert listener.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY) == 1
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no two sockets share a port")
-def test_a_port_is_nobody_elses_as_it_begins_to_refuse():
+def test_no_other_program_can_bind_a_port_as_it_begins_to_refuse():
     class Watched(socket.socket):
         def close(self):
             super().close()
@@ -377,7 +379,7 @@ def test_a_port_is_nobody_elses_as_it_begins_to_refuse():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere to reuse an address means something else")
-def test_a_port_that_refuses_is_nobody_elses_until_it_listens_again():
+def test_no_other_program_can_bind_a_port_that_refuses():
     (listener,) = bind("127.0.0.1", 0)
     address = ("127.0.0.1", listener.port)
     with contextlib.closing(listener), socket.socket() as other:
@@ -447,7 +449,7 @@ def test_an_address_that_a_host_has_twice_is_one_address(monkeypatch):
     listener.close()
 
 
-def test_what_can_be_no_name_of_a_host_is_told_as_any_other():
+def test_an_impossible_host_name_is_reported_like_any_other():
     with pytest.raises(OSError, match=r"cannot listen on x+: not a host name"):
         bind("x" * 64, 0)
 
@@ -494,7 +496,7 @@ async def test_a_connection_is_read_until_64_requests_wait_and_again_when_one_ha
 
 
 @asynchronous
-async def test_what_stands_behind_the_last_request_of_a_connection_is_no_request(house):
+async def test_bytes_after_the_last_request_of_a_connection_are_no_request(house):
     reader, writer = await house.connect()
     writer.write(get("ZZ", "Connection: close") + get("BR") * 2)
     assert (await reply(reader))[0] == 404
@@ -520,7 +522,7 @@ async def test_a_client_that_has_gone_does_not_count_at_the_gate(house):
 
 
 @asynchronous
-async def test_nothing_is_done_any_more_for_who_has_gone(house, caplog):
+async def test_nothing_more_is_done_for_a_client_that_has_gone(house, caplog):
     house.begin_run(BR=Serve(delay_s=0.1))
     _, gone = await house.connect()
     gone.write(get("BR"))
@@ -767,7 +769,7 @@ def test_what_came_before_nonsense_is_answered_first_though_it_takes_time():
 
 @pytest.mark.parametrize("last", [b"nonsense\r\n\r\n", get("ZZ", "Connection: close"), get("CN")])
 @pytest.mark.parametrize("pause_s", [0, 0.1])
-def test_what_comes_after_the_last_reply_is_no_request(last, pause_s, caplog):
+def test_what_comes_after_the_last_response_is_no_request(last, pause_s, caplog):
     async def conversation(reader, writer, gone):
         writer.write(last)
         await reader.readuntil(b"\r\n\r\n")
@@ -808,7 +810,7 @@ def test_each_of_many_requests_sent_together_waits_for_its_own_delay():
         assert [entry["delay_s"] for entry in servers.entries] == [1, 5, 0]
 
 
-def test_who_did_not_ask_whether_to_go_on_is_not_told_to():
+def test_without_expect_no_100_continue_is_sent():
     async def conversation(reader, writer, gone):
         writer.write(get("BR") + get("CN").removesuffix(b"\r\n"))
         assert (await reply(reader))[0] == 200
@@ -820,7 +822,7 @@ def test_who_did_not_ask_whether_to_go_on_is_not_told_to():
         assert talk(conversation).startswith(b"HTTP/1.1 200 ")
 
 
-def test_what_is_to_come_behind_a_body_does():
+def test_a_request_after_a_body_is_read():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
         return await reader.read()
@@ -835,7 +837,7 @@ ENDS = "start_s", "first_byte_s", "end_s", "delay_s", "conn", "n"
 
 @pytest.mark.parametrize("name", [name for name in SINGLE if name not in ("hang", "drip")])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_reply_that_waits_is_the_same_to_the_byte(name, times):
+def test_a_response_that_waits_is_the_same_to_the_byte(name, times):
     def played(delay_s):
         async def conversation(reader, writer, gone):
             for _ in range(times):
@@ -855,7 +857,7 @@ def test_a_reply_that_waits_is_the_same_to_the_byte(name, times):
     assert played(0.0) == played(1.0)
 
 
-def test_who_has_said_all_is_told_that_the_reply_is_the_last_one():
+def test_the_last_response_to_a_half_closed_client_says_connection_close():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
         writer.write_eof()
@@ -865,7 +867,7 @@ def test_who_has_said_all_is_told_that_the_reply_is_the_last_one():
         assert b"\r\nConnection: close\r\n" in talk(conversation)
 
 
-def test_a_silence_is_not_kept_for_who_closed_before_it_began():
+def test_a_hang_ends_at_once_for_a_client_that_closed_before_it():
     async def conversation(reader, writer, gone):
         writer.write(get("BR") + get("CN"))
         writer.write_eof()
@@ -889,7 +891,7 @@ def test_an_ended_connection_notices_at_once_that_the_client_closes_though_many_
         assert talk(conversation) == pytest.approx(5.0, abs=0.2)
 
 
-def test_the_75_s_of_who_takes_nothing_begin_when_there_is_something_to_take(monkeypatch):
+def test_the_75_s_of_a_client_that_takes_nothing_begin_with_the_response(monkeypatch):
     body = bytes(5_000_000)
     resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(FlagCatalogue, "find", lambda self, path: resource)
@@ -1106,7 +1108,7 @@ async def test_an_error_is_at_most_400_letters_long(driven):
 
 
 @asynchronous
-async def test_what_a_journal_is_told_from_its_path_to_its_end(tmp_path, monkeypatch):
+async def test_a_journal_of_serve_from_its_path_to_its_end(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with Driven(tmp_path, Path("j.jsonl")) as driven:
         _, health = await driven.ask("GET", "/health")
@@ -1123,7 +1125,7 @@ async def test_what_a_journal_is_told_from_its_path_to_its_end(tmp_path, monkeyp
 
 
 @asynchronous
-async def test_a_journal_that_is_gone_is_told_as_what_it_is(driven):
+async def test_a_journal_that_is_gone_is_reported_as_gone(driven):
     driven.runs.current.journal.path.unlink()
     for path in ("/journal", "/ledger"):
         status, answer = await driven.ask("GET", path)
@@ -1134,7 +1136,9 @@ async def test_a_journal_that_is_gone_is_told_as_what_it_is(driven):
 
 @asynchronous
 @pytest.mark.parametrize("path", ["/journal", "/ledger"])
-async def test_a_journal_whose_run_ends_while_it_is_read_is_told_as_that(driven, monkeypatch, path):
+async def test_a_journal_whose_run_ends_while_it_is_read_is_reported_as_that(
+    driven, monkeypatch, path
+):
     really_apart = control._apart
 
     async def apart(work):
@@ -1147,7 +1151,7 @@ async def test_a_journal_whose_run_ends_while_it_is_read_is_told_as_that(driven,
 
 
 @asynchronous
-async def test_a_reset_keeps_the_plans_and_drops_who_is_there(driven):
+async def test_a_reset_keeps_the_plans_and_drops_the_connections(driven):
     assert (await driven.ask("PUT", "/plan", '{"plan": 1, "seed": 9}'))[0] == 200
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(driven.servers))
     writer.write(get("ZZ"))
@@ -1177,7 +1181,7 @@ async def test_a_reset_is_answered_when_all_earlier_journals_are_whole(driven):
 
 
 @asynchronous
-async def test_the_first_journal_that_could_not_be_written_is_the_one_that_is_told(driven):
+async def test_the_first_incomplete_journal_is_the_one_that_is_reported(driven):
     first = driven.runs.current.journal
     for _ in range(2):
         driven.runs.current.journal.error = OSError(errno.ENOSPC, "No space left on device")
@@ -1201,7 +1205,7 @@ def test_a_journal_that_fails_at_its_first_line_is_closed(monkeypatch, tmp_path)
 
 
 @asynchronous
-async def test_of_two_journals_that_are_incomplete_the_first_is_told(tmp_path):
+async def test_of_two_incomplete_journals_the_first_is_reported(tmp_path):
     servers = MockServers(FlagCatalogue())
     runs = RunHistory(servers, tmp_path / "journal.jsonl", tmp_path)
     journals = []

@@ -96,7 +96,7 @@ def read(sent, method="GET"):
 
 @examples(150)
 @given(resolved(), FORMS, st.none() | BODIES)
-def test_a_reply_becomes_what_its_kind_says(reply, asked, body):
+def test_a_response_becomes_what_its_kind_says(reply, asked, body):
     found = None if body is None else ResourceInfo(len(body), "image/gif")
     now = effective(reply, asked, found)
     assert now.delay_s == reply.delay_s
@@ -142,7 +142,7 @@ def test_head_gets_the_head_of_the_get_and_no_body(reply, asked, body):
 
 @examples(150)
 @given(resolved(), FORMS, st.none() | BODIES)
-def test_a_connection_stays_open_only_behind_a_whole_reply_and_where_the_client_wants_it(
+def test_a_connection_stays_open_only_after_a_complete_response_if_the_client_wants_it(
     reply, asked, body
 ):
     wire, sent = rendered(reply, asked, body)

@@ -188,7 +188,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("reply", "asked", "found", "planned"), ROWS)
-def test_a_reply_is_exactly_these_bytes(reply, asked, found, planned):
+def test_a_response_is_exactly_these_bytes(reply, asked, found, planned):
     assert render(reply, asked, found) == planned
 
 
@@ -211,11 +211,11 @@ def test_a_loop_of_no_path_leads_to_the_root():
     assert render(RedirectLoop(), GET, None).location == "/"
 
 
-def test_a_request_is_a_plain_get_unless_told():
+def test_a_request_form_is_a_plain_get_by_default():
     assert RequestForm() == (False, True, 1, False)
 
 
-def test_a_wire_is_a_whole_reply_with_the_body_of_the_resource_unless_told():
+def test_a_response_has_the_body_of_the_resource_by_default():
     assert Response(b"", 0, KEEP, 200, 0) == wire(b"", 0, KEEP, 200, 0)
 
 

@@ -187,7 +187,7 @@ def test_an_unknown_server_is_a_usage_error_that_requests_nothing(label, given_c
 
 @examples(100)
 @given(st.permutations(["-m0", "-l0", "-snowhere", "123"]), st.integers(1, 4))
-def test_of_several_usage_errors_max_req_is_told_before_limit_server_and_codes(argv, length):
+def test_of_several_usage_errors_max_req_comes_before_limit_server_and_codes(argv, length):
     first = min(argv[:length], key=["-m0", "-l0", "-snowhere", "123"].index)
     ended = run_main(argv[:length])
     assert ended.stdout == run_main([first]).stdout

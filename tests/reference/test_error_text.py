@@ -39,6 +39,6 @@ def test_a_body_that_is_not_coded_is_taken(codings):
 
 
 @pytest.mark.parametrize("codings", ["gzip", " GZip ", "identity, br", "zstd,identity", "x"])
-def test_a_coding_that_nobody_asked_for_is_refused_by_its_name(codings):
+def test_a_coding_that_was_not_offered_is_refused_by_its_name(codings):
     with pytest.raises(ValueError, match=codings.strip()):
         refuse_coding(codings)

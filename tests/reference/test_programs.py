@@ -156,7 +156,7 @@ def test_a_task_sorts_ten_numbers_that_lie_up_to_fifty_from_their_places(
 
 
 @pytest.mark.parametrize(("cpus", "tasks"), [(None, 2), (1, 2), (3, 6)])
-def test_quicksort_threads_starts_two_tasks_for_each_cpu_and_of_one_where_nobody_knows(
+def test_quicksort_threads_starts_two_tasks_per_cpu_and_assumes_one_cpu_if_unknown(
     cpus, tasks, monkeypatch, capsys
 ):
     monkeypatch.setattr(quicksort_threads, "cpu_count", lambda: cpus)

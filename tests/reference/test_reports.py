@@ -104,7 +104,7 @@ def test_the_final_report_has_a_line_for_each_count_but_none_for_no_failures(ok,
 
 @examples(200)
 @given(st.integers(0, 10**6))
-def test_the_elapsed_time_is_told_in_seconds_to_the_hundredth(hundredths):
+def test_the_elapsed_time_is_in_seconds_to_the_hundredth(hundredths):
     *_, line = printed_after(Counter(), hundredths / 100).splitlines()
     whole, part = divmod(hundredths, 100)
     assert line == f"Elapsed time: {whole}.{part:02}s"

@@ -228,7 +228,7 @@ POST = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(SHORT)
     ],
     ids=["get", "two gets", "two late gets", "xget", "a get as a body"],
 )
-def test_a_connection_goes_on_behind_two_segments_as_behind_one(
+def test_a_connection_goes_on_after_two_segments_as_after_one(
     servers, first, statuses, delay_s, record_property
 ):
     arrivals, plan = Arrivals(), Plan(rules={"BR": (Serve(delay_s=delay_s),)})

@@ -98,7 +98,7 @@ def on_the_wire(kind, code, stop):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reply_breaks_off_at_exactly_the_byte_that_is_planned(tiny, kind, record_property):
+def test_a_response_breaks_off_at_exactly_the_byte_that_is_planned(tiny, kind, record_property):
     cut = codes_cut(kind)
     entries = tiny.begin_run(Plan(rules={code: (KINDS[kind](cut[code]),) for code in cut}))
 
@@ -142,7 +142,7 @@ def comes(kind, code, stop):
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_reply_that_breaks_off_is_judged_by_where(
+def test_a_response_that_breaks_off_is_judged_by_where(
     tiny, folder, downloader, kind, record_property
 ):
     cut = codes_cut(kind)
@@ -172,7 +172,7 @@ def test_a_reply_that_breaks_off_is_judged_by_where(
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 @pytest.mark.parametrize("kind", ["reset", "truncate"])
-def test_a_reply_that_breaks_off_once_is_made_good_only_by_asking_again(
+def test_only_a_retry_repairs_a_response_that_breaks_off_once(
     tiny, downloader, kind, record_property
 ):
     cut = codes_cut(kind)
