@@ -2,7 +2,7 @@
 
 Each module imports only modules before it in this list, which is also the order to read them in:
 
-- texts, files and input: `text` `extras` `files` `json_input`
+- input: `json_input`
 - what is promised, and what becomes of it: `clauses` `verdicts` `known_failures` `recording`
 - what is tested: `cases.command_line` `cases.model` `cases.fixed` `cases.generated`
 - what is wrong with a recorded run: `checks.printed_lines` `checks.interpret` `checks.requests`

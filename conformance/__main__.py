@@ -3,7 +3,7 @@
 import sys
 from typing import NoReturn
 
-from conformance.extras import how_to_install
+from mockservers.cli.command_line import how_to_install
 
 
 def main() -> NoReturn:

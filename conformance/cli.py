@@ -3,67 +3,55 @@
 import argparse
 import os
 import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from conformance import commands
 from conformance.cases.model import CaseError
-from conformance.commands import UsageError
 from conformance.dask_executor import ClusterError
 from conformance.program_runner import CannotStartError
-from conformance.text import shorten
+from mockservers.cli.command_line import Parser, UsageError, run_to_exit
 from mockservers.http.listeners import PortInUseError
 from mockservers.plan import PlanError
 
 EXAMPLES = 40
 """Generated cases by default."""
-MOST_OF_AN_ERROR = 400
-"""Characters of an error on stderr."""
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (see {self.prog} --help)")
+class KitError(Exception):
+    """The kit itself failed."""
+
+
+_STATUSES: dict[type[Exception], int] = {
+    UsageError: 2, CannotStartError: 2, CaseError: 2, PlanError: 2, PortInUseError: 4,
+    ClusterError: 4, OSError: 4, KitError: 4,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command line; ends the process with the exit status."""
-    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C: end all children
+    run_to_exit("conformance", lambda: _run(argv), _STATUSES)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    args = _parser().parse_args(argv)
     try:
-        args = _parser().parse_args(argv)
         status: int = args.action(args)
-        sys.stdout.flush()
-    except (UsageError, CannotStartError, CaseError, PlanError) as exc:
-        status = _complain(exc, 2)
-    except (PortInUseError, ClusterError) as exc:
-        status = _complain(exc, 4)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 1
-    except OSError as exc:
-        status = _complain(exc, 4)
-    except KeyboardInterrupt:
-        status = 130
+    except tuple(_STATUSES):
+        raise
     except Exception as exc:
-        status = _complain(RuntimeError(f"the kit failed: {type(exc).__name__}: {exc}"), 4)
-    sys.exit(status)
-
-
-def _complain(exc: Exception, status: int) -> int:
-    text = shorten(" ".join(str(exc).split()), MOST_OF_AN_ERROR)
-    print(f"conformance: {text}", file=sys.stderr)
+        raise KitError(f"the kit failed: {type(exc).__name__}: {exc}") from exc
     return status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="conformance", description="Judge an implementation by the clauses of SPEC.md."
     )
     subparsers = parser.add_subparsers(
-        title="commands", metavar="COMMAND", required=True, parser_class=_Parser
+        title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
     run = subparsers.add_parser("run", help="judge a downloader by its runs")
     _add_judging(run, EXAMPLES)

@@ -25,11 +25,8 @@ from conformance.known_failures import KnownFailure, read_known_failures
 from conformance.program_runner import resolved
 from conformance.report_model import SMOKE
 from conformance.verdicts import Verdict, exit_status
+from mockservers.cli.command_line import UsageError
 from mockservers.plan import PlanError
-
-
-class UsageError(Exception):
-    """Bad input: one clear line on stderr, status 2."""
 
 
 def _typed(args: argparse.Namespace) -> tuple[str, ...]:

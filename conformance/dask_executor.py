@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 
 from conformance import program_runner
-from conformance.extras import how_to_install
+from mockservers.cli.command_line import how_to_install
 
 CONNECT_S = 10
 """Seconds to reach the scheduler."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from conformance.text import shorten
+from mockservers.text import shorten
 
 T = TypeVar("T")
 

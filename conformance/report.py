@@ -18,13 +18,12 @@ from xml.etree import ElementTree
 import jinja2
 from markupsafe import Markup, escape
 
-from conformance.files import write_whole
-from conformance.text import shorten
 from conformance.verdicts import FAILURES, Finding, Verdict
+from mockservers.files import write_whole
 from mockservers.html_report.charts import chart_of
 from mockservers.html_report.render import environment
 from mockservers.journal_json import line_from_json
-from mockservers.text import safe
+from mockservers.text import safe, shorten
 
 COLUMNS = 100
 """Characters of a line on the terminal."""

@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from conformance.files import write_whole
+from mockservers.files import write_whole
 
 FILES = (
     "expansion.json",

@@ -1,6 +1,7 @@
 """Texts for people: one line, not too long, without characters that play tricks."""
 
 import re
+from collections.abc import Sequence
 
 MOST = 400
 """Characters of a message, at most."""
@@ -9,8 +10,8 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 
 def shorten(text: str, most: int = MOST) -> str:
-    """The start of a text that is longer than `most` characters."""
-    return text if len(text) <= most else f"{text[:most]}..."
+    """The text in at most `most` characters; three dots show that something was cut off."""
+    return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
 def one_line(text: object, most: int = MOST) -> str:
@@ -18,9 +19,14 @@ def one_line(text: object, most: int = MOST) -> str:
     return shorten(" ".join(str(text).split()), most)
 
 
-def plural(count: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """`1 code`, `2 codes`."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def code_list(codes: Sequence[str]) -> str:
+    """Up to ten codes in full; beyond that, the first and the last."""
+    return ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
 
 
 def safe(text: str) -> str:

@@ -177,7 +177,7 @@ _DOCSTRING = ast.get_docstring(ast.parse(Path(TOP, "conformance/__init__.py").re
 KIT_ORDER = re.findall(r"`([a-z_.]+)`", _DOCSTRING)
 """The modules in the order of the docstring of the package."""
 KIT_PURE = [
-    *"text verdicts recording shrink evidence_table report_model".split(),
+    *"verdicts recording shrink evidence_table report_model".split(),
     *"adapter.answer adapter.cases adapter.primes adapter.checks adapter.report_model".split(),
     *(name for name in KIT_ORDER if name.startswith(("cases.", "checks."))),
 ]

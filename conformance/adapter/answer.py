@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from conformance.text import shorten
+from mockservers.text import shorten
 
 MOST_IN_REPORT = 3000
 """Characters of an answer in a report."""

@@ -17,12 +17,12 @@ from conformance.adapter.answer import Answer
 from conformance.adapter.cases import Question
 from conformance.adapter.primes import is_prime
 from conformance.checks.expansion import expansion, explanations
-from conformance.text import shorten
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.faults import Delay, Fault, Garbage, Serve
 from mockservers.flags2.codes import is_code, path_of_code
 from mockservers.plan import Plan, PlanError, draw, fate
 from mockservers.plan_json import fault_to_json, plan_from_json
+from mockservers.text import shorten
 
 MICROSECOND = 1e-6
 MOST_QUOTED = 300

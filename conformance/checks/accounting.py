@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from msgspec import structs
 
 from conformance.checks.interpret import Reading
-from conformance.text import code_list, counted
 from conformance.verdicts import Finding, broken
 from mockservers.journal import End, Header
 from mockservers.ledger import Imbalance, Ledger, Row, balance
+from mockservers.text import code_list, counted
 
 SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5")
 """Where several downloads may be the one miscounted, the first of these clauses is reported."""

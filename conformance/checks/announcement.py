@@ -7,9 +7,9 @@ from conformance.checks.ending import missing_line, requests_for
 from conformance.checks.expansion import misread
 from conformance.checks.interpret import Reading, announced_list
 from conformance.checks.printed_lines import CONNECTIONS, HYPHENS, SEARCH, SITE
-from conformance.text import code_list, counted
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.plan import LABELS
+from mockservers.text import code_list, counted
 
 
 def check_announcement(reading: Reading) -> list[Finding]:

@@ -6,8 +6,8 @@ from conformance.checks.interpret import Reading
 from conformance.checks.printed_lines import HYPHENS, TOTAL
 from conformance.checks.requests import describe
 from conformance.recording import MAX_STDOUT
-from conformance.text import code_list, counted, shorten
 from conformance.verdicts import Finding, Verdict, broken
+from mockservers.text import code_list, counted, shorten
 
 SILENT_S = 39.0
 """A client that waits this long in a `hang` of 40 s has waited until the server ended it

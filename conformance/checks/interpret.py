@@ -13,9 +13,9 @@ from urllib.parse import unquote, urljoin, urlsplit
 from conformance.cases.model import Case
 from conformance.checks.printed_lines import TOTAL, PrintedLines, read_lines
 from conformance.recording import Run
-from conformance.text import counted
 from mockservers.journal import Claims, RequestEntry
 from mockservers.plan import LABELS
+from mockservers.text import counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,9 +71,6 @@ def _let_go(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def missing_extra(extra: str) -> str:
-    """What to install, for people who installed the package and for people in a checkout."""
-    return (
-        f"needs the extra {extra}: pip install 'flags2-reference[{extra}]', "
-        f"or in a checkout pip install -e '.[{extra}]'"
-    )
+def how_to_install(extra: str) -> str:
+    """The command that installs an extra, for a package and for a checkout."""
+    return f"pip install 'flags2-reference[{extra}]' (in a checkout: pip install -e '.[{extra}]')"

@@ -25,7 +25,7 @@ from mockservers.ledger import balance
 from mockservers.plan import LABELS
 from mockservers.predict import predict, totals
 from mockservers.server import MockServers
-from mockservers.text import plural
+from mockservers.text import counted
 
 _STATUSES: dict[type[Exception], int] = {
     UsageError: 2, PlanError: 2, CommandLineError: 2, CannotRunError: 2, OSError: 2,
@@ -55,18 +55,18 @@ def _predict(args: argparse.Namespace) -> int:
         request.codes,
         info_in(what.catalogue),
     )
-    counted = totals(forecasts)
+    sums = totals(forecasts)
     if args.json:
         codes = {code: forecast.to_json() for code, forecast in forecasts.items()}
-        print(json.dumps({"codes": codes, "totals": counted}))
+        print(json.dumps({"codes": codes, "totals": sums}))
         return 0
     for code, forecast in forecasts.items():
         status = "---" if forecast.status is None else forecast.status
         print(f"{code}  {forecast.do:<13} {status}  {forecast.outcome.replace('_', ' ')}")
     plan = what.plans[request.label]
-    counted_codes = plural(len(forecasts), "code")
+    counted_codes = counted(len(forecasts), "code")
     print(f"{counted_codes} of {request.label}, seed {plan.seed}:", end=" ")
-    words = [f"{n} {outcome.replace('_', ' ')}" for outcome, n in counted.items() if n]
+    words = [f"{n} {outcome.replace('_', ' ')}" for outcome, n in sums.items() if n]
     print(", ".join(words))
     return 0
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mockservers.cli.command_line import UsageError, missing_extra
+from mockservers.cli.command_line import UsageError, how_to_install
 from mockservers.files import write_whole
 from mockservers.journal_json import read_journal
 from mockservers.ledger import Ledger
@@ -45,7 +45,7 @@ def check_page(file: Path | None) -> None:
     try:
         import jinja2  # noqa: F401 - whether it is there
     except ModuleNotFoundError:
-        raise UsageError(f"--html {missing_extra('pages')}") from None
+        raise UsageError(f"--html needs the extra pages: {how_to_install('pages')}") from None
     if file.is_dir() or not file.parent.is_dir():
         raise UsageError(f"cannot write the page {file}: it is a folder, or its folder is missing")
 

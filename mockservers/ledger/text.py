@@ -3,7 +3,7 @@
 from collections import Counter
 
 from mockservers.ledger.model import OUTCOMES, Ledger, Seen
-from mockservers.text import plural
+from mockservers.text import code_list, counted
 
 MOST_NOTES = 20
 """Notes that are printed; the others are counted."""
@@ -12,7 +12,7 @@ MOST_NOTES = 20
 def ledger_text(ledger: Ledger) -> str:
     """The ledger in lines: the verdict first, then the counts, then what does not balance."""
     found = len(ledger.imbalances)
-    verdict = f"NOT BALANCED: {plural(found, 'imbalance')}" if found else "the books balance"
+    verdict = f"NOT BALANCED: {counted(found, 'imbalance')}" if found else "the books balance"
     if ledger.asked is None and not found:
         verdict += ", as far as they go"
     lines = [f"ledger: {verdict}", _asked(ledger), _requests(ledger)]
@@ -32,9 +32,8 @@ def _asked(ledger: Ledger) -> str:
     if ledger.asked is None:
         return "  asked      not known"
     codes = ledger.asked
-    which = ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
     of = f" of {ledger.label}" if ledger.label else ""
-    return f"  asked      {plural(len(codes), 'code')}{of}: {which}"
+    return f"  asked      {counted(len(codes), 'code')}{of}: {code_list(codes)}"
 
 
 def _requests(ledger: Ledger) -> str:
@@ -42,7 +41,7 @@ def _requests(ledger: Ledger) -> str:
     announced = ledger.claims.concurrency
     limit = "" if announced is None else f", {announced} announced"
     return (
-        f"  requests   {ledger.requests} for {plural(codes, 'code')}; "
+        f"  requests   {ledger.requests} for {counted(codes, 'code')}; "
         f"at most {ledger.most_in_flight} in flight{limit}"
     )
 
@@ -58,7 +57,7 @@ def _outcomes(ledger: Ledger) -> list[str]:
             lines.append(row + (f" {reported:>5}" if said else ""))
     if said is None:
         fates = len(ledger.claims.fates)
-        only = f"only lines for {plural(fates, 'code')}" if fates else "nothing was said"
+        only = f"only lines for {counted(fates, 'code')}" if fates else "nothing was said"
         lines.append(f"             (no final report was printed: {only})")
     return lines
 
