@@ -10,10 +10,12 @@ from string import ascii_uppercase
 from typing import NamedTuple
 
 from play import play_sockets
+from support import simplest
 
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
+    KINDS,
     BadChunk,
     BadGzip,
     CutHeaders,
@@ -80,7 +82,17 @@ FATES = {
     "redirect_loop": Fate(RedirectLoop(), ERROR),
     "rate_limit": Fate(RateLimit(retry_after_s=0), ERROR),
 }
-"""Every kind of reply, in a form that takes no time; two places for `reset`; no flag at all."""
+"""Kinds of response, in forms that take no time; two places for `reset`; no flag at all."""
+
+
+def _fate_of(kind: type[Fault]) -> Fate:
+    """The fate of a kind that has no row above: a prediction gives its outcome."""
+    fault = simplest(kind)
+    outcome = predict(Plan(rules={"BR": fault}), "LOCAL", ["BR"], FIND)["BR"].outcome
+    return Fate(fault, EITHER if outcome == "depends" else {outcome})
+
+
+FATES |= {do: _fate_of(kind) for do, kind in KINDS.items() if do not in FATES}
 
 NAMES = tuple(FATES)
 ABSENT = tuple(f"X{letter}" for letter in ascii_uppercase)

@@ -4,13 +4,15 @@ import contextlib
 import os
 import signal
 import time
+from functools import cache
 from unittest import mock
 
 import psutil
-from hypothesis import Phase, settings
+from hypothesis import Phase, find, settings
 
 from mockservers.flags2.codes import is_code, path_of_code
 from mockservers.plan import fate
+from mockservers.strategies import plain
 from reference import flags2_common
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
@@ -82,3 +84,10 @@ def effective(fault, form, info):
 def render(fault, form, info, path="/"):
     """The response of a fault."""
     return fault.response(form, info, path)
+
+
+@cache
+def simplest(kind):
+    """The simplest fault of a kind."""
+    shrink = settings(phases=[Phase.generate, Phase.shrink], database=None, deadline=None)
+    return find(plain(kind), lambda fault: True, settings=shrink)

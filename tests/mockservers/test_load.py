@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from commands import command_line, environment, mockservers_run, run
-from support import SCALE
+from support import SCALE, simplest
 
 from mockservers.faults import KINDS
 from mockservers.journal import RequestEntry
 from mockservers.journal_json import read_journal
+from mockservers.plan_json import fault_to_json
 
 CLIENT = Path(__file__).parents[1] / "load_client.py"
 FEW_FILES = 64
@@ -35,7 +36,8 @@ def test_every_request_has_its_entry_under_a_plan_of_all_kinds(tmp_path):
     # The thorough suite sends the 100,000 requests from 1,000 connections.
     connections, requests = (1000, 100_000) if SCALE > 1 else (100, 3000)
     weight = 100 / len(KINDS)
-    mix = [{"weight": weight, "do": do, **NEEDS.get(do, {})} for do in KINDS]
+    needs = {do: fault_to_json(simplest(kind)) for do, kind in KINDS.items()}
+    mix = [{"weight": weight, **needs[do], **NEEDS.get(do, {})} for do in KINDS]
     plan = {"plan": 1, "seed": 5, "mix": mix, "per_attempt": True}
     (tmp_path / "plan.json").write_text(json.dumps(plan))
     command = f"exec python {CLIENT} $FLAGS2_LOCAL_URL {connections} {requests}"
