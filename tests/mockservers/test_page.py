@@ -100,7 +100,7 @@ def test_of_many_lost_the_first_five_are_named():
         (1, [0.5, 0.5, 0.5], "the 1.50 s of waiting that the plan asks for take 1.50 s at least"),
         (2, [0.5, 0.5, 0.5], "the 1.50 s of waiting that the plan asks for take 0.75 s at least"),
         (3, [0.2, 0.1, 0.9], "the 1.20 s of waiting that the plan asks for take 0.90 s at least"),
-        (3, [0.0, 0.0, 0.0], "The plan makes nobody wait; from first request to last it took"),
+        (3, [0.0, 0.0, 0.0], "The plan has no delays; from first request to last it took"),
     ],
 )
 def test_no_schedule_is_shorter_than_the_bound(limit, waits, says):
