@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from commands import command_line, environment
 from golden.observe import run_main
+from msgspec import structs
 from play import DOWNLOADERS, play_in_process, play_sockets
 from support import fate_of, until_it_waits
 
@@ -20,6 +21,7 @@ from conformance.adapter.answer import read_answer
 from conformance.adapter.cases import Question
 from conformance.adapter.checks import findings
 from mockservers.content.resources import FlagCatalogue, info_in
+from mockservers.faults import KINDS
 from mockservers.flags2.arguments import parse_flags2
 from mockservers.inprocess import BASE_URL
 from mockservers.plan import draw, fate, noise
@@ -60,6 +62,38 @@ def test_every_difference_that_the_code_names_is_in_a_table():
     ids = {f"{kind}-{number}" for kind, number, _, _, test in ROWS if test}
     for source in [*PORTS.glob("*.py"), *TESTS.parent.glob("mockservers/*.py")]:
         assert set(re.findall(r"\b[LRD]-\d+\b", source.read_text(encoding="utf-8"))) <= ids
+
+
+# --- the kinds of response ------------------------------------------------------------------------
+
+_, _KINDS_TABLE = SPEC.split("\n| `do` | what happens | further keys |\n|---|---|---|\n")
+KIND_ROWS = {
+    row.split("`")[1]: row.strip("| ").split(" | ")
+    for row in _KINDS_TABLE.split("\n\n")[0].splitlines()
+}
+
+
+def test_the_table_has_every_kind_and_no_other():
+    assert set(KIND_ROWS) == set(KINDS)
+
+
+@pytest.mark.parametrize("do", KIND_ROWS)
+def test_the_row_of_a_kind_says_what_its_class_says(do):
+    kind, (name, _, *keys) = KINDS[do], KIND_ROWS[do]
+    keys = "".join(keys)
+    own = [field for field in structs.fields(kind) if field.name in kind.__match_args__]
+    own = [field for field in own if field.name not in kind.drawn]
+    assert name.endswith("*") is kind.needs_resource
+    assert re.findall(r"`(\w+)`(?=:| \(default)", keys) == [field.name for field in own]
+    assert ("required" in keys) is any(field.required for field in own)
+    defaults = [float(number) for number in re.findall(r"default (\d+)", keys)]
+    assert defaults == [f.default for f in own if isinstance(f.default, int | float)]
+
+
+def test_the_kinds_that_are_up_to_the_client_are_named():
+    _, text = SPEC.split("\nWith these kinds, the client decides")
+    named = re.findall(r"`(\w+)`", text.split("(OUT-6)")[0])
+    assert set(named) - {"depends", "reset"} == {do for do, k in KINDS.items() if k.unclear}
 
 
 # --- the examples -------------------------------------------------------------------------------
