@@ -1,7 +1,7 @@
 """Mock servers that break exactly as planned, and a ledger that shows the result.
 
-To understand how a plan becomes bytes becomes a verdict, read the core in this order, which is
-its import order:
+To understand how a plan becomes bytes, and bytes a verdict, read the core (40 minutes without
+`kinds/` and `http/`, 80 with them). This order is its import order:
 
     kinds/resource kinds/response kinds/chance
     kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy
@@ -9,10 +9,11 @@ its import order:
     http/request_parser http/listeners http/gate http/fast_path http/sender
     connection server ledger/model ledger/judge
 
-Around it are `flags2/` (all that is known of the six programs), `content/` (what is served),
-`plan_json`, `journal_json`, `profiles`, `predict`, `ledger/attribution`, `ledger/text`, `files` and
-`text`; the commands in `cli/`, the API in `control/`, the page in `html_report/`; and for tests
-`running_servers`, `inprocess`, `strategies` and `pytest_plugin`.
+`ledger/attribution` comes between the two modules of the ledger: it puts each request into the
+account of its download. Around the core are also `flags2/` (all that is known of the six
+programs), `content/` (what is served), `plan_json`, `journal_json`, `profiles`, `predict`,
+`ledger/text`, `files` and `text`; the commands in `cli/`, the API in `control/`, the page in
+`html_report/`; and for tests `running_servers`, `inprocess`, `strategies` and `pytest_plugin`.
 """
 
 from typing import TYPE_CHECKING, Any

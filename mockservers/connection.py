@@ -4,26 +4,26 @@ How it works. A connection reads requests and sends responses at the same time, 
 pair: what it does with bytes that come (`Reading`), and where it is with its responses (`Sending`).
 
 Requests wait in the order of their lines. When the first one is complete, it is its turn: gate,
-then delay (HELD), then bytes as fast as the client takes them (RESPONDING), then its journal entry.
-Then it is the turn of the next one, or the connection is IDLE. Reading goes on meanwhile: a client
-may send many requests at once. After `MAX_WAITING` of them, reading pauses.
+then delay (HELD), then bytes as fast as the client takes them (RESPONDING). When the operating
+system has taken the last byte, the request gets its journal entry, which says what was sent. Then
+it is the turn of the next one, or the connection is IDLE. Reading goes on meanwhile: a client may
+send many requests at once. After `MAX_WAITING` of them, reading pauses.
 
-    Reading    what it means                                      left when
-    BETWEEN    no request has begun                               bytes come
-    PARTIAL    a request has begun and is not complete            it is complete: BETWEEN or LAST
-    LAST       no further request is read; bytes are thrown away  the client closes: CLOSED
-    CLOSED     the client has closed its side                     never
+    Reading    what it means                            next
+    BETWEEN    no request has begun                     PARTIAL, LAST, CLOSED
+    PARTIAL    a request has begun, is not complete     BETWEEN; LAST and CLOSED as below
+    LAST       bytes that come are thrown away          CLOSED
+    CLOSED     the client has closed its side           -
 
-    Sending    what it means                                      left when
-    IDLE       no response is due now                             a request is complete: HELD
-    HELD       the first request waits for gate or delay          time is up: RESPONDING
-    RESPONDING bytes of the response are handed over              all were taken: IDLE or ENDING
-    ENDING     nothing more is sent: the client is to close,      it is lost, or `LINGER_S` are over
-               or a reset is due
-    DROPPED    it ends because of us                              never
+    Sending    what it means                            next
+    IDLE       no response is due now                   HELD, RESPONDING (a prepared one), ENDING
+    HELD       the first request waits: gate, delay     RESPONDING
+    RESPONDING bytes of the response are handed over    IDLE, ENDING
+    ENDING     the client is to close, or a reset waits - (at most `LINGER_S` or `RESET_S`)
+    DROPPED    it ends because of us                    - (comes from every state)
 
-LAST comes with a request that closes the connection, with bytes that cannot be served, and with
-ENDING. A client that closes its side may still read its response, so CLOSED stops neither HELD nor
+LAST comes with a request that closes the connection, with one that is refused, and with ENDING. A
+client that closes its side may still read its response, so CLOSED stops neither HELD nor
 RESPONDING, except in a `hang`, where nothing will come. While a connection is ENDING no request is
 read; every other pair is possible (`ALLOWED`).
 """
@@ -34,7 +34,6 @@ from collections.abc import Callable
 from enum import Enum
 from time import monotonic
 
-from mockservers.faults import Hang
 from mockservers.http.fast_path import KnownHeaders, PreparedResponses
 from mockservers.http.request_parser import (
     BadRequest,
@@ -105,7 +104,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
         self._closing: Closing
-        self._since = monotonic()  # a request began, or the client took no more bytes
+        self._since = monotonic()  # a request began, a response ended, or the client took no more
 
     def _move(self, *, reading: Reading | None = None, sending: Sending | None = None) -> None:
         self._reading = reading or self._reading
@@ -122,9 +121,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._closing = Closing(transport)
-        transport.set_write_buffer_limits(
-            high=0
-        )  # so that `resume_writing` is called after the last byte
+        transport.set_write_buffer_limits(high=0)  # `resume_writing` comes after the last byte
         if len(self._server.connections) >= MAX_CONNECTIONS or self._server.refusing:
             self.abort()
         self._server.connections.add(self)
@@ -181,7 +178,7 @@ class Connection(asyncio.Protocol):
             return False
         self._move(reading=Reading.CLOSED)
         # A client that half-closes during a `hang` has given up.
-        return not (self._in_turn and isinstance(self.waiting[0].fault, Hang))
+        return not (self._in_turn and self.waiting[0].silent)
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
@@ -239,7 +236,7 @@ class Connection(asyncio.Protocol):
         """Respond to the first of the waiting requests: gate, delay, bytes."""
         self._move(sending=Sending.HELD)
         request = self.waiting[0]
-        if self._reading is Reading.CLOSED and isinstance(request.fault, Hang):
+        if self._reading is Reading.CLOSED and request.silent:
             self._transport.abort()  # the client has given up (`eof_received`)
             return
         gate = request.server_run.gate
@@ -282,11 +279,11 @@ class Connection(asyncio.Protocol):
                 self._linger()
             case Ending.KEEP:
                 self._since = monotonic()
-                if self.waiting or self._unserved or self._server.refusing:
+                if self._reading not in _READS and not self.waiting and not self._unserved:
+                    self._linger()  # the client closed its side while it was answered
+                elif self.waiting or self._unserved or self._server.refusing:
                     # Not at once: requests sent together must not nest as many calls.
                     asyncio.get_running_loop().call_soon(self._next)
-                elif self._reading not in _READS:
-                    self._linger()  # the client closed its side while it was answered
 
     def _next(self) -> None:
         """Go on with the connection after a response."""
@@ -313,7 +310,7 @@ class Connection(asyncio.Protocol):
         self.waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
     def _refuse(self, bad: BadRequest) -> None:
-        """Answer the request that is not complete, or none, with a status, and close after it."""
+        """Answer the incomplete request, or what is no request, with a status; then close."""
         if self.waiting and self.waiting[-1].form is None:
             self._complete(RequestForm(keep_alive=False), bad.status)
             return
@@ -337,6 +334,8 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""
+        if self._transport.is_closing():
+            return
         waited_s = now - self._since
         stuck = self._transport.get_write_buffer_size() > 0 or not self.waiting
         if self._reading is Reading.PARTIAL and waited_s > REQUEST_S:

@@ -1,9 +1,8 @@
 """The journal: what was seen during a run, as JSON Lines, written as the run goes.
 
 A header line, an entry per line, an end line; SPEC.md, "The journal", has the fields. Each is a
-frozen struct here, read from and written to JSON in this module alone. A journal that another
-program wrote can be judged, too: fields that are not needed may be missing, unknown ones are
-ignored.
+frozen struct here; `journal_json` reads and writes the lines. A field that is added to
+`RequestEntry` also has to be set in `http/fast_path`.
 """
 
 import json
@@ -59,7 +58,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
 
     @property
     def met(self) -> str:
-        """What the request met, for people: its kind of response, where a plain 404 is apart."""
+        """What the request met, for people: its kind of response; a plain 404 has its own name."""
         if self.do is None:
             return "bad request"
         if self.do == "serve" and self.status == 404:
@@ -71,7 +70,7 @@ class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate")
     """The gate of a server has opened."""
 
     server: str
-    held: int
+    held: int = 0
     filled: bool
     """Whether enough were held; else its time was up."""
     at_s: float = 0.0
@@ -80,10 +79,10 @@ class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate")
 class ConnectionEntry(Struct, frozen=True, tag_field="type", tag="connection"):
     """A connection that ended without a request line, or was refused."""
 
-    conn: int
-    server: str
-    status: int | None
-    reason: str
+    conn: int = 0
+    server: str = ""
+    status: int | None = None
+    reason: str = ""
     start_s: float = 0.0
     end_s: float = 0.0
 

@@ -84,14 +84,15 @@ class JournalFile:
 
 # --- reading -------------------------------------------------------------------------------
 
-_NOT_NEEDED = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
+_DEFAULTS = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
 """Fields of a request that a journal of another program may leave out."""
+_NOT_NEEDED = {*_DEFAULTS, "location", "client_closed"}
 
 
 def line_from_bytes(line: bytes, *, first: bool) -> Line:
     """A line of a journal; raises ValueError that says what is wrong with it."""
     if not first:
-        with suppress(msgspec.DecodeError):
+        with suppress(msgspec.DecodeError, RecursionError):
             entry: Entry = decode(line)
             return entry
     try:
@@ -107,20 +108,21 @@ def line_from_json(data: Any) -> Line:
     """The line that a JSON object is; raises ValueError that names the field at fault."""
     if not isinstance(data, dict):
         raise ValueError("is not an entry")
+    known = {key: value for key, value in data.items() if value is not None}
     if "journal" in data:
-        return _converted(data, Header, "header")
+        return _converted(known, Header, "header")
     if data.get("end"):
-        return _converted(data, End, "end")
+        return _converted(known, End, "end")
     match data.get("type"):
         case "request":
             needed = {k: v for k, v in data.items() if v is not None or k not in _NOT_NEEDED}
             start_s = needed.get("start_s", 0.0)
-            filled = _NOT_NEEDED | {"start_s": start_s, "end_s": start_s} | needed
+            filled = _DEFAULTS | {"start_s": start_s, "end_s": start_s} | needed
             return _converted(filled, RequestEntry, "request entry")
         case "gate":
-            return _converted(data, GateEntry, "gate entry")
+            return _converted(known, GateEntry, "gate entry")
         case "connection":
-            return _converted(data, ConnectionEntry, "connection entry")
+            return _converted(known, ConnectionEntry, "connection entry")
     return None
 
 

@@ -75,11 +75,14 @@ class Plan(Value, frozen=True):
     mix: tuple[Bucket, ...] = ()
     """Exclusive buckets, in order; their weights sum to at most 100, the rest is `Serve()`."""
     rules: Mapping[str, tuple[Fault, ...]] = {}
-    """A code or a path to its faults by attempt; the last one repeats. Rules beat the mix. In
-    Python, a single fault means a list of one."""
+    """Maps a code or a path to its faults, one for each attempt; the last one repeats.
+
+    A rule for the path beats one for the code, and both beat the mix. In Python, one fault is a
+    list of one.
+    """
     gate: Gate | None = None
     per_attempt: bool = False
-    """Draw anew for every attempt; else a fate is sticky: it holds for all of them."""
+    """Draw anew for every attempt; if false, a fate is sticky: all attempts share one draw."""
     refuse: bool = False
     """Connections are refused, and the rest of the plan is not used."""
 
@@ -146,9 +149,10 @@ def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") ->
     """The resolved fault that request number `attempt` (from 1) meets on server `label`.
 
     `resource` is the name that is drawn on: a code in capitals, or a path without its query.
-    `path` is the path of the request, where that is another: a rule for it beats one for the name.
+    `path` is the path of the request: a rule for it beats a rule for the name.
     """
-    chance = Chance(plan.seed, label, resource, attempt if plan.per_attempt else 0)
+    drawn_attempt = attempt if plan.per_attempt else 0  # 0 stands for all: the fate is sticky
+    chance = Chance(plan.seed, label, resource, drawn_attempt)
     rule = plan.rules.get(path) or plan.rules.get(resource)
     if rule:
         return rule[min(attempt, len(rule)) - 1].resolved(chance)

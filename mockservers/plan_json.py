@@ -79,7 +79,7 @@ def _fault(place: str, data: Any) -> Fault:
 
 
 def _field(name: str, value: Any) -> Any:
-    """A field as its class takes it; JSON writes a default by leaving it out, so null is none."""
+    """A field as its class takes it. In JSON, a default is a key left out, so null is an error."""
     if value is None:
         raise PlanError(f"{name}: null is no value; leave the key out")
     if name == "headers":

@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import UNSET
 
-from mockservers.faults import Fault, RedirectLoop
+from mockservers.faults import Fault, Hang
 from mockservers.journal import Journal, NoJournal, RequestEntry, encode
 from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
 from mockservers.kinds.response import RequestForm, Response, refusal
@@ -76,13 +76,13 @@ class Run:
         self._flush = None
         self._journal.flush()
 
-    def left(self) -> None:
+    def request_ended(self) -> None:
         """A request has its entry."""
         self.under_way -= 1
         if self._replaced and not self.under_way:
             self._end()
 
-    def replace(self) -> None:
+    def retire(self) -> None:
         """The next run begins."""
         self._replaced = True
         if not self.under_way:
@@ -117,7 +117,8 @@ class ServerRun:
         resource = self.catalogue.find(path)
         attempt = 1
         exists = resource is not None or path in self.plan.rules
-        if name != path or (path.startswith("/") and exists):
+        countable = name != path or (path.startswith("/") and exists)
+        if countable:
             attempt = self.attempt(name, counts=method == "GET")
         fault = fate(self.plan, self.label, name, attempt, path)
         return Request(self, self.count(), method, path, name, attempt, fault, resource)
@@ -141,7 +142,7 @@ class ServerRun:
         """A request has ended: write its entry."""
         self.in_flight -= 1
         self.run.write_line(entry)
-        self.run.left()
+        self.run.request_ended()
 
 
 class Request:
@@ -176,7 +177,7 @@ class Request:
         self.refused: int | None = None
         """The status with which the server refuses it on its own, if it does."""
         self.expects = False
-        """The client waits for leave to send its body."""
+        """The client waits for permission to send its body (100 Continue)."""
         self.response: Response | None = None
         """The response, once it has begun."""
         self.client_closed = False
@@ -185,6 +186,11 @@ class Request:
         self.bytes_sent = 0
         self.digesting: hashlib._Hash | None = None
         """SHA-256 of the bytes sent, where they are not in memory."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether it will never get a byte."""
+        return not self.refused and isinstance(self.fault, Hang)
 
     @property
     def wait_s(self) -> float:
@@ -198,8 +204,9 @@ class Request:
         else:
             info = self.resource.info if self.resource else None
             self.fault = self.fault.effective(form, info)
-            loops = isinstance(self.fault, RedirectLoop)
-            response = _rendered(self.fault, form, info, self.path if loops else "/")
+            # One path for all kinds that do not use it: they share what is rendered.
+            path = self.path if self.fault.uses_path else "/"
+            response = _rendered(self.fault, form, info, path)
         self.response = response
         if response.head:
             self.first_byte_s = monotonic() - self.server_run.run.began

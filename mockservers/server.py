@@ -81,7 +81,7 @@ class MockServers:
             if plan.gate:
                 server_run.gate = HeldGate(plan.gate, label, self.run)
             state.begin(server_run)
-        before.replace()
+        before.retire()
 
     def cancel_pending(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
@@ -91,7 +91,7 @@ class MockServers:
     async def start(self, host: str = "localhost", ports: Sequence[int] = (0, 0, 0)) -> None:
         """Listen; a port of 0 takes a free one. Raises PortInUseError, and OSError for `host`.
 
-        `stop` is due then too.
+        Call `stop` also after an error.
         """
         for label, port in zip(LABELS, ports, strict=True):
             self._listeners[label] = bind(host, port)

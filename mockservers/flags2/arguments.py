@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from mockservers.flags2.codes import ALL_CODES, POP20, packaged_codes
+from mockservers.flags2.codes import ALL_CODES, POP20, REMOTE, packaged_codes
 from mockservers.journal import Claims
 from mockservers.plan import LABELS
 
@@ -66,7 +66,7 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Flags2Reques
     if args.limit < 1:
         raise CommandLineError(f"--limit must be at least 1, not {args.limit}")
     label = args.server.upper()
-    if label not in (*LABELS, "REMOTE"):
+    if label not in (*LABELS, REMOTE):
         raise CommandLineError(f"--server must be one of LOCAL, DELAY, ERROR, not {args.server}")
     wanted: set[str] = set()
     if args.every:

@@ -11,6 +11,9 @@ ALL_CODES = tuple(map("".join, product(ascii_uppercase, repeat=2)))
 POP20 = tuple("BD BR CD CN DE EG ET FR ID IN IR JP MX NG PH PK RU TR US VN".split())
 """The codes of a flags2 command line without codes: the twenty most populous countries."""
 
+REMOTE = "REMOTE"
+"""The real server of the listings, which nothing here serves."""
+
 CODE_OF_PATH = {f"/flags/{code}/{code}.gif": code.upper() for code in map(str.lower, ALL_CODES)}
 """`BR` for `/flags/br/br.gif`; no other path is that of a code."""
 

@@ -1,11 +1,11 @@
-"""All that exists for speed: a GET that came whole, and a response that is known before.
+"""Everything that is here for speed: a GET that came whole, a response that is known before.
 
-A server that plans nothing spends most of its time in `recv` and `send`. To keep near its price
-(`bench/README.md`, CPU per request beside nginx), three things are done once and kept: header
+A server that plans nothing spends most of its time in `recv` and `send`. To stay near nginx's
+cost (`bench/README.md`, CPU per request), three things are done once and kept: header
 sections that clients send again and again are parsed once; the bytes of a response that is the
-same at every attempt are joined once; its journal entry is a template, for to build and encode
-one costs a tenth of a request. What comes out is what `RequestParser`, `ServerRun` and `Request`
-would do without it.
+same at every attempt are joined once; its journal entry is a template, because building and
+encoding one is a tenth of the cost of a request. The result is the same as without it, by way of
+`RequestParser`, `ServerRun` and `Request`.
 """
 
 import re
@@ -26,8 +26,9 @@ MAX_FIELDS = 1024
 """Longest header section that is kept, in bytes, and how many are."""
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
-_INTEGER, _SECONDS = 7_000_000_000_000_000_001, 7_000_000_000_000_000_002
-"""Placeholders in an entry for what differs from request to request."""
+_INTEGERS = re.compile(rb'"(n|conn|attempt|in_flight)":0')
+_TIMES = re.compile(rb'"(start_s|first_byte_s|end_s)":0\.0')
+"""What differs from request to request. Within a string of JSON, no `"` comes right after `n`."""
 
 
 # --- requests ------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ class Prepared(Struct, frozen=True, eq=False):
         return self.template % (n, conn, attempt, in_flight, start_s, start_s, end_s)
 
     def request(self, server_run: ServerRun, attempt: int, arrival: Arrival) -> Request:
-        """The request to which this response has begun, where not all was taken at once."""
+        """The request that gets this response, if the client did not take all of it at once."""
         name, fault, resource = self.name, self.fault, self.resource
         request = Request(server_run, arrival, "GET", self.path, name, attempt, fault, resource)
         request.form = RequestForm()
@@ -96,7 +97,7 @@ class Prepared(Struct, frozen=True, eq=False):
 class PreparedResponses:
     """The prepared responses of one server in one run, by path and form.
 
-    A name has as many as `RequestForm` has values, so that memory is bounded.
+    Only paths with a name of their own, the codes, have any, so that memory is bounded.
     """
 
     def __init__(self, server_run: ServerRun) -> None:
@@ -104,7 +105,7 @@ class PreparedResponses:
         self._prepared: dict[tuple[str, RequestForm], Prepared | None] = {}
 
     def find(self, path: str, form: RequestForm) -> Prepared | None:
-        """The response to a GET of `path`, where it can be known before."""
+        """The response to a GET of `path`, if it can be known before the request."""
         key = (path, form)
         if key in self._prepared:
             return self._prepared[key]
@@ -140,13 +141,13 @@ def _template(
     label: str, path: str, name: str, fault: Fault, response: Response, body: bytes
 ) -> bytes:
     entry = RequestEntry(
-        n=_INTEGER,
-        conn=_INTEGER,
+        n=0,
+        conn=0,
         server=label,
         method="GET",
         path=path,
         code=name,
-        attempt=_INTEGER,
+        attempt=0,
         do=fault.do,
         status=response.status,
         location=UNSET if response.location is None else response.location,
@@ -155,11 +156,11 @@ def _template(
         complete=True,
         client_gone=False,
         sha256=digest(body, len(body)) if body else None,
-        in_flight=_INTEGER,
+        in_flight=0,
         delay_s=0.0,
-        start_s=_SECONDS,
-        first_byte_s=_SECONDS,
-        end_s=_SECONDS,
+        start_s=0.0,
+        first_byte_s=0.0,
+        end_s=0.0,
     )
     escaped = encode(entry).replace(b"%", b"%%")
-    return escaped.replace(b"%d" % _INTEGER, b"%d").replace(b"%d" % _SECONDS, b"%.6f")
+    return _TIMES.sub(rb'"\1":%.6f', _INTEGERS.sub(rb'"\1":%d', escaped))

@@ -24,7 +24,7 @@ class Listener:
     """
 
     def __init__(self, family: socket.AddressFamily, address: str, port: int) -> None:
-        # There is no way to listen no longer but to close. On Linux a second socket, which never
+        # A socket can stop listening only by closing. On Linux a second socket, which never
         # listens, keeps the port meanwhile; elsewhere no two can be bound to one.
         self._keeper = _bound(family, address, port) if sys.platform == "linux" else None
         self._where = family, address, self._keeper.getsockname()[1] if self._keeper else port

@@ -36,7 +36,7 @@ _AUTHORITY = re.compile(rb"%b:[0-9]+" % _HOST)
 _HOST_FIELD = re.compile(rb"%b?(?::[0-9]*)?" % _HOST)
 _NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 
-_HEEDED = b"host connection content-length transfer-encoding expect accept-encoding".split()
+_USED = b"host connection content-length transfer-encoding expect accept-encoding".split()
 
 
 class RequestLine(NamedTuple):
@@ -73,7 +73,7 @@ Event = RequestLine | RequestComplete | Continue | BadRequest
 
 
 class _Part(Enum):
-    """What of a request is being read."""
+    """Which part of a request is being read."""
 
     LINE = auto()
     FIELDS = auto()
@@ -133,7 +133,7 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header field, or trailer field."""
-        if not self._headed and (name := name.lower()) in _HEEDED:
+        if not self._headed and (name := name.lower()) in _USED:
             self._fields.setdefault(name, []).append(value.strip(b" \t"))
 
     def on_headers_complete(self) -> None:
@@ -202,11 +202,11 @@ class RequestParser:
             self._give(bytes(self._held))
             self._held.clear()
         if self._headed and not self._ended:
-            self._heed_fields()
+            self._check_fields()
         elif not self._room:
             self._refuse(431, "request head too long")
 
-    def _heed_fields(self) -> None:
+    def _check_fields(self) -> None:
         hosts = self._fields.get(b"host", [])
         codings = self._members(b"transfer-encoding")
         # Without its zeros: int() refuses thousands of them. It has been read as a number before.

@@ -25,7 +25,7 @@ LOOK_S = 0.002
 class Sender:
     """Sends the response of one request, which has begun.
 
-    `taken` is called when the operating system has taken the last byte, `gone` when bytes of the
+    `taken` is called when the operating system has taken the last byte, `missing` when bytes of the
     body are missing. The owner calls `go_on` when the transport has taken all it was given.
     """
 
@@ -34,11 +34,11 @@ class Sender:
         transport: asyncio.Transport,
         request: Request,
         taken: Callable[[Response], None],
-        gone: Callable[[], None],
+        missing: Callable[[], None],
     ) -> None:
         assert request.response is not None
         self._transport, self._request, self._response = transport, request, request.response
-        self._taken, self._gone = taken, gone
+        self._taken, self._missing = taken, missing
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
         self._timer: asyncio.TimerHandle | None = None
@@ -71,7 +71,7 @@ class Sender:
                 stop = min(stop, max(start, int(due)))
             self._handed = self._request.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
-                self._gone()
+                self._missing()
                 return
             data = head + self._handed
             if stop == response.body_stop:
@@ -101,7 +101,7 @@ class Sender:
 
 
 class Closing:
-    """The end of a connection whose last byte is sent; the client is to go, or is reset."""
+    """The end of a connection after its last byte: wait for the client to close, or reset it."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport

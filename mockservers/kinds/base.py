@@ -1,6 +1,6 @@
 """What every kind of response has: fields with bounds, exact bytes, and an ending.
 
-A kind is one frozen class, and that class says everything about it. Its name in a plan (`do`) is
+A kind is one frozen class, and that class says what it is. Its name in a plan (`do`) is
 the class name in snake case. Its fields carry their bounds in their types; a value out of bounds
 is a PlanError when the object is made, in Python as from JSON. Its `response` gives the bytes;
 nothing is sent here. What a plan, a strategy, SPEC.md or a page needs to know of it is derived
@@ -68,7 +68,7 @@ def check(name: str, value: Any, wanted: Any) -> Any:
         checked = convert(value, wanted)
     except ValidationError:
         raise PlanError(f"{name}: {shorten(value)} is not {described(wanted)}") from None
-    return value if checked == value else checked
+    return value if checked == value else checked  # 1 stays 1, and does not become 1.0
 
 
 def described(wanted: Any) -> str:
@@ -124,8 +124,8 @@ class Lognormal(Value, frozen=True):
 
 
 Delay = Seconds | Uniform | Lognormal
-"""Seconds between the turn of a request and the first byte of its response; a number once it is
-resolved. The gate of a plan, if there is one, comes before."""
+"""Seconds between the turn of a request and the first byte of its response. After `resolved`, it is
+a number. A gate opens before the delay starts."""
 
 
 # --- kinds ---------------------------------------------------------------------------------
@@ -146,7 +146,8 @@ def do_of(class_name: str) -> str:
 class Fault(Value, frozen=True, kw_only=True):
     """Something that can happen to one response; each subclass is a kind.
 
-    A fault is *resolved* when nothing is left to draw: `delay_s` is a number, a status is one.
+    A kind derives from this class and from no other kind. A fault is *resolved* when nothing is
+    left to draw: `delay_s` is a number, and `status` has one code.
     """
 
     delay_s: Delay = 0.0
@@ -154,13 +155,15 @@ class Fault(Value, frozen=True, kw_only=True):
     do: ClassVar[str]
     look: ClassVar[Look]
     needs_resource: ClassVar[bool] = False
-    """It damages what is served, so a path without a resource gets its plain 404."""
+    """It acts on a resource that exists; a path without one gets its plain 404."""
     unclear: ClassVar[bool] = False
     """Whether it is up to the client if a complete response of this kind is a success."""
     decodable: ClassVar[bool] = True
     """Whether a client can decode a complete 200 of this kind."""
     silent_end: ClassVar[str] = "an end"
     """What a client sees where no response has begun."""
+    uses_path: ClassVar[bool] = False
+    """Whether the response depends on the path that was asked for."""
     drawn: ClassVar[tuple[str, ...]] = ()
     """Fields that `resolved` fills in, and no plan has."""
 
@@ -202,7 +205,7 @@ class Fault(Value, frozen=True, kw_only=True):
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """The bytes of this fault, which is resolved and effective, and their ending.
 
-        `path` is the raw path that was asked for.
+        `path` is the raw path that was asked for, if `uses_path`.
         """
         if info is None:
             raise ValueError(f"{self} needs a resource")

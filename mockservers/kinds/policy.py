@@ -41,6 +41,7 @@ class RedirectLoop(Fault, frozen=True):
     """302 to the very same path: each hop is the next attempt."""
 
     look = Look("elsewhere", "upright")
+    uses_path = True
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""

@@ -27,7 +27,7 @@ class Ending(Enum):
     KEEP = auto()
     """It stays open for the next request."""
     CLOSE = auto()
-    """It is closed in order."""
+    """It is closed (FIN)."""
     RESET = auto()
     """It is reset (RST)."""
 
@@ -87,7 +87,9 @@ def bodiless(
 
 
 def refusal(status: int, form: RequestForm) -> Response:
-    """The response to a request that no plan decides; it closes, except after a 405."""
+    """The response to a request that the server refuses itself; the connection closes, except
+    after a 405.
+    """
     fields = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
     keep_alive = status == HTTPStatus.METHOD_NOT_ALLOWED and form.keep_alive
     return bodiless(status, RequestForm(form.head_only, keep_alive, form.minor), fields)

@@ -1,6 +1,7 @@
 """Complete responses: other statuses, other rates, other header fields."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -68,6 +69,9 @@ class Status(Fault, frozen=True):
         if isinstance(self.headers, Mapping):
             force_setattr(self, "headers", tuple(self.headers.items()))
         super().__post_init__()
+        for name, count in Counter(name for name, _ in self.headers).items():
+            if count > 1:
+                raise PlanError(f"headers: {shorten(name)} is there {count} times")
         for name, value in self.headers:
             if not _NAME.fullmatch(name) or name.lower() in _TAKEN:
                 wanted = "a header name that leaves framing and redirects alone"

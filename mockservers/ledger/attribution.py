@@ -14,7 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from msgspec import Struct
 
-from mockservers.flags2.codes import file_of_code, is_code
+from mockservers.flags2.codes import REMOTE, file_of_code, is_code
 from mockservers.journal import Claims, End, Files, GateEntry, Header, Line, RequestEntry
 from mockservers.ledger.model import Account, Evidence, seen
 from mockservers.plan import LABELS
@@ -25,7 +25,7 @@ KEPT_PER_CODE = 64
 """Requests for one code that are kept, per server, besides those that redirects led there;
 further ones are only counted."""
 LEADING = 10_000
-"""Redirects that make room for two more requests where they lead (each may be followed twice):
+"""Redirects that let two more requests be kept for their target (each may be followed twice):
 enough for 50 hops of each of 194 codes."""
 
 
@@ -153,7 +153,8 @@ class RedirectMatcher:
         if not hops or (own and not begun and not near):
             return None
         unanswered = entry.status is None
-        # A request with a response rather follows a hop that had none, and the other way round.
+        # A request with a response prefers a hop whose first request got none; one without a
+        # response prefers a fresh hop.
         place, hop = min(near or hops, key=lambda found: found[1].in_vain == unanswered)
         self._waiting[place].remove(hop)
         if unanswered and not hop.in_vain:
@@ -169,7 +170,7 @@ class RedirectMatcher:
     def ambiguous(self) -> Iterator[frozenset[str]]:
         """Accounts whose requests cannot be distinguished, in groups."""
         came_by = {place: set(names) for place, names in self._came_by.items()}
-        # An unmatched redirect may still have been followed, and its request taken for another's.
+        # An unmatched redirect may still have been followed: its request is in another account.
         for (server, path), hops in self._waiting.items():
             for label in (server,) if server else LABELS:
                 if (label, path) in came_by:
@@ -221,7 +222,7 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
     after = end.files_after if end and files_after is None else files_after
     return Evidence(
         label=label,
-        served=label in (None, *LABELS),
+        served=label != REMOTE,
         asked=asked,
         claims=claims,
         accounts=accounts,
@@ -294,7 +295,7 @@ def _accounts(
 
 
 class _Names(NamedTuple):
-    """How accounts are named: by code, and by server where that is not known either."""
+    """How accounts are named: by code; by `SERVER CODE` if the server is not known either."""
 
     label: str | None
     asked: frozenset[str] | None

@@ -1,4 +1,4 @@
-"""Do the books balance? What was seen, claimed and kept, held against each other.
+"""Do the books balance? What was seen, claimed and kept, compared.
 
 Each check is a plain function from evidence to findings: imbalances, and notes (plain text). What
 counts as what is in SPEC.md, "The ledger".
@@ -20,8 +20,8 @@ from mockservers.ledger.model import (
     Row,
     Seen,
     accepted_in_words,
-    bytes_sent,
     described,
+    digest_sent,
     in_words,
     seen,
     story,
@@ -106,7 +106,7 @@ def _file_state(evidence: Evidence, account: Account) -> FileState:
     if file is None:
         return FileState.ABSENT
     untouched = evidence.files_before.get(account.file_name) == file
-    if file.sha256 not in {bytes_sent(entry) for entry in account.finals}:
+    if file.sha256 not in {digest_sent(entry) for entry in account.finals}:
         return FileState.OLD if untouched else FileState.DIFFERENT
     return FileState.KEPT if untouched else FileState.SAME
 
@@ -116,9 +116,9 @@ def _accepts(
 ) -> frozenset[str]:
     """What may be said of a code.
 
-    ok <=> a whole 200 whose bytes are the file; not_found <=> 404; error <=> anything else, or a
-    404 for a client that may have gone before. After Ctrl-C, what is not kept may be called
-    interrupted.
+    ok: a whole 200 whose bytes are the file. not_found: a 404. error: anything else, a response
+    that is up to the client, or a 404 for a client that may have gone before. After Ctrl-C, what
+    is not kept may be called interrupted.
     """
     file = (evidence.files_after or {}).get(account.file_name)
     accepts = set() if account.finals else {"error"}
@@ -128,7 +128,7 @@ def _accepts(
             accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
         elif came_to is Seen.ERROR:
             accepts.add("error")
-        elif evidence.files_after is None or (file and file.sha256 == bytes_sent(entry)):
+        elif evidence.files_after is None or (file and file.sha256 == digest_sent(entry)):
             accepts.add("ok")
             if came_to is Seen.INDETERMINATE or state is FileState.KEPT:
                 accepts.add("error")
@@ -189,7 +189,7 @@ def _requests(evidence: Evidence, rows: Rows) -> Iterator[str]:
 
 
 def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
-    """Hold what a program said of codes, and its totals, against what was seen."""
+    """Compare what a program said of codes, and its totals, with what was seen."""
     claims = evidence.claims
     for code, said in claims.fates.items():
         if code not in rows:
@@ -207,7 +207,7 @@ def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
 
 
 def _line(code: str, row: Row, *, reported: bool) -> Iterator[Imbalance]:
-    """Hold what was said of one code against what was seen."""
+    """Compare what was said of one code with what was seen."""
     saw, said = story(row), in_words(row.claims)
     if not row.claims:
         if "interrupted" not in row.accepts and reported:
@@ -229,10 +229,10 @@ def _wrong_ok(row: Row) -> str:
 
 
 def _sums(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
-    """Hold the lines of a program against its own totals."""
+    """Compare the lines of a program with its own totals."""
     lines = Counter(said for row in rows.values() for said in row.claims)
     silent = sum(not row.claims for row in rows.values())
-    # Without Ctrl-C, a code without a line was called lost already.
+    # Without Ctrl-C, `_line` has called a code without a line lost.
     lines["interrupted"] = silent if totals.get("interrupted") else 0
     if any(lines[outcome] != totals.get(outcome, 0) for outcome in OUTCOMES):
         saw = f"{in_words(lines)} by its own lines"
@@ -240,7 +240,7 @@ def _sums(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
 
 
 def _totals(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
-    """Hold the totals alone against all that may be said of the codes."""
+    """Compare the totals alone with all that may be said of the codes."""
     said, words = sum(totals.values()), in_words(totals)
     if said == len(rows) and _fits(rows, totals):
         return
@@ -264,7 +264,8 @@ def _totals(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
 def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
     """Whether each code can be given one of the outcomes it accepts, to these totals.
 
-    It can where no set of outcomes is all that is left to more codes than it has (Hall's theorem).
+    It can if, for each set of outcomes, no more codes accept only these than their totals allow
+    (Hall's theorem).
     """
     accepted = Counter(row.accepts for row in rows.values())
     return all(
@@ -276,7 +277,7 @@ def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
 
 
 def _casts_doubt(row: Row) -> bool:
-    """Whether the ledger itself shows how this could wrongly be called ok."""
+    """Whether a file, or a whole response, explains a wrong ok."""
     kept = row.file is not FileState.ABSENT
     return "ok" not in row.accepts and (kept or row.seen is Seen.OK)
 

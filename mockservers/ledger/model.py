@@ -21,7 +21,7 @@ _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
 class Seen(StrEnum):
-    """What the server saw come of a download, by its last request."""
+    """The result of a download as the server saw it, by its last request."""
 
     OK = "ok"
     NOT_FOUND = "not_found"
@@ -82,7 +82,7 @@ class Account(Struct, frozen=True):
     followed: tuple[bool, ...] = ()
     """For each request but the last, whether the next one follows its redirect."""
     possible: tuple[RequestEntry, ...] = ()
-    """Requests of which one was the last, where it is not known which."""
+    """Requests of which one was the last, where it is not known which (`ledger/attribution`)."""
 
     @property
     def finals(self) -> tuple[RequestEntry, ...]:
@@ -201,7 +201,7 @@ def seen(entry: RequestEntry) -> Seen:
     return Seen.INDETERMINATE if doubtful else Seen.OK
 
 
-def bytes_sent(entry: RequestEntry) -> str:
+def digest_sent(entry: RequestEntry) -> str:
     """The SHA-256 of the body bytes sent."""
     return entry.sha256 or _NOTHING
 

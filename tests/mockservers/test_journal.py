@@ -244,10 +244,25 @@ def test_a_request_entry_that_cannot_be_judged_names_what_it_lacks(tmp_path, nam
             read(tmp_path, line(HEADER), without)
 
 
-@pytest.mark.parametrize("name", ["code", "do", "status", "length", "sha256", "start_s", "end_s"])
+@pytest.mark.parametrize(
+    "name", ["code", "do", "status", "length", "sha256", "start_s", "end_s", "location"]
+)
 def test_a_field_may_be_null_where_there_was_nothing(tmp_path, name):
     _, entry = read(tmp_path, line(HEADER), line({**REQUEST, name: None}))
-    assert not getattr(entry, name) or name == "end_s"
+    assert not getattr(entry, name) or name in ("end_s", "location")
+    assert not entry.leads_to or name != "location"
+
+
+def test_lines_that_are_not_judged_need_no_fields(tmp_path):
+    header, gate, _, end = read(
+        tmp_path,
+        line({"journal": 1, "plans": None}),
+        line({"type": "gate", "server": "LOCAL", "filled": False, "at_s": None}),
+        line({"type": "connection"}),
+        line({"end": True, "status": None}),
+    )
+    assert (header, end) == (Header(), End())
+    assert gate == GateEntry(server="LOCAL", filled=False)
 
 
 @pytest.mark.parametrize(

@@ -483,6 +483,7 @@ BAD_VALUES = {
     "a status of 200": (lambda: Status(200), "status: 200 is not"),
     "no status": (lambda: Status(()), "status: () is not"),
     "a Location": (lambda: Status(302, headers={"location": "/"}), "headers: 'location' is not"),
+    "a header twice": (lambda: Status(503, headers=(("A", "b"), ("A", "c"))), "headers: 'A' is"),
     "a header in two lines": (lambda: Status(503, headers={"A": "b\nC: d"}), "headers.A: 'b"),
     "a target with a blank": (lambda: Redirect("/a b"), "to: '/a b' is not"),
     "bytes below 0": (lambda: Truncate(-1), "after_bytes: -1 is not"),

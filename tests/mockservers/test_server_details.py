@@ -758,6 +758,20 @@ def test_a_gate_that_all_have_left_does_not_open():
         assert [entry["type"] for entry in servers.entries] == ["request"]
 
 
+def test_a_request_that_is_dropped_as_its_time_is_up_ends_because_of_us():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR")[:-2])
+        await asyncio.sleep(1.0)
+        (pending,) = servers._servers.states["LOCAL"].connections
+        servers._servers.cancel_pending()
+        pending.sweep(connection.monotonic() + connection.REQUEST_S)
+        await gone()
+
+    with timed() as (talk, servers, _):
+        talk(conversation)
+        assert [entry["client_gone"] for entry in servers.entries] == [False]
+
+
 def test_what_came_before_nonsense_is_answered_first_though_it_takes_time():
     async def conversation(reader, writer, gone):
         writer.write(get("BR") + b"nonsense\r\n\r\n")
@@ -877,6 +891,16 @@ def test_a_hang_ends_at_once_for_a_client_that_closed_before_it():
         assert talk(conversation) == pytest.approx(5.0, abs=0.2)
         br, cn = servers.entries
         assert (br["complete"], cn["complete"], cn["client_gone"]) == (True, False, True)
+
+
+def test_a_request_that_is_refused_gets_its_status_where_a_hang_is_planned():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR", method="POST"))
+        writer.write_eof()
+        return await reader.read()
+
+    with timed(BR=Hang(or_s=1000.0)) as (talk, *_):
+        assert talk(conversation).startswith(b"HTTP/1.1 405 ")
 
 
 def test_an_ended_connection_notices_at_once_that_the_client_closes_though_many_had_to_wait():
@@ -1104,7 +1128,7 @@ def test_what_a_suite_tells_is_the_end_of_a_journal(told, asked, fates):
 @asynchronous
 async def test_an_error_is_at_most_400_letters_long(driven):
     _, answer = await driven.ask("GET", "/" + "x" * 1000)
-    assert answer == {"error": ("nothing is at /" + "x" * 1000)[:400] + "..."}
+    assert answer == {"error": ("nothing is at /" + "x" * 1000)[:397] + "..."}
 
 
 @asynchronous
