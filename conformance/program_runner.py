@@ -218,7 +218,7 @@ class Sandbox:
         while self._servers.under_way and time.monotonic() < until:
             time.sleep(POLL_S)
         if self._servers.under_way:
-            self._servers.cancel_pending()
+            self._servers.drop_connections()
         self._servers.settle()
 
 

@@ -7,7 +7,7 @@ Requests wait in the order of their lines. When the first one is complete, it is
 then delay (HELD), then bytes as fast as the client takes them (RESPONDING). When the operating
 system has taken the last byte, the request gets its journal entry, which says what was sent. Then
 it is the turn of the next one, or the connection is IDLE. Reading goes on meanwhile: a client may
-send many requests at once. After `MAX_WAITING` of them, reading pauses.
+send many requests at once. After `MAX_QUEUED` of them, reading pauses.
 
     Reading    what it means                            next
     BETWEEN    no request has begun                     PARTIAL, LAST, CLOSED
@@ -22,7 +22,7 @@ send many requests at once. After `MAX_WAITING` of them, reading pauses.
     ENDING     the client is to close, or a reset waits - (at most `LINGER_S` or `RESET_S`)
     DROPPED    it ends because of us                    - (comes from every state)
 
-LAST comes with a request that closes the connection, with one that is refused, and with ENDING. A
+LAST comes with a request that closes the connection, with one that is rejected, and with ENDING. A
 client that closes its side may still read its response, so CLOSED stops neither HELD nor
 RESPONDING, except in a `hang`, where nothing will come. While a connection is ENDING no request is
 read; every other pair is possible (`ALLOWED`).
@@ -44,15 +44,15 @@ from mockservers.http.request_parser import (
 )
 from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
-from mockservers.kinds.response import Ending, RequestForm, Response, refusal
+from mockservers.kinds.response import Ending, RequestForm, Response, rejection
 from mockservers.run_state import Request, ServerRun
 
 MAX_CONNECTIONS = 10_000
 """Connections per server; further ones are closed at once."""
-MAX_WAITING = 64
+MAX_QUEUED = 64
 """Requests of one connection that wait for their turn before reading from it pauses."""
 REQUEST_S = 30.0
-"""Seconds for a request to arrive completely; then it is refused with 408."""
+"""Seconds for a request to arrive completely; then it is rejected with 408."""
 IDLE_S = 75.0
 """Seconds that a connection may stay without a request, or a client take nothing."""
 
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._parser = RequestParser()
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
-        self.waiting: deque[Request] = deque()  # those under way, in their order
+        self.queue: deque[Request] = deque()  # those under way, in their order
         self._unserved: BadRequest | None = _NO_LINE  # it gets an entry of its own
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def _in_turn(self) -> bool:
-        """Whether it is the turn of the first of the waiting requests."""
+        """Whether it is the turn of the first request of the queue."""
         return self._sending in (Sending.HELD, Sending.RESPONDING)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -132,7 +132,7 @@ class Connection(asyncio.Protocol):
             return
         if self._reading is Reading.BETWEEN:
             self._since = monotonic()
-            if not self.waiting and not self._server.refusing:
+            if not self.queue and not self._server.refusing:
                 plain = self._server.headers.whole_get(data)
                 if plain:
                     self._answer_at_once(*plain)
@@ -144,41 +144,41 @@ class Connection(asyncio.Protocol):
         else:
             partial = self._parser.mid_request
             self._move(reading=Reading.PARTIAL if partial else Reading.BETWEEN)
-        if len(self.waiting) >= MAX_WAITING:
+        if len(self.queue) >= MAX_QUEUED:
             self._transport.pause_reading()
 
     def _take_in(self, event: RequestLine | RequestComplete | Continue | BadRequest) -> None:
         match event:
             case RequestLine(method, path):
                 self._unserved = None
-                self.waiting.append(self._server.server_run.arrive(method, path))
+                self.queue.append(self._server.server_run.arrive(method, path))
             case Continue():
-                self.waiting[-1].expects = True
-                if len(self.waiting) == 1 and not self._in_turn:
+                self.queue[-1].expects = True
+                if len(self.queue) == 1 and not self._in_turn:
                     self._transport.write(CONTINUE)
-            case RequestComplete(form, refused):
-                self._complete(form, refused)
+            case RequestComplete(form, rejected):
+                self._complete(form, rejected)
             case BadRequest():
-                self._refuse(event)
+                self._reject(event)
 
-    def _complete(self, form: RequestForm, refused: int | None) -> None:
-        """The last of the waiting requests has been read to its end."""
-        request = self.waiting[-1]
-        request.form, request.refused = form, refused
+    def _complete(self, form: RequestForm, rejected: int | None) -> None:
+        """The last request of the queue has been read to its end."""
+        request = self.queue[-1]
+        request.form, request.rejected = form, rejected
         if not form.keep_alive:
             self._move(reading=Reading.LAST)
-        if len(self.waiting) == 1 and not self._in_turn:
+        if len(self.queue) == 1 and not self._in_turn:
             self._turn()
 
     def eof_received(self) -> bool:
         """Close, unless responses are due: a client may close its sending side and still listen."""
-        if self.waiting and self.waiting[-1].form is None:
-            self.waiting.pop().end(self._conn, complete=False, client_gone=True)
-        if self._sending is Sending.ENDING or not self.waiting:
+        if self.queue and self.queue[-1].form is None:
+            self.queue.pop().end(self._conn, complete=False, client_gone=True)
+        if self._sending is Sending.ENDING or not self.queue:
             return False
         self._move(reading=Reading.CLOSED)
         # A client that half-closes during a `hang` has given up.
-        return not (self._in_turn and self.waiting[0].silent)
+        return not (self._in_turn and self.queue[0].silent)
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
@@ -199,10 +199,10 @@ class Connection(asyncio.Protocol):
         for pending in (self._timer, self._sender, self._closing):
             if pending:
                 pending.cancel()
-        for request in self.waiting:
+        for request in self.queue:
             if request.server_run.gate:
                 request.server_run.gate.forget(self)
-        while self.waiting:
+        while self.queue:
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
             status, reason = self._unserved.status or None, self._unserved.reason
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
         server_run = self._server.server_run
         prepared = self._server.prepared.find(path, form)
         if prepared is None:
-            self.waiting.append(server_run.arrive("GET", path))
+            self.queue.append(server_run.arrive("GET", path))
             self._complete(form, None)
             return
         arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
@@ -229,24 +229,24 @@ class Connection(asyncio.Protocol):
             return
         # Not all was taken: from here on it is a request like any other.
         request = prepared.request(server_run, attempt, arrival)
-        self.waiting.append(request)
+        self.queue.append(request)
         self._respond(request).all_handed(prepared.body)
 
     def _turn(self) -> None:
-        """Respond to the first of the waiting requests: gate, delay, bytes."""
+        """Respond to the first request of the queue: gate, delay, bytes."""
         self._move(sending=Sending.HELD)
-        request = self.waiting[0]
+        request = self.queue[0]
         if self._reading is Reading.CLOSED and request.silent:
             self._transport.abort()  # the client has given up (`eof_received`)
             return
         gate = request.server_run.gate
-        if gate and not gate.is_open and not request.refused:
+        if gate and not gate.is_open and not request.rejected:
             gate.hold(self, self._after_gate)
         else:
             self._after_gate()
 
     def _after_gate(self) -> None:
-        wait_s = self.waiting[0].wait_s
+        wait_s = self.queue[0].wait_s
         if wait_s:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._send)
         else:
@@ -255,9 +255,9 @@ class Connection(asyncio.Protocol):
     def _send(self) -> None:
         if self._sending is not Sending.HELD:  # it was dropped meanwhile
             return
-        request, form = self.waiting[0], self.waiting[0].form
+        request, form = self.queue[0], self.queue[0].form
         assert form is not None
-        if self._reading not in _READS and len(self.waiting) == 1 and not self._unserved:
+        if self._reading not in _READS and len(self.queue) == 1 and not self._unserved:
             form = form._replace(keep_alive=False)
         request.client_closed = self._reading is Reading.CLOSED
         request.respond(form)
@@ -273,15 +273,15 @@ class Connection(asyncio.Protocol):
         self._end(complete=True, client_gone=False)
         match response.ending:
             case Ending.RESET:
-                self._drop_waiting()
+                self._drop_queue()
                 self._closing.reset()
             case Ending.CLOSE:
                 self._linger()
             case Ending.KEEP:
                 self._since = monotonic()
-                if self._reading not in _READS and not self.waiting and not self._unserved:
+                if self._reading not in _READS and not self.queue and not self._unserved:
                     self._linger()  # the client closed its side while it was answered
-                elif self.waiting or self._unserved or self._server.refusing:
+                elif self.queue or self._unserved or self._server.refusing:
                     # Not at once: requests sent together must not nest as many calls.
                     asyncio.get_running_loop().call_soon(self._next)
 
@@ -292,42 +292,42 @@ class Connection(asyncio.Protocol):
         if self._server.refusing:
             self._linger()
             return
-        if len(self.waiting) < MAX_WAITING and not self._transport.is_reading():
+        if len(self.queue) < MAX_QUEUED and not self._transport.is_reading():
             self._transport.resume_reading()
-        if self.waiting and self.waiting[0].form:
+        if self.queue and self.queue[0].form:
             self._turn()
-        elif self.waiting and self.waiting[0].expects:
+        elif self.queue and self.queue[0].expects:
             self._transport.write(CONTINUE)
-        elif not self.waiting and self._unserved:
+        elif not self.queue and self._unserved:
             form = RequestForm(keep_alive=False)
-            self._transport.write(refusal(self._unserved.status, form).head)
+            self._transport.write(rejection(self._unserved.status, form).head)
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
-        """The first of the waiting requests has ended."""
+        """The first request of the queue has ended."""
         if self._in_turn:
             self._sending = Sending.IDLE  # what comes next is up to the caller
-        self.waiting.popleft().end(self._conn, complete=complete, client_gone=client_gone)
+        self.queue.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
-    def _refuse(self, bad: BadRequest) -> None:
+    def _reject(self, bad: BadRequest) -> None:
         """Answer the incomplete request, or what is no request, with a status; then close."""
-        if self.waiting and self.waiting[-1].form is None:
+        if self.queue and self.queue[-1].form is None:
             self._complete(RequestForm(keep_alive=False), bad.status)
             return
         self._move(reading=Reading.LAST)
         self._unserved = bad
-        if not self.waiting:
+        if not self.queue:
             self._next()
 
     def _linger(self) -> None:
-        self._drop_waiting()
+        self._drop_queue()
         if self._reading is Reading.CLOSED:
             self._transport.close()
         else:
             self._closing.linger()
 
-    def _drop_waiting(self) -> None:
-        while self.waiting:
+    def _drop_queue(self) -> None:
+        while self.queue:
             self._end(complete=False, client_gone=False)
         last = Reading.CLOSED if self._reading is Reading.CLOSED else Reading.LAST
         self._move(reading=last, sending=Sending.ENDING)
@@ -337,9 +337,9 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         waited_s = now - self._since
-        stuck = self._transport.get_write_buffer_size() > 0 or not self.waiting
+        stuck = self._transport.get_write_buffer_size() > 0 or not self.queue
         if self._reading is Reading.PARTIAL and waited_s > REQUEST_S:
-            self._refuse(BadRequest(408, "the request did not come whole in time"))
+            self._reject(BadRequest(408, "the request did not come whole in time"))
         elif stuck and waited_s > IDLE_S and self._sending is not Sending.ENDING:
             self._transport.abort()
 

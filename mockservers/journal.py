@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from mockservers.faults import KINDS
 
@@ -28,7 +28,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     code: str | None
     attempt: int
     do: str | None
-    """The kind of response; None for a request that the server refused on its own."""
+    """The kind of response; None for a request that the server rejected on its own."""
     status: int | None
     """None where no header section was sent whole."""
     location: str | UnsetType = UNSET
@@ -77,7 +77,7 @@ class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate")
 
 
 class ConnectionEntry(Struct, frozen=True, tag_field="type", tag="connection"):
-    """A connection that ended without a request line, or was refused."""
+    """A connection that ended without a request line, or was rejected."""
 
     conn: int = 0
     server: str = ""
@@ -112,7 +112,7 @@ class Claims(Struct, frozen=True, kw_only=True):
     listed: tuple[str, ...] | None = None
     concurrency: int | None = None
     """How many connections it says it will use."""
-    fates: dict[str, dict[str, int]] = {}
+    outcomes: dict[str, dict[str, int]] = field(name="fates", default_factory=dict)
     """How often a code was called ok, not_found or error."""
     totals: dict[str, int] | None = None
     """The final report: ok, not_found, error, interrupted; None when there was none."""

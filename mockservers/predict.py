@@ -114,12 +114,12 @@ class _Oracle:
 
     def _outcomes(self, path: str, attempt: int, hops: int, resent: bool) -> frozenset[str]:
         _, response = self.meet(path, attempt)
-        if response.status is None and response.certain:
+        if response.status is None and not response.unclear:
             # Some clients retry once when a connection ends before the header section does.
             if resent:
                 return frozenset({"error"})
             return self.outcomes(path, attempt + 1, hops, True) | {"error"}
-        if not response.certain:
+        if response.unclear:
             return frozenset({"ok", "error"})
         if response.location is not None:
             return self._redirected(path, attempt, response, hops)

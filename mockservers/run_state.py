@@ -16,7 +16,7 @@ from msgspec import UNSET
 from mockservers.faults import Fault, Hang
 from mockservers.journal import Journal, NoJournal, RequestEntry, encode
 from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
-from mockservers.kinds.response import RequestForm, Response, refusal
+from mockservers.kinds.response import RequestForm, Response, rejection
 from mockservers.plan import Plan, fate
 
 FLUSH_S = 0.05
@@ -111,7 +111,7 @@ class ServerRun:
         """Take in a request line: number it, count it, look up its fate.
 
         Only a GET is an attempt; any other method meets what the next GET would meet. Attempts are
-        counted for names, for paths with a rule and for what exists, so that memory is bounded.
+        counted for a path with a name of its own, a rule or a resource: memory is bounded.
         """
         name = self.catalogue.name(path)
         resource = self.catalogue.find(path)
@@ -149,7 +149,7 @@ class Request:
     """A request on its way, from its line to its entry."""
 
     __slots__ = tuple(
-        "server_run arrival method path name attempt fault resource form refused expects response "
+        "server_run arrival method path name attempt fault resource form rejected expects response "
         "client_closed first_byte_s bytes_sent digesting".split()
     )
 
@@ -174,8 +174,8 @@ class Request:
         self.resource = resource
         self.form: RequestForm | None = None
         """Its form, once it has been read to its end."""
-        self.refused: int | None = None
-        """The status with which the server refuses it on its own, if it does."""
+        self.rejected: int | None = None
+        """The status with which the server rejects it on its own, if it does."""
         self.expects = False
         """The client waits for permission to send its body (100 Continue)."""
         self.response: Response | None = None
@@ -190,17 +190,17 @@ class Request:
     @property
     def silent(self) -> bool:
         """Whether it will never get a byte."""
-        return not self.refused and isinstance(self.fault, Hang)
+        return not self.rejected and isinstance(self.fault, Hang)
 
     @property
     def wait_s(self) -> float:
         """Seconds from its turn to the first byte, or the end."""
-        return 0.0 if self.refused else self.fault.wait_s
+        return 0.0 if self.rejected else self.fault.wait_s
 
     def respond(self, form: RequestForm) -> Response:
         """Form the response; from now on it has begun."""
-        if self.refused:
-            response = refusal(self.refused, form)
+        if self.rejected:
+            response = rejection(self.rejected, form)
         else:
             info = self.resource.info if self.resource else None
             self.fault = self.fault.effective(form, info)
@@ -253,7 +253,7 @@ class Request:
             path=self.path,
             code=self.name if self.name != self.path else None,
             attempt=self.attempt,
-            do=None if self.refused else fault.do,
+            do=None if self.rejected else fault.do,
             status=response.status if response else None,
             location=UNSET if location is None else location,
             length=response.length if response else None,
@@ -263,7 +263,7 @@ class Request:
             client_closed=self.client_closed or UNSET,
             sha256=self._digest() if self.bytes_sent else None,
             in_flight=self.arrival.in_flight,
-            delay_s=0.0 if self.refused else fault.fixed_delay_s,
+            delay_s=0.0 if self.rejected else fault.fixed_delay_s,
             start_s=round(self.arrival.start_s, 6),
             first_byte_s=None if self.first_byte_s is None else round(self.first_byte_s, 6),
             end_s=self.server_run.run.now(),

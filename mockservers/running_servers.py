@@ -206,9 +206,9 @@ class RunningServers(_LatestRun):
         """Seconds since the latest run began, on the clock of its entries."""
         return self._run.now()
 
-    def cancel_pending(self) -> None:
+    def drop_connections(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
-        self._call(self._servers.cancel_pending)
+        self._call(self._servers.drop_connections)
 
     def settle(self) -> None:
         """Wait until every request under way has its entry.

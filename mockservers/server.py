@@ -83,7 +83,7 @@ class MockServers:
             state.begin(server_run)
         before.retire()
 
-    def cancel_pending(self) -> None:
+    def drop_connections(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
         for connection in self._all_connections():
             connection.abort()
@@ -113,7 +113,7 @@ class MockServers:
                 listener.close()
         self._listeners.clear()
         self._begin_run({}, NoJournal())
-        self.cancel_pending()
+        self.drop_connections()
         while self._all_connections():
             await asyncio.sleep(0)
 
@@ -145,7 +145,7 @@ class MockServers:
         for listener in self._listeners[label]:
             listener.refuse()
         for connection in list(state.connections):
-            if not connection.waiting:
+            if not connection.queue:
                 connection.abort()
 
     def _stop_accepting(self, label: str) -> list[asyncio.Task[None]]:

@@ -42,7 +42,7 @@ class Played:
     @property
     def outcomes(self) -> dict[str, str]:
         """What was said of each code."""
-        return {code: next(iter(said)) for code, said in self.claims.fates.items()}
+        return {code: next(iter(said)) for code, said in self.claims.outcomes.items()}
 
 
 def play_sockets(

@@ -146,7 +146,7 @@ def live_through(servers, downloader, world: World):
     codes, plan = world.codes, world.plan
     played = play_sockets(servers, downloader, plan, ["-v", "-m", str(world.connections), *codes])
     assert played.ledger.balanced, played.ledger.imbalances
-    said = played.claims.fates
+    said = played.claims.outcomes
     assert set(said) == set(codes), "each code has a line, and nothing else has"
     assert all(sum(counted.values()) == 1 for counted in said.values()), "and only one"
     assert sum(played.claims.totals.values()) == len(codes)

@@ -112,7 +112,7 @@ def _outcomes(codes: Sequence[str], rules: Mapping[str, tuple[Fault, ...]]) -> l
 def _clause_shown(fault: Fault, info: ResourceInfo | None) -> str | None:
     """The clause on outcomes that a response shows; None where a program may choose."""
     response = fault.response(_FORM, info, "/")
-    if not response.certain or response.location is not None:
+    if response.unclear or response.location is not None:
         return None
     if response.status is None:
         return "OUT-4"

@@ -103,7 +103,7 @@ def _lost(accounts: Accounts, one: Imbalance, row: Row | None) -> str:
         return "FIL-4" if claimed_ok and existed else "REQ-2"
     if "ok" in row.claims:
         return "FIL-4" if row.file == "old" else "FIL-1"
-    if accounts.ledger.claims.fates:
+    if accounts.ledger.claims.outcomes:
         return "REP-8"
     return "FIL-1" if row.seen == "ok" and row.file == "absent" else "ACC-1"
 
@@ -123,7 +123,7 @@ def _miscounted(accounts: Accounts, one: Imbalance, row: Row | None) -> str:
         return _outcome_clause(accounts, row)
     if not accounts.add_up:
         return "ACC-1"
-    if accounts.ledger.claims.fates:
+    if accounts.ledger.claims.outcomes:
         return "ACC-2"
     for outcome in ("not_found", "ok", "error"):
         sure = [r for r in accounts.ledger.rows.values() if r.accepts == {outcome}]
@@ -209,7 +209,7 @@ def _saved_nothing(accounts: Accounts) -> list[Finding]:
         for code, row in rows.items()
         if row.accepts == {"error"} and row.seen == "ok" and row.file == "absent"
     ]
-    if not whole or accounts.ledger.claims.fates or not case.dest or case.files:
+    if not whole or accounts.ledger.claims.outcomes or not case.dest or case.files:
         return []
     errors = accounts.reading.totals["error"]
     if errors <= sum(row.seen not in ("ok", "not_found") for row in rows.values()):
@@ -222,12 +222,12 @@ def _saved_nothing(accounts: Accounts) -> list[Finding]:
 def _lines_of_codes(accounts: Accounts) -> list[Finding]:
     """With `-v` each code has a line, without it none has."""
     reading = accounts.reading
-    case, fates = reading.case, reading.claims.fates
+    case, outcomes = reading.case, reading.claims.outcomes
     verbose = case.command_line().verbose
-    if verbose and not fates and reading.codes and case.expects == "report":
+    if verbose and not outcomes and reading.codes and case.expects == "report":
         expected = counted(len(reading.codes), "line")
         return [broken("REP-8", "lost", "no line of a code", expected=expected)]
-    if not verbose and fates:
-        actual = f"a line for {next(iter(fates))}"
+    if not verbose and outcomes:
+        actual = f"a line for {next(iter(outcomes))}"
         return [broken("REP-9", "unexpected", actual, expected="none without -v")]
     return []

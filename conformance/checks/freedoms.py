@@ -34,6 +34,6 @@ def _what_it_does(reading: Reading, subject: str) -> str:
     if subject == "REQ-9":
         return "follows redirects" if more else "does not follow redirects"
     kinds = {entry.code: entry.do for entry in requests if entry.do != "serve"}
-    fates = reading.claims.fates
-    each = [f"{do}: {'/'.join(fates[code])}" for code, do in kinds.items() if code in fates]
+    outcomes = reading.claims.outcomes
+    each = [f"{do}: {'/'.join(outcomes[code])}" for code, do in kinds.items() if code in outcomes]
     return ", ".join(sorted(each)).replace("_", " ")

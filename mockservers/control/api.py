@@ -30,12 +30,12 @@ from mockservers.server import MockServers
 from mockservers.text import one_line
 
 MAX_BODY = 1_000_000
-"""Longest body of a request, in bytes; a longer one is refused with 413."""
+"""Longest body of a request, in bytes; a longer one is rejected with 413."""
 TOO_LONG = f"the body is longer than {MAX_BODY} bytes"
 MAX_ENTRIES = 1000
 """Entries in one answer to `GET /journal`, at most."""
 BODY_S = 10.0
-"""Seconds for a body to come; then the request is refused with 408."""
+"""Seconds for a body to come; then the request is rejected with 408."""
 STOP_S = 0.2
 """Seconds that an answer on its way has when the servers end."""
 

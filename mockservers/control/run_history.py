@@ -75,7 +75,7 @@ class RunHistory:
 
         The journals of earlier runs are whole then.
         """
-        self._servers.cancel_pending()
+        self._servers.drop_connections()
         self.begin(self.current.plans)
         for run in self._not_over[:-1]:
             await run.over.wait()

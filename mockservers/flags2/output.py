@@ -30,7 +30,7 @@ class ClaimsReader:
 
     def __init__(self) -> None:
         self._announced: dict[str, object] = {}
-        self._fates: dict[str, Counter[str]] = {}
+        self._outcomes: dict[str, Counter[str]] = {}
         self._totals: dict[str, int] | None = None
 
     def read(self, line: str) -> None:
@@ -57,8 +57,8 @@ class ClaimsReader:
             self._announced |= {"listed": codes, "first": codes[0], "last": codes[-1]}
 
     def _add(self, code: str, outcome: str) -> None:
-        if len(self._fates) < MAX_CODES or code in self._fates:
-            self._fates.setdefault(code, Counter())[outcome] += 1
+        if len(self._outcomes) < MAX_CODES or code in self._outcomes:
+            self._outcomes.setdefault(code, Counter())[outcome] += 1
 
     def report(self, outcomes: Mapping[str, str]) -> None:
         """Take in what became of each code, in place of its lines.
@@ -75,8 +75,8 @@ class ClaimsReader:
     @property
     def claims(self) -> Claims:
         """What was said so far."""
-        fates = {code: dict(counted) for code, counted in self._fates.items()}
-        return Claims(**self._announced, fates=fates, totals=self._totals)  # type: ignore[arg-type]
+        outcomes = {code: dict(counted) for code, counted in self._outcomes.items()}
+        return Claims(**self._announced, outcomes=outcomes, totals=self._totals)  # type: ignore[arg-type]
 
 
 def _no_totals() -> dict[str, int]:

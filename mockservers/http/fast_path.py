@@ -22,8 +22,10 @@ from mockservers.run_state import Arrival, Request, ServerRun, digest
 
 MAX_PREPARED_BYTES = 262_144
 """Longest body of a response that is kept prepared."""
-MAX_FIELDS = 1024
-"""Longest header section that is kept, in bytes, and how many are."""
+MAX_SECTIONS = 1024
+"""Header sections that are kept, at most."""
+MAX_SECTION_BYTES = 1024
+"""Longest header section that is kept."""
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
 _INTEGERS = re.compile(rb'"(n|conn|attempt|in_flight)":0')
@@ -47,7 +49,7 @@ class KnownHeaders:
             return None
         fields = data[line.end() :]
         if fields not in self._known:
-            if len(fields) > MAX_FIELDS or len(self._known) >= MAX_FIELDS:
+            if len(fields) > MAX_SECTION_BYTES or len(self._known) >= MAX_SECTIONS:
                 return None
             self._known[fields] = _parsed(fields)
         form = self._known[fields]

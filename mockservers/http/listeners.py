@@ -134,7 +134,7 @@ def unsent(file: int) -> int:
 
 
 def _set_reuse(sock: socket.socket, on: bool) -> None:
-    """Let a port be bound while connections of an earlier server still end there, or not."""
+    """Allow, or forbid, binding a port while connections of an earlier server still end."""
     if os.name == "posix":  # elsewhere it means that several may listen at one port
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)
 

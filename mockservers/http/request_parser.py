@@ -1,7 +1,7 @@
 """Bytes in, requests out: HTTP/1.x as a server hears it; no sockets, no clocks.
 
 The request line is read here, everything after it by httptools. Here are also the bounds, and what
-RFC 9112 asks a server to refuse. httptools gets whole lines of a header section, and nothing of the
+RFC 9112 asks a server to reject. httptools gets whole lines of a header section, and nothing of the
 next request before this one is complete: what comes out never depends on how the bytes were cut.
 """
 
@@ -15,9 +15,9 @@ import httptools
 from mockservers.kinds.response import RequestForm
 
 MAX_TARGET = 8_192
-"""Longest request target, in bytes; a longer one is refused with 414."""
+"""Longest request target, in bytes; a longer one is rejected with 414."""
 MAX_HEAD = 65_536
-"""Longest request line with its header section, in bytes; a longer one is refused with 431."""
+"""Longest request line with its header section, in bytes; a longer one is rejected with 431."""
 MAX_BODY = 1_048_576
 """Longest request body that is read (and thrown away), in bytes as sent; a longer one: 413."""
 
@@ -52,7 +52,7 @@ class RequestComplete:
     """The request of the last `RequestLine` has been read to its end."""
 
     form: RequestForm
-    refused: int | None = None
+    rejected: int | None = None
     """A status to answer it with, whatever the plan says: 405 for a method but GET and HEAD."""
 
 
@@ -160,22 +160,22 @@ class RequestParser:
         if bytes(self._held) in (b"\r\n", b"\n"):  # RFC 9112, section 2.2
             self._held.clear()
         elif not _LINE_SO_FAR.match(self._held):
-            self._refuse(400, "no request line")
+            self._reject(400, "no request line")
         elif piece.endswith(b"\n"):
             self._begin(bytes(self._held))
         if not self._room:
             # RFC 9112, section 3: a method, or a target, that is longer than any to be served.
             status = 414 if b" " in self._held else 501 if self._held else 400
-            self._refuse(status, "request line too long")
+            self._reject(status, "request line too long")
 
     def _begin(self, line: bytes) -> None:
         match = _LINE.fullmatch(line)
         if match is None:
-            self._refuse(400, "no request line")
+            self._reject(400, "no request line")
             return
         method, target, major, minor = match.groups()
         if len(target) > MAX_TARGET:
-            self._refuse(414, "request target too long")
+            self._reject(414, "request target too long")
             return
         path = _path(method, target)
         self._method = method
@@ -184,15 +184,14 @@ class RequestParser:
             RequestLine(method.decode(), (target if path is None else path).decode())
         )
         if major != b"1":
-            self._refuse(505, "not HTTP/1.0 or HTTP/1.1")
+            self._reject(505, "not HTTP/1.0 or HTTP/1.1")
         elif path is None:
-            self._refuse(400, "request target of no known form")
+            self._reject(400, "request target of no known form")
         else:
             self._part = _Part.FIELDS
             self._room = MAX_HEAD - len(line)
             self._held.clear()
-            # A new one each time: the last may wait for another protocol, or for nothing more. It
-            # gets a plain method: it does not know all methods, and framing is the same.
+            # A new one: the last may expect no more HTTP. POST: it does not know all methods.
             self._parser = httptools.HttpRequestParser(self)
             self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
 
@@ -204,7 +203,7 @@ class RequestParser:
         if self._headed and not self._ended:
             self._check_fields()
         elif not self._room:
-            self._refuse(431, "request head too long")
+            self._reject(431, "request head too long")
 
     def _check_fields(self) -> None:
         hosts = self._fields.get(b"host", [])
@@ -215,15 +214,15 @@ class RequestParser:
         # httptools leaves a body after Upgrade to the other protocol: its end is unknown.
         unread = self._whole and bool(codings or length)
         if len(hosts) > 1 or (self._minor and not hosts):  # RFC 9112, section 3.2
-            self._refuse(400, f"{len(hosts)} Host fields")
+            self._reject(400, f"{len(hosts)} Host fields")
         elif not all(map(_HOST_FIELD.fullmatch, hosts)):
-            self._refuse(400, "Host is no host")
+            self._reject(400, "Host is no host")
         elif codings and (self._minor == 0 or codings[-1] != b"chunked"):  # RFC 9112, section 6
-            self._refuse(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
+            self._reject(400, "Transfer-Encoding that is not chunked in the end, or in HTTP/1.0")
         elif len(codings) > 1:  # RFC 9112, section 6.1
-            self._refuse(501, "Transfer-Encoding besides chunked")
+            self._reject(501, "Transfer-Encoding besides chunked")
         elif length > MAX_BODY:
-            self._refuse(413, "request body too long")
+            self._reject(413, "request body too long")
         else:
             self._form = RequestForm(
                 head_only=self._method == b"HEAD",
@@ -254,7 +253,7 @@ class RequestParser:
             self._ended = not self._form.keep_alive
             self._expect_request()
         elif not self._room:
-            self._refuse(413, "request body too long")
+            self._reject(413, "request body too long")
 
     def _give(self, data: bytes) -> None:
         try:
@@ -262,9 +261,9 @@ class RequestParser:
         except httptools.HttpParserUpgrade:
             pass  # there is no protocol to switch to: the request is answered as it stands
         except httptools.HttpParserError as exc:
-            self._refuse(400, str(exc))
+            self._reject(400, str(exc))
 
-    def _refuse(self, status: int, reason: str) -> None:
+    def _reject(self, status: int, reason: str) -> None:
         """Say so, once, and nothing from now on."""
         if not self._ended:
             self._events.append(BadRequest(status, reason))
@@ -292,7 +291,7 @@ def _offers_gzip(codings: list[bytes]) -> bool:
     for coding, *parameters in (
         [part.strip() for part in member.split(b";")] for member in codings
     ):
-        refused = any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
+        declined = any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
         name = b"gzip" if coding == b"x-gzip" else coding
-        offers[name] = offers.get(name, True) and not refused
+        offers[name] = offers.get(name, True) and not declined
     return offers.get(b"gzip", offers.get(b"*", False))

@@ -157,7 +157,7 @@ class Fault(Value, frozen=True, kw_only=True):
     needs_resource: ClassVar[bool] = False
     """It acts on a resource that exists; a path without one gets its plain 404."""
     unclear: ClassVar[bool] = False
-    """Whether it is up to the client if a complete response of this kind is a success."""
+    """Whether correct clients may disagree if a complete response of this kind is a success."""
     decodable: ClassVar[bool] = True
     """Whether a client can decode a complete 200 of this kind."""
     silent_end: ClassVar[str] = "an end"

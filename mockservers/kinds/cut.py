@@ -40,8 +40,8 @@ class Reset(Fault, frozen=True):
         if self.after_bytes < len(served.head):
             return Response(served.head[: self.after_bytes], 0, Ending.RESET, None, None)
         stop = min(self.after_bytes - len(served.head), served.body_stop)
-        certain = stop < served.body_stop
-        return replace(served, body_stop=stop, ending=Ending.RESET, certain=certain)
+        unclear = stop >= served.body_stop
+        return replace(served, body_stop=stop, ending=Ending.RESET, unclear=unclear)
 
 
 class Truncate(Fault, frozen=True):
@@ -78,8 +78,8 @@ class CutHeaders(Fault, frozen=True):
         head = whole(form, info).head
         cut = len(head) // 2 if self.after_bytes is None else min(self.after_bytes, len(head) - 1)
         # Less than a status cannot be taken for a response.
-        certain = cut < len(b"HTTP/1.1 200")
-        return Response(head[:cut], 0, Ending.CLOSE, None, None, certain)
+        unclear = cut >= len(b"HTTP/1.1 200")
+        return Response(head[:cut], 0, Ending.CLOSE, None, None, unclear)
 
 
 class Hang(Fault, frozen=True):

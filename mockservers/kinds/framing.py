@@ -27,9 +27,9 @@ class TooLong(Fault, frozen=True):
         """See `Fault.damaged`."""
         if form.head_only:  # there is no body that could be bad
             return whole(form, info)
-        # It announces the close: else the next request on the connection would get the surplus.
+        # It announces a close: else the client would read the surplus as the next response.
         closed = whole(form._replace(keep_alive=False), info)
-        return replace(closed, tail=SURPLUS, certain=False)
+        return replace(closed, tail=SURPLUS, unclear=True)
 
 
 class NoLength(Fault, frozen=True):
@@ -52,7 +52,7 @@ class NoLength(Fault, frozen=True):
         half = info.length // 2
         sent = half if self.after_bytes is None else min(self.after_bytes, info.length)
         stop = 0 if form.head_only else sent
-        return Response(head, stop, Ending.CLOSE, 200, None, certain=False)
+        return Response(head, stop, Ending.CLOSE, 200, None, unclear=True)
 
 
 class Garbage(Fault, frozen=True):

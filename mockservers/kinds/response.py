@@ -56,8 +56,8 @@ class Response(Struct, frozen=True):
     """The status that a client can read; None where the header section is not sent whole."""
     length: int | None
     """Body bytes announced; None where no length is."""
-    certain: bool = True
-    """False where it is up to the client whether the response is a success."""
+    unclear: bool = False
+    """Whether correct clients may disagree if the response is a success."""
     body: bytes | None = None
     """The body; None: that of the resource."""
     tail: bytes = b""
@@ -86,8 +86,8 @@ def bodiless(
     return Response(head, 0, ending(form), status, length)
 
 
-def refusal(status: int, form: RequestForm) -> Response:
-    """The response to a request that the server refuses itself; the connection closes, except
+def rejection(status: int, form: RequestForm) -> Response:
+    """The response to a request that the server rejects on its own; the connection closes, except
     after a 405.
     """
     fields = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()

@@ -127,4 +127,4 @@ class HugeHeaders(Fault, frozen=True):
 
     def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `Fault.damaged`."""
-        return replace(whole(form, info, MANY_FIELDS), certain=False)
+        return replace(whole(form, info, MANY_FIELDS), unclear=True)

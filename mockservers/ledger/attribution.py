@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from mockservers.flags2.codes import REMOTE, file_of_code, is_code
 from mockservers.journal import Claims, End, Files, GateEntry, Header, Line, RequestEntry
-from mockservers.ledger.model import Account, Evidence, seen
+from mockservers.ledger.model import Account, Evidence, seen_of
 from mockservers.plan import LABELS
 
 STRAYS = 1000
@@ -323,5 +323,5 @@ def _possible_ends(accounts: list[list[RequestEntry]]) -> tuple[RequestEntry, ..
     )
     # A request without a response may have been followed by one of any of these downloads.
     unanswered = any(entry.status is None for requests in accounts for entry in requests)
-    alike = len({(seen(entry), entry.sha256) for entry in ends}) < 2
+    alike = len({(seen_of(entry), entry.sha256) for entry in ends}) < 2
     return ends if unanswered or not alike else ()

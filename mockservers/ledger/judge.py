@@ -23,7 +23,7 @@ from mockservers.ledger.model import (
     described,
     digest_sent,
     in_words,
-    seen,
+    seen_of,
     story,
 )
 
@@ -96,7 +96,7 @@ def _row(evidence: Evidence, account: Account) -> Row:
         followed=account.followed,
         possible=account.possible,
         accepts=_accepts(evidence, account, state, interrupted),
-        claims=claims.fates.get(account.code, {}),
+        claims=claims.outcomes.get(account.code, {}),
         file=state,
     )
 
@@ -123,7 +123,7 @@ def _accepts(
     file = (evidence.files_after or {}).get(account.file_name)
     accepts = set() if account.finals else {"error"}
     for entry in account.finals:
-        came_to = seen(entry)
+        came_to = seen_of(entry)
         if came_to is Seen.NOT_FOUND:
             accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
         elif came_to is Seen.ERROR:
@@ -191,13 +191,13 @@ def _requests(evidence: Evidence, rows: Rows) -> Iterator[str]:
 def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
     """Compare what a program said of codes, and its totals, with what was seen."""
     claims = evidence.claims
-    for code, said in claims.fates.items():
+    for code, said in claims.outcomes.items():
         if code not in rows:
             yield Imbalance("unexpected", code, "not asked for", claimed=in_words(said))
     if claims.totals is None:
         saw = f"{evidence.requests} requests for {len(rows)} codes"
         yield Imbalance("lost", None, saw, claimed="no final report")
-    if claims.fates:
+    if claims.outcomes:
         for code, row in rows.items():
             yield from _line(code, row, reported=claims.totals is not None)
         if claims.totals is not None:

@@ -92,7 +92,7 @@ class Account(Struct, frozen=True):
     @property
     def seen(self) -> Seen:
         """What the server saw come of it."""
-        found = {seen(entry) for entry in self.finals} or {Seen.NO_REQUEST}
+        found = {seen_of(entry) for entry in self.finals} or {Seen.NO_REQUEST}
         return found.pop() if len(found) == 1 else Seen.INDETERMINATE
 
 
@@ -183,7 +183,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 # --- what a request comes to -----------------------------------------------------------------
 
 
-def seen(entry: RequestEntry) -> Seen:
+def seen_of(entry: RequestEntry) -> Seen:
     """What a client can make of the response to a request."""
     kind = KINDS.get(entry.do or "")
     unclear = kind is not None and kind.unclear

@@ -56,8 +56,8 @@ def _outcomes(ledger: Ledger) -> list[str]:
             row = f"             {outcome.replace('_', ' '):<13} {seen[outcome]:>5}"
             lines.append(row + (f" {reported:>5}" if said else ""))
     if said is None:
-        fates = len(ledger.claims.fates)
-        only = f"only lines for {counted(fates, 'code')}" if fates else "nothing was said"
+        said_of = len(ledger.claims.outcomes)
+        only = f"only lines for {counted(said_of, 'code')}" if said_of else "nothing was said"
         lines.append(f"             (no final report was printed: {only})")
     return lines
 

@@ -34,9 +34,9 @@ def check_accounts(played, codes):
     assert said.totals is not None, "no final report"
     assert sum(said.totals.values()) == len(codes), "ok + not found + error = asked"
     assert played.ledger.balanced, played.ledger.imbalances
-    if said.fates:
-        assert set(said.fates) == set(codes), "each code has a line"
-        assert all(sum(counted.values()) == 1 for counted in said.fates.values()), "and only one"
+    if said.outcomes:
+        assert set(said.outcomes) == set(codes), "each code has a line"
+        assert all(sum(counted.values()) == 1 for counted in said.outcomes.values()), "and only one"
     saved = said.totals["ok"]
     assert len(played.files) == saved
     for name, content in played.files.items():

@@ -205,7 +205,7 @@ def test_requests_in_flight_finish_and_the_report_has_them(servers, command, ver
     assert claims.totals == {"ok": 2, "not_found": 0, "error": 0, "interrupted": 3}
     assert stdout.splitlines()[-1] == "3 interrupted."
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"br.gif", "cn.gif"}
-    assert claims.fates == ({"BR": {"ok": 1}, "CN": {"ok": 1}} if verbose else {})
+    assert claims.outcomes == ({"BR": {"ok": 1}, "CN": {"ok": 1}} if verbose else {})
 
 
 @posix

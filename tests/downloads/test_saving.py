@@ -39,7 +39,7 @@ def test_where_no_folder_can_be_made_every_code_is_an_error(downloader):
 def test_a_folder_in_the_place_of_a_file_is_an_error_of_that_code(downloader):
     claims, left = download(downloader, lambda folder: (folder / "br.gif").mkdir(parents=True))
     assert claims.totals == {"ok": 4, "not_found": 0, "error": 1, "interrupted": 0}
-    assert claims.fates["BR"] == {"error": 1}
+    assert claims.outcomes["BR"] == {"error": 1}
     assert left == sorted(f"{code.lower()}.gif" for code in CODES)
 
 

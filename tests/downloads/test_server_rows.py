@@ -41,7 +41,7 @@ def test_a_response_of_any_form_ends_as_one_outcome(downloader, row, monkeypatch
         codes, longest_s = (HIT,), 0.2
     claims, files = download(downloader, row, monkeypatch, codes, longest_s)
     assert sum(claims.totals.values()) == len(codes)
-    (outcome,) = claims.fates[HIT]
+    (outcome,) = claims.outcomes[HIT]
     assert outcome in row.outcomes
     assert outcome in by_the_listing(downloader, row)
     assert claims.totals["ok"] == len(codes) - (outcome != "ok")
@@ -53,7 +53,7 @@ def test_a_server_that_is_silent_for_one_code_holds_up_no_other(downloader, monk
     row = next(row for row in ROWS if row.name == "never answers")
     claims, files = download(downloader, row, monkeypatch, longest_s=1.5)
     assert (claims.totals["ok"], claims.totals["error"]) == (4, 1)
-    assert claims.fates[HIT] == {"error": 1}
+    assert claims.outcomes[HIT] == {"error": 1}
     assert set(files) == {f"{cc.lower()}.gif" for cc in CODES if cc != HIT}
 
 

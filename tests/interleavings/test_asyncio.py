@@ -300,7 +300,7 @@ def check_accounts(world, m, choose, verbose=True):
     assert run.status == 0
     assert run.claims.totals == {**dict.fromkeys((*OUTCOMES, "interrupted"), 0), **asked}
     if verbose:
-        assert run.claims.fates == {code: {fate.outcome: 1} for code, fate in world.items()}
+        assert run.claims.outcomes == {code: {fate.outcome: 1} for code, fate in world.items()}
     assert run.files == whole(code for code, fate in world.items() if fate.outcome == "ok")
     assert run.left == []
     delays = [fate.after_s for fate in world.values()]
@@ -393,14 +393,14 @@ def check_interrupted(run, codes):
     assert sum(claims.totals.values()) == len(codes)
     assert run.stdout.splitlines()[-1] == f"{claims.totals['interrupted']} interrupted."
     lines = Counter(
-        outcome for said in claims.fates.values() for outcome in Counter(said).elements()
+        outcome for said in claims.outcomes.values() for outcome in Counter(said).elements()
     )
     if lines:
-        assert all(sum(said.values()) == 1 for said in claims.fates.values())
+        assert all(sum(said.values()) == 1 for said in claims.outcomes.values())
         assert lines == +Counter(claims.totals) - Counter(interrupted=len(codes))
-        assert run.files == whole(code for code, said in claims.fates.items() if said.get("ok"))
+        assert run.files == whole(code for code, said in claims.outcomes.items() if said.get("ok"))
         if isinstance(codes, dict):
-            assert all(said.get(codes[code].outcome) for code, said in claims.fates.items())
+            assert all(said.get(codes[code].outcome) for code, said in claims.outcomes.items())
     assert len(run.files) == claims.totals["ok"]
     assert run.files.items() <= whole(codes).items()
     assert run.left == []

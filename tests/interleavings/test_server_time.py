@@ -150,7 +150,7 @@ def test_in_any_order_and_with_any_delay_the_ledger_balances_as_predicted(plan, 
     played, _ = play(plan, codes, m, choose)
     assert played.ledger.balanced, played.ledger.imbalances
     assert played.claims.totals is not None
-    assert all(sum(said.values()) == 1 for said in played.claims.fates.values())
+    assert all(sum(said.values()) == 1 for said in played.claims.outcomes.values())
     for code, forecast in predict(plan, "LOCAL", codes, info_in(FlagCatalogue())).items():
         (reply,) = plan.rules.get(code, (Serve(),))
         late = reply.wait_s > SILENCE_S

@@ -166,7 +166,7 @@ def downloader(program: ModuleType) -> Ask:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copy(downloads / question.file.name, question.file)
         claims = claims_of(stdout.splitlines())
-        (outcome,) = claims.fates[code.upper()]
+        (outcome,) = claims.outcomes[code.upper()]
         text = re.search(r"^\*\*\* Error for ..: (.*)$", stdout, re.MULTILINE)
         port = urlsplit(question.url).port
         return Told(outcome, text and re.sub(rf"(?<![\w.]){port}\b", "PORT", text[1]))

@@ -323,14 +323,14 @@ class Embedded:
     def clear(self):
         """Nothing is left of an example that failed."""
         self.ended.clear()
-        self.servers.cancel_pending()
+        self.servers.drop_connections()
         self.until(lambda: not any(state.connections for state in self.house.states.values()))
 
     def begin(self, plans, plan, label):
         self.ended.append(self.servers.begin_run(plans))
 
     def reset(self, plans):
-        self.servers.cancel_pending()
+        self.servers.drop_connections()
         self.ended.append(self.servers.begin_run(plans))
 
     def entries(self, chance):

@@ -638,7 +638,7 @@ def test_to_cancel_drops_clients_that_wait():
     with mockservers.running(plan) as servers, waiting_for_br(servers) as client:
         while not servers.under_way:
             time.sleep(0.001)
-        servers.cancel_pending()
+        servers.drop_connections()
         with contextlib.suppress(ConnectionResetError):
             assert client.recv(1) == b""
 

@@ -76,7 +76,7 @@ def test_what_is_predicted_is_what_a_run_does(command, tmp_path, plan_file):
     )  # fmt: skip
     assert ledger["balanced"], ledger["imbalances"]
     claims = claims_of(done.stdout.splitlines())
-    said = {code: next(iter(fates)) for code, fates in claims.fates.items()}
+    said = {code: next(iter(fates)) for code, fates in claims.outcomes.items()}
     assert said == {code: met["outcome"] for code, met in forecast["codes"].items()}
     assert claims.totals["ok"] == forecast["totals"]["ok"]
     entries = [json.loads(line) for line in (tmp_path / "journal.jsonl").read_text().splitlines()]

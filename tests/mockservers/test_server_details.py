@@ -482,17 +482,17 @@ async def test_a_connection_is_read_until_64_requests_wait_and_again_when_one_ha
     house.servers.begin_run({"LOCAL": Plan(gate=Gate(2, WAIT_S))}, Recorder(house.entries.append))
     run = house.servers.run
     reader, writer = await house.connect()
-    writer.write(get("ZZ") * (connection.MAX_WAITING - 1))
-    await house.until(lambda: run.under_way == connection.MAX_WAITING - 1)
+    writer.write(get("ZZ") * (connection.MAX_QUEUED - 1))
+    await house.until(lambda: run.under_way == connection.MAX_QUEUED - 1)
     writer.write(get("ZZ"))
-    await house.until(lambda: run.under_way == connection.MAX_WAITING)
+    await house.until(lambda: run.under_way == connection.MAX_QUEUED)
     writer.write(get("BR") * 10)
     for _ in range(3):
         await house.ask("ZZ", "DELAY")  # its bytes came later, and it has its reply
-    assert run.under_way == connection.MAX_WAITING
+    assert run.under_way == connection.MAX_QUEUED
     assert await house.ask("ZZ") == 404  # fills the gate
-    statuses = [(await reply(reader))[0] for _ in range(connection.MAX_WAITING + 10)]
-    assert statuses == [404] * connection.MAX_WAITING + [200] * 10
+    statuses = [(await reply(reader))[0] for _ in range(connection.MAX_QUEUED + 10)]
+    assert statuses == [404] * connection.MAX_QUEUED + [200] * 10
 
 
 @asynchronous
@@ -750,7 +750,7 @@ def test_a_gate_that_all_have_left_does_not_open():
     async def conversation(reader, writer, gone):
         writer.write(get("BR"))
         await asyncio.sleep(1.0)
-        servers._servers.cancel_pending()
+        servers._servers.drop_connections()
         await asyncio.sleep(10.0)
 
     with timed(Plan(gate=Gate(2, 5.0))) as (talk, servers, _):
@@ -763,7 +763,7 @@ def test_a_request_that_is_dropped_as_its_time_is_up_ends_because_of_us():
         writer.write(get("BR")[:-2])
         await asyncio.sleep(1.0)
         (pending,) = servers._servers.states["LOCAL"].connections
-        servers._servers.cancel_pending()
+        servers._servers.drop_connections()
         pending.sweep(connection.monotonic() + connection.REQUEST_S)
         await gone()
 
@@ -905,7 +905,7 @@ def test_a_request_that_is_refused_gets_its_status_where_a_hang_is_planned():
 
 def test_an_ended_connection_notices_at_once_that_the_client_closes_though_many_had_to_wait():
     async def conversation(reader, writer, gone):
-        writer.write(get("BR") + get("ZZ") * connection.MAX_WAITING)
+        writer.write(get("BR") + get("ZZ") * connection.MAX_QUEUED)
         await reader.read()
         writer.write(get("ZZ"))
         writer.close()
@@ -1122,7 +1122,7 @@ def test_what_a_suite_tells_is_the_end_of_a_journal(told, asked, fates):
     end = end_as_reported(json.dumps(told))
     assert (end.status, end.files_after) == (0, told.get("files"))
     assert (None if end.asked is None else list(end.asked)) == asked
-    assert (None if end.claims is None else end.claims.fates) == fates
+    assert (None if end.claims is None else end.claims.outcomes) == fates
 
 
 @asynchronous

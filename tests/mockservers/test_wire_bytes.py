@@ -24,7 +24,7 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import Ending, RequestForm, Response, refusal
+from mockservers.kinds.response import Ending, RequestForm, Response, rejection
 
 KEEP, CLOSE, RESET = Ending.KEEP, Ending.CLOSE, Ending.RESET
 GET = RequestForm(head_only=False, keep_alive=True, minor=1, gzip=False)
@@ -64,7 +64,7 @@ def wire(
     ending,
     status=None,
     length=None,
-    certain=True,
+    unclear=False,
     body=None,
     tail=b"",
     bytes_per_s=None,
@@ -72,7 +72,7 @@ def wire(
 ):
     """A reply with all that can be said of it."""
     return Response(
-        sent, body_stop, ending, status, length, certain, body, tail, bytes_per_s, location
+        sent, body_stop, ending, status, length, unclear, body, tail, bytes_per_s, location
     )
 
 
@@ -120,8 +120,8 @@ ROWS = [
     (Hang(), GET, None, wire(b"", 0, CLOSE)),
     (Garbage(noise=b"\xffnoise"), GET, PNG, wire(b"\xffnoise", 0, CLOSE)),
     (WrongType(), GET, PNG, wire(OK.replace(b"image/png", b"text/html"), 9, KEEP, 200, 9)),
-    (HugeHeaders(), GET, PNG, wire(HUGE, 9, KEEP, 200, 9, certain=False)),
-    (HugeHeaders(), HEAD, PNG, wire(HUGE, 0, KEEP, 200, 9, certain=False)),
+    (HugeHeaders(), GET, PNG, wire(HUGE, 9, KEEP, 200, 9, unclear=True)),
+    (HugeHeaders(), HEAD, PNG, wire(HUGE, 0, KEEP, 200, 9, unclear=True)),
     (
         BadGzip(),
         GZIP,
@@ -147,7 +147,7 @@ ROWS = [
     (Truncate(9), GET, PNG, wire(OK, 9, KEEP, 200, 9)),
     (Truncate(10), GET, PNG, wire(OK, 9, KEEP, 200, 9)),
     (Truncate(8), HEAD, PNG, wire(OK, 0, KEEP, 200, 9)),
-    (TooLong(), GET, PNG, wire(OK_LAST, 9, CLOSE, 200, 9, certain=False, tail=SURPLUS)),
+    (TooLong(), GET, PNG, wire(OK_LAST, 9, CLOSE, 200, 9, unclear=True, tail=SURPLUS)),
     (TooLong(), HEAD, PNG, wire(OK, 0, KEEP, 200, 9)),
     (
         BadChunk(),
@@ -163,17 +163,17 @@ ROWS = [
     ),
     (BadChunk(), GET, ResourceInfo(1, "image/png"), wire(CHUNKED, 0, CLOSE, 200, tail=NO_SIZE)),
     (BadChunk(), HEAD, PNG, wire(OK, 0, KEEP, 200, 9)),
-    (NoLength(), GET, PNG, wire(UNSIZED, 4, CLOSE, 200, certain=False)),
-    (NoLength(0), GET, PNG, wire(UNSIZED, 0, CLOSE, 200, certain=False)),
-    (NoLength(8), OLD, PNG, wire(UNSIZED, 8, CLOSE, 200, certain=False)),
-    (NoLength(10), GET, PNG, wire(UNSIZED, 9, CLOSE, 200, certain=False)),
-    (NoLength(8), HEAD, PNG, wire(UNSIZED, 0, CLOSE, 200, certain=False)),
+    (NoLength(), GET, PNG, wire(UNSIZED, 4, CLOSE, 200, unclear=True)),
+    (NoLength(0), GET, PNG, wire(UNSIZED, 0, CLOSE, 200, unclear=True)),
+    (NoLength(8), OLD, PNG, wire(UNSIZED, 8, CLOSE, 200, unclear=True)),
+    (NoLength(10), GET, PNG, wire(UNSIZED, 9, CLOSE, 200, unclear=True)),
+    (NoLength(8), HEAD, PNG, wire(UNSIZED, 0, CLOSE, 200, unclear=True)),
     (CutHeaders(0), GET, PNG, wire(b"", 0, CLOSE)),
     (CutHeaders(11), GET, PNG, wire(b"HTTP/1.1 20", 0, CLOSE)),
-    (CutHeaders(12), GET, PNG, wire(b"HTTP/1.1 200", 0, CLOSE, certain=False)),
-    (CutHeaders(), GET, PNG, wire(OK[: len(OK) // 2], 0, CLOSE, certain=False)),
-    (CutHeaders(len(OK) - 1), GET, PNG, wire(OK[:-1], 0, CLOSE, certain=False)),
-    (CutHeaders(len(OK)), GET, PNG, wire(OK[:-1], 0, CLOSE, certain=False)),
+    (CutHeaders(12), GET, PNG, wire(b"HTTP/1.1 200", 0, CLOSE, unclear=True)),
+    (CutHeaders(), GET, PNG, wire(OK[: len(OK) // 2], 0, CLOSE, unclear=True)),
+    (CutHeaders(len(OK) - 1), GET, PNG, wire(OK[:-1], 0, CLOSE, unclear=True)),
+    (CutHeaders(len(OK)), GET, PNG, wire(OK[:-1], 0, CLOSE, unclear=True)),
     (Reset(), GET, PNG, wire(b"", 0, RESET)),
     (Reset(), GET, None, wire(b"", 0, RESET)),
     (Reset(9), GET, None, wire(b"", 0, RESET)),
@@ -181,9 +181,9 @@ ROWS = [
     (Reset(len(OK) - 1), GET, PNG, wire(OK[:-1], 0, RESET)),
     (Reset(len(OK)), GET, PNG, wire(OK, 0, RESET, 200, 9)),
     (Reset(len(OK) + 8), GET, PNG, wire(OK, 8, RESET, 200, 9)),
-    (Reset(len(OK) + 9), GET, PNG, wire(OK, 9, RESET, 200, 9, certain=False)),
-    (Reset(len(OK) + 99), GET, PNG, wire(OK, 9, RESET, 200, 9, certain=False)),
-    (Reset(len(OK)), HEAD, PNG, wire(OK, 0, RESET, 200, 9, certain=False)),
+    (Reset(len(OK) + 9), GET, PNG, wire(OK, 9, RESET, 200, 9, unclear=True)),
+    (Reset(len(OK) + 99), GET, PNG, wire(OK, 9, RESET, 200, 9, unclear=True)),
+    (Reset(len(OK)), HEAD, PNG, wire(OK, 0, RESET, 200, 9, unclear=True)),
 ]
 
 
@@ -290,7 +290,7 @@ def test_what_a_client_cannot_take_is_truncated_at_half(reply, asked):
     assert effective(reply, asked, PNG) == (reply if taken else Truncate(4, delay_s=0.5))
 
 
-# --- refusals ---------------------------------------------------------------------------
+# --- rejections --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -314,5 +314,5 @@ def test_what_a_client_cannot_take_is_truncated_at_half(reply, asked):
         (501, OLD_LAST, head("501 Not Implemented", NOTHING, "Connection: close"), CLOSE),
     ],
 )
-def test_a_refusal_closes_unless_only_the_method_is_not_allowed(status, asked, sent, ending):
-    assert refusal(status, asked) == wire(sent, 0, ending, status, 0)
+def test_a_rejection_closes_unless_only_the_method_is_not_allowed(status, asked, sent, ending):
+    assert rejection(status, asked) == wire(sent, 0, ending, status, 0)

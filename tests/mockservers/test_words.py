@@ -174,22 +174,22 @@ def test_of_codes_ten_thousand_are_kept_and_counted_on():
     reader.report({str(n): "ok" for n in range(9_999)})
     for line in ("BR OK", "CN OK", "BR OK"):
         reader.read(line)
-    assert len(reader.claims.fates) == 10_000
-    assert reader.claims.fates["BR"] == {"ok": 2}
+    assert len(reader.claims.outcomes) == 10_000
+    assert reader.claims.outcomes["BR"] == {"ok": 2}
 
 
 def test_the_outcome_of_each_code_can_be_reported_at_once():
     reader = ClaimsReader()
     reader.report({"BR": "ok", "CN": "not_found", "DE": "error", "FR": "ok"})
     assert reader.claims.totals == {"ok": 2, "not_found": 1, "error": 1, "interrupted": 0}
-    assert reader.claims.fates == {
+    assert reader.claims.outcomes == {
         "BR": {"ok": 1}, "CN": {"not_found": 1}, "DE": {"error": 1}, "FR": {"ok": 1},
     }  # fmt: skip
     with pytest.raises(ValueError, match=r"^BR: 'OK' is none of ok, not_found, error$"):
         reader.report({"BR": "OK"})
     reader.report({"BR": "ok"})
     assert reader.claims.totals == {"ok": 1, "not_found": 0, "error": 0, "interrupted": 0}
-    assert reader.claims.fates["BR"] == {"ok": 2}
+    assert reader.claims.outcomes["BR"] == {"ok": 2}
 
 
 def test_a_stream_is_cut_into_lines_wherever_its_pieces_end():

@@ -150,7 +150,7 @@ def test_a_response_that_breaks_off_is_judged_by_where(
     played = play_sockets(tiny, downloader, plan, ["-v", "-m", str(CONNECTIONS), *cut])
     forecasts = predict(plan, "ERROR", cut, info_in(folder))
     assert played.ledger.balanced, played.ledger.imbalances
-    assert set(played.claims.fates) == set(cut)
+    assert set(played.claims.outcomes) == set(cut)
     assert played.ledger.most_in_flight <= CONNECTIONS
 
     def check(case):
