@@ -62,7 +62,8 @@ _NO_LINE = BadRequest(0, "ended without a request line")
 Reading = Enum("Reading", "BETWEEN PARTIAL LAST CLOSED")
 Sending = Enum("Sending", "IDLE HELD RESPONDING ENDING DROPPED")
 
-_READS = {Reading.BETWEEN, Reading.PARTIAL}
+_BETWEEN = Reading.BETWEEN  # read for every request, and slow to look up in an Enum
+_READS = {_BETWEEN, Reading.PARTIAL}
 ALLOWED = {sending: {*Reading} for sending in Sending} | {
     Sending.ENDING: {Reading.LAST, Reading.CLOSED}
 }
@@ -128,15 +129,15 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Count and queue the requests in `data`."""
-        if self._reading not in _READS:
-            return
-        if self._reading is Reading.BETWEEN:
+        if self._reading is _BETWEEN:
             self._since = monotonic()
             if not self.queue and not self._server.refusing:
                 plain = self._server.headers.whole_get(data)
                 if plain:
                     self._answer_at_once(*plain)
                     return
+        elif self._reading not in _READS:
+            return
         for event in self._parser.feed(data):
             self._take_in(event)
             if self._reading not in _READS or self._transport.is_closing():

@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 from time import monotonic
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from mockservers.faults import Fault, Hang
 from mockservers.journal import Journal, NoJournal, RequestEntry, encode
@@ -35,7 +35,7 @@ class Gatekeeper(Protocol):
         """The connection is gone: it counts no longer."""
 
 
-class Arrival(NamedTuple):
+class Arrival(Struct, frozen=True):
     """What is counted when a request arrives."""
 
     n: int
@@ -76,8 +76,9 @@ class Run:
         self._flush = None
         self._journal.flush()
 
-    def request_ended(self) -> None:
-        """A request has its entry."""
+    def request_ended(self, entry: bytes) -> None:
+        """Write the entry of a request."""
+        self.write_line(entry)
         self.under_way -= 1
         if self._replaced and not self.under_way:
             self._end()
@@ -141,8 +142,7 @@ class ServerRun:
     def leave(self, entry: bytes) -> None:
         """A request has ended: write its entry."""
         self.in_flight -= 1
-        self.run.write_line(entry)
-        self.run.request_ended()
+        self.run.request_ended(entry)
 
 
 class Request:

@@ -83,8 +83,8 @@ class Prepared(Struct, frozen=True, eq=False):
 
     def entry(self, conn: int, attempt: int, arrival: Arrival, end_s: float) -> bytes:
         """The journal entry of a request that was answered so."""
-        n, in_flight, start_s = arrival
-        return self.template % (n, conn, attempt, in_flight, start_s, start_s, end_s)
+        n, start_s = arrival.n, arrival.start_s
+        return self.template % (n, conn, attempt, arrival.in_flight, start_s, start_s, end_s)
 
     def request(self, server_run: ServerRun, attempt: int, arrival: Arrival) -> Request:
         """The request that gets this response, if the client did not take all of it at once."""
