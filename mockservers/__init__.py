@@ -9,6 +9,14 @@ To understand how a plan becomes bytes, and bytes a verdict, read the core (40 m
     http/request_parser http/listeners http/gate http/fast_path http/sender
     connection server ledger/model ledger/judge
 
+A *kind* is a class of response, a *fault* one such response as planned, `Serve()` included; the
+*fate* of a request is the fault that it meets. The requests of one connection form a queue, and the
+first one has its *turn*: it is *held* while it waits for gate and delay. Bytes are *taken* when the
+operating system has them. A GET of a code, or of a path that exists, is an *attempt*. A response is
+*unclear* if some correct clients call it a success and others an error; what the server saw of such
+a download is *indeterminate*. An *account* has the requests of one download; with what was claimed
+and kept of it, it is a *row* of the ledger.
+
 `ledger/attribution` comes between the two modules of the ledger: it puts each request into the
 account of its download. Around the core are also `flags2/` (all that is known of the six
 programs), `content/` (what is served), `plan_json`, `journal_json`, `profiles`, `predict`,

@@ -9,21 +9,26 @@ system has taken the last byte, the request gets its journal entry, which says w
 it is the turn of the next one, or the connection is IDLE. Reading goes on meanwhile: a client may
 send many requests at once. After `MAX_QUEUED` of them, reading pauses.
 
-    Reading    what it means                            next
-    BETWEEN    no request has begun                     PARTIAL, LAST, CLOSED
-    PARTIAL    a request has begun, is not complete     BETWEEN; LAST and CLOSED as below
-    LAST       bytes that come are thrown away          CLOSED
-    CLOSED     the client has closed its side           -
+    Reading    what it means                           next
+    BETWEEN    no request has begun                    PARTIAL, LAST, CLOSED
+    PARTIAL    a request has begun, is not complete    BETWEEN, LAST, CLOSED
+    LAST       bytes that come are thrown away         CLOSED
+    CLOSED     the client has closed its side          -
 
-    Sending    what it means                            next
-    IDLE       no response is due now                   HELD, RESPONDING (a prepared one), ENDING
-    HELD       the first request waits: gate, delay     RESPONDING
-    RESPONDING bytes of the response are handed over    IDLE, ENDING
+    Sending    what it means                           next
+    IDLE       no response has its turn                HELD, RESPONDING (a prepared one), ENDING
+    HELD       the first request waits: gate, delay    RESPONDING
+    RESPONDING bytes of the response are handed over   IDLE, ENDING
     ENDING     the client is to close, or a reset waits - (at most `LINGER_S` or `RESET_S`)
-    DROPPED    it ends because of us                    - (comes from every state)
+    DROPPED    the server aborts it                    - (comes from every state)
 
-LAST comes with a request that closes the connection, with one that is rejected, and with ENDING. A
-client that closes its side may still read its response, so CLOSED stops neither HELD nor
+For example, a client sends two requests at once, the first is delayed, and the client half-closes:
+(BETWEEN, HELD), FIN, (CLOSED, HELD), the time is up, (CLOSED, RESPONDING), the last byte is taken:
+entry, (CLOSED, IDLE), `_next`, (CLOSED, HELD), (CLOSED, RESPONDING) with `Connection: close`, the
+last byte is taken: entry, (CLOSED, ENDING), and we close.
+
+LAST comes with a request that closes the connection, with bytes that are no request, and with
+ENDING. A client that has closed its side may still read, so CLOSED stops neither HELD nor
 RESPONDING, except in a `hang`, where nothing will come. While a connection is ENDING no request is
 read; every other pair is possible (`ALLOWED`).
 """
@@ -34,14 +39,8 @@ from collections.abc import Callable
 from enum import Enum
 from time import monotonic
 
+from mockservers.http import request_parser
 from mockservers.http.fast_path import KnownHeaders, PreparedResponses
-from mockservers.http.request_parser import (
-    BadRequest,
-    Continue,
-    RequestComplete,
-    RequestLine,
-    RequestParser,
-)
 from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
 from mockservers.kinds.response import Ending, RequestForm, Response, rejection
@@ -54,19 +53,17 @@ MAX_QUEUED = 64
 REQUEST_S = 30.0
 """Seconds for a request to arrive completely; then it is rejected with 408."""
 IDLE_S = 75.0
-"""Seconds that a connection may stay without a request, or a client take nothing."""
+"""Seconds that a connection may stay without a request, or bytes wait for the client to take."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NO_LINE = BadRequest(0, "ended without a request line")
+_NO_LINE = request_parser.BadRequest(0, "ended without a request line")
 
 Reading = Enum("Reading", "BETWEEN PARTIAL LAST CLOSED")
 Sending = Enum("Sending", "IDLE HELD RESPONDING ENDING DROPPED")
 
 _BETWEEN = Reading.BETWEEN  # read for every request, and slow to look up in an Enum
 _READS = {_BETWEEN, Reading.PARTIAL}
-ALLOWED = {sending: {*Reading} for sending in Sending} | {
-    Sending.ENDING: {Reading.LAST, Reading.CLOSED}
-}
+ALLOWED = {s: {*Reading} for s in Sending} | {Sending.ENDING: {Reading.LAST, Reading.CLOSED}}
 """The states of reading that each state of sending can be with."""
 
 
@@ -97,15 +94,17 @@ class Connection(asyncio.Protocol):
         self._run = server.server_run.run
         self._opened_s = self._run.now()
         self._transport: asyncio.Transport
-        self._parser = RequestParser()
+        self._parser = request_parser.RequestParser()
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
         self.queue: deque[Request] = deque()  # those under way, in their order
-        self._unserved: BadRequest | None = _NO_LINE  # it gets an entry of its own
+        self._unserved: request_parser.BadRequest | None = _NO_LINE  # gets an entry
+        self._rejected: int | None = None  # the status that was sent for it
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
         self._closing: Closing
-        self._since = monotonic()  # a request began, a response ended, or the client took no more
+        self._since = monotonic()  # when the time of `IDLE_S` began
+        self._request_since = self._since  # when that of `REQUEST_S` did
 
     def _move(self, *, reading: Reading | None = None, sending: Sending | None = None) -> None:
         self._reading = reading or self._reading
@@ -136,6 +135,7 @@ class Connection(asyncio.Protocol):
                 if plain:
                     self._answer_at_once(*plain)
                     return
+            self._request_since = self._since
         elif self._reading not in _READS:
             return
         for event in self._parser.feed(data):
@@ -148,23 +148,24 @@ class Connection(asyncio.Protocol):
         if len(self.queue) >= MAX_QUEUED:
             self._transport.pause_reading()
 
-    def _take_in(self, event: RequestLine | RequestComplete | Continue | BadRequest) -> None:
+    def _take_in(self, event: request_parser.Event) -> None:
         match event:
-            case RequestLine(method, path):
+            case request_parser.RequestLine(method, path):
                 self._unserved = None
                 self.queue.append(self._server.server_run.arrive(method, path))
-            case Continue():
-                self.queue[-1].expects = True
+            case request_parser.Continue():
                 if len(self.queue) == 1 and not self._in_turn:
                     self._transport.write(CONTINUE)
-            case RequestComplete(form, rejected):
+                else:
+                    self.queue[-1].expects = True
+            case request_parser.RequestComplete(form, rejected):
                 self._complete(form, rejected)
-            case BadRequest():
+            case request_parser.BadRequest():
                 self._reject(event)
 
     def _complete(self, form: RequestForm, rejected: int | None) -> None:
         """The last request of the queue has been read to its end."""
-        request = self.queue[-1]
+        request, self._request_since = self.queue[-1], monotonic()
         request.form, request.rejected = form, rejected
         if not form.keep_alive:
             self._move(reading=Reading.LAST)
@@ -175,11 +176,11 @@ class Connection(asyncio.Protocol):
         """Close, unless responses are due: a client may close its sending side and still listen."""
         if self.queue and self.queue[-1].form is None:
             self.queue.pop().end(self._conn, complete=False, client_gone=True)
-        if self._sending is Sending.ENDING or not self.queue:
-            return False
         self._move(reading=Reading.CLOSED)
+        if not self.queue:
+            return self._closing.resets
         # A client that half-closes during a `hang` has given up.
-        return not (self._in_turn and self.queue[0].silent)
+        return not (self._in_turn and self.queue[0].hangs)
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
@@ -206,11 +207,8 @@ class Connection(asyncio.Protocol):
         while self.queue:
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
-            status, reason = self._unserved.status or None, self._unserved.reason
-            opened_s, lost_s = self._opened_s, self._run.now()
-            entry = ConnectionEntry(
-                self._conn, self._server.label, status, reason, opened_s, lost_s
-            )
+            where, times = (self._conn, self._server.label), (self._opened_s, self._run.now())
+            entry = ConnectionEntry(*where, self._rejected, self._unserved.reason, *times)
             self._run.write_line(encode(entry))
 
     def _answer_at_once(self, path: str, form: RequestForm) -> None:
@@ -237,7 +235,7 @@ class Connection(asyncio.Protocol):
         """Respond to the first request of the queue: gate, delay, bytes."""
         self._move(sending=Sending.HELD)
         request = self.queue[0]
-        if self._reading is Reading.CLOSED and request.silent:
+        if self._reading is Reading.CLOSED and request.hangs:
             self._transport.abort()  # the client has given up (`eof_received`)
             return
         gate = request.server_run.gate
@@ -258,7 +256,8 @@ class Connection(asyncio.Protocol):
             return
         request, form = self.queue[0], self.queue[0].form
         assert form is not None
-        if self._reading not in _READS and len(self.queue) == 1 and not self._unserved:
+        last = len(self.queue) == 1 and not self._unserved  # no rejection follows it
+        if last and self._reading not in _READS:
             form = form._replace(keep_alive=False)
         request.client_closed = self._reading is Reading.CLOSED
         request.respond(form)
@@ -290,27 +289,27 @@ class Connection(asyncio.Protocol):
         """Go on with the connection after a response."""
         if self._transport.is_closing() or self._sending is not Sending.IDLE:
             return
-        if self._server.refusing:
-            self._linger()
-            return
         if len(self.queue) < MAX_QUEUED and not self._transport.is_reading():
             self._transport.resume_reading()
-        if self.queue and self.queue[0].form:
+        if self._server.refusing:
+            self._linger()
+        elif self.queue and self.queue[0].form:
             self._turn()
         elif self.queue and self.queue[0].expects:
             self._transport.write(CONTINUE)
         elif not self.queue and self._unserved:
+            self._rejected = self._unserved.status
             form = RequestForm(keep_alive=False)
-            self._transport.write(rejection(self._unserved.status, form).head)
+            self._transport.write(rejection(self._rejected, form).head)
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
         """The first request of the queue has ended."""
         if self._in_turn:
-            self._sending = Sending.IDLE  # what comes next is up to the caller
+            self._move(sending=Sending.IDLE)  # what comes next is up to the caller
         self.queue.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 
-    def _reject(self, bad: BadRequest) -> None:
+    def _reject(self, bad: request_parser.BadRequest) -> None:
         """Answer the incomplete request, or what is no request, with a status; then close."""
         if self.queue and self.queue[-1].form is None:
             self._complete(RequestForm(keep_alive=False), bad.status)
@@ -337,10 +336,10 @@ class Connection(asyncio.Protocol):
         """End what has taken too long; called every second."""
         if self._transport.is_closing():
             return
-        waited_s = now - self._since
+        waited_s, reading_s = now - self._since, now - self._request_since
         stuck = self._transport.get_write_buffer_size() > 0 or not self.queue
-        if self._reading is Reading.PARTIAL and waited_s > REQUEST_S:
-            self._reject(BadRequest(408, "the request did not come whole in time"))
+        if self._reading is Reading.PARTIAL and reading_s > REQUEST_S:
+            self._reject(request_parser.BadRequest(408, "the request did not come whole in time"))
         elif stuck and waited_s > IDLE_S and self._sending is not Sending.ENDING:
             self._transport.abort()
 

@@ -30,7 +30,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     do: str | None
     """The kind of response; None for a request that the server rejected on its own."""
     status: int | None
-    """None where no header section was sent whole."""
+    """None where the plan was not to send the header section whole, or nothing was sent."""
     location: str | UnsetType = UNSET
     length: int | None
     """Body bytes announced."""
@@ -93,7 +93,7 @@ class KeptFile(Struct, frozen=True, omit_defaults=True):
     size: int
     sha256: str
     mtime_ns: int | None = None
-    """The last change tells a file that was written again from one that was not."""
+    """The last change: it shows whether the file was written again."""
 
 
 Files = Mapping[str, KeptFile]

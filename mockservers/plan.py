@@ -1,4 +1,4 @@
-"""A plan, and the fate it gives to every request: a pure function of seed, resource and attempt.
+"""A plan, and the fate of every request: a pure function of plan, server, resource and attempt.
 
 Nothing here knows time, sockets or the order of arrival, so the result of a run is known before it
 starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
@@ -68,7 +68,7 @@ class Gate(Value, frozen=True):
 class Plan(Value, frozen=True):
     """What a server does to which request; `Plan()` serves everything.
 
-    Raises PlanError, which names field and value, for what no plan in JSON could say.
+    Raises PlanError, which names field and value, for a value that JSON plans reject, too.
     """
 
     seed: Seed = 0
@@ -77,14 +77,14 @@ class Plan(Value, frozen=True):
     rules: Mapping[str, tuple[Fault, ...]] = {}
     """Maps a code or a path to its faults, one for each attempt; the last one repeats.
 
-    A rule for the path beats one for the code, and both beat the mix. In Python, one fault is a
-    list of one.
+    A rule for the path beats one for the code, and both beat the mix. In Python, a single fault
+    needs no list.
     """
     gate: Gate | None = None
     per_attempt: bool = False
     """Draw anew for every attempt; if false, a fate is sticky: all attempts share one draw."""
     refuse: bool = False
-    """Connections are refused, and the rest of the plan is not used."""
+    """New connections are refused, so the rest of the plan does not matter to them."""
 
     def __post_init__(self) -> None:
         """Raises PlanError."""

@@ -1,6 +1,6 @@
 """What arrives during a run: requests, their numbers and attempts, responses and entries.
 
-Between the plan, which decides what a request meets, and the connection, on which it happens. There
+The plan decides what a request meets; a connection sends it; this module counts in between. There
 are clocks and timers here, but no sockets.
 """
 
@@ -112,7 +112,7 @@ class ServerRun:
         """Take in a request line: number it, count it, look up its fate.
 
         Only a GET is an attempt; any other method meets what the next GET would meet. Attempts are
-        counted for a path with a name of its own, a rule or a resource: memory is bounded.
+        counted for a code, and for a path with a rule or a resource; any other has attempt 1.
         """
         name = self.catalogue.name(path)
         resource = self.catalogue.find(path)
@@ -188,8 +188,8 @@ class Request:
         """SHA-256 of the bytes sent, where they are not in memory."""
 
     @property
-    def silent(self) -> bool:
-        """Whether it will never get a byte."""
+    def hangs(self) -> bool:
+        """Whether the plan is to send nothing, and to wait."""
         return not self.rejected and isinstance(self.fault, Hang)
 
     @property
@@ -204,7 +204,7 @@ class Request:
         else:
             info = self.resource.info if self.resource else None
             self.fault = self.fault.effective(form, info)
-            # One path for all kinds that do not use it: they share what is rendered.
+            # One path for all kinds but `redirect_loop`: they share what is rendered.
             path = self.path if self.fault.uses_path else "/"
             response = _rendered(self.fault, form, info, path)
         self.response = response

@@ -1,8 +1,7 @@
 """The three servers on one event loop: they listen or refuse, accept, and begin runs.
 
-What a request meets was decided by `mockservers.plan` and formed by its kind; it happens in
-`mockservers.connection`, and becomes a journal entry when it ends, however it ends. Nothing is
-judged here.
+`mockservers.plan` decides what a request meets, its kind forms the bytes, `mockservers.connection`
+sends them. Each request gets a journal entry when it ends, however it ends. Nothing is judged here.
 """
 
 import asyncio
@@ -60,7 +59,7 @@ class MockServers:
         journal: Journal,
         over: Callable[[], None] = lambda: None,
     ) -> None:
-        """Count from zero, under `plans` by label, into `journal`.
+        """Count requests from zero, under `plans` by label, into `journal`.
 
         Holds for requests that arrive from now on; those under way end in the run before.
         `over` is called when this run was replaced and its last request has ended.

@@ -102,7 +102,7 @@ no_lengths, drips, hangs = (
 redirects, rate_limits = partial(plain, Redirect), partial(plain, RateLimit)
 """Short names of common kinds."""
 
-CLEAR = tuple(kind for kind in KINDS.values() if not kind.unclear)
+CLEAR = tuple(kind for kind in KINDS.values() if not kind.may_be_unclear)
 """The kinds of which all correct clients make the same (SPEC.md, "Kinds of response")."""
 
 

@@ -75,7 +75,9 @@ def imported(path):
             if node.module == "mockservers":
                 names |= {f"mockservers.{alias.name}" for alias in node.names}
             elif node.module.startswith("mockservers."):
-                names.add(node.module)
+                folder = TOP / node.module.replace(".", "/")
+                modules = {a.name for a in node.names if (folder / f"{a.name}.py").exists()}
+                names |= {f"{node.module}.{name}" for name in modules} or {node.module}
     return names
 
 

@@ -22,15 +22,13 @@ from mockservers.run_state import Arrival, Request, ServerRun, digest
 
 MAX_PREPARED_BYTES = 262_144
 """Longest body of a response that is kept prepared."""
-MAX_SECTIONS = 1024
-"""Header sections that are kept, at most."""
-MAX_SECTION_BYTES = 1024
-"""Longest header section that is kept."""
+MAX_SECTIONS, MAX_SECTION_BYTES = 1024, 1024
+"""How many header sections are kept, and the longest of them."""
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
 _INTEGERS = re.compile(rb'"(n|conn|attempt|in_flight)":0')
 _TIMES = re.compile(rb'"(start_s|first_byte_s|end_s)":0\.0')
-"""What differs from request to request. Within a string of JSON, no `"` comes right after `n`."""
+"""What differs from request to request. In a string of JSON, quotes are escaped: no match."""
 
 
 # --- requests ------------------------------------------------------------------------------
@@ -43,7 +41,7 @@ class KnownHeaders:
         self._known: dict[bytes, RequestForm | None] = {}
 
     def whole_get(self, data: bytes) -> tuple[str, RequestForm] | None:
-        """The path and form of `data`, where it is one complete and plain GET; None elsewhere."""
+        """The path and form of `data`, where it is one complete and plain GET; else None."""
         line = _PLAIN_LINE.match(data)
         if line is None:
             return None

@@ -29,7 +29,7 @@ class HeldGate:
             self._timer = loop.call_later(self._gate.or_s, lambda: self._open(filled=False))
 
     def forget(self, connection: object) -> None:
-        """The connection is gone: it counts no longer."""
+        """The connection is lost: do not count it. A client that half-closed still counts."""
         self._held.pop(connection, None)
         if not self._held:
             self._stop_waiting()

@@ -18,9 +18,9 @@ class PortInUseError(OSError):
 
 
 class Listener:
-    """One address and port, ours until `close`: `socket` listens there, or refuses.
+    """One address and port, which we keep until `close`: `socket` listens there, or refuses.
 
-    Raises OSError where it cannot be bound.
+    Raises OSError if it cannot be bound.
     """
 
     def __init__(self, family: socket.AddressFamily, address: str, port: int) -> None:

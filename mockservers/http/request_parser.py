@@ -58,7 +58,7 @@ class RequestComplete:
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """The client waits for leave to send its body (RFC 9110, section 10.1.1)."""
+    """The client waits for permission to send its body (RFC 9110, section 10.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class RequestParser:
             self._part = _Part.FIELDS
             self._room = MAX_HEAD - len(line)
             self._held.clear()
-            # A new one: the last may expect no more HTTP. POST: it does not know all methods.
+            # A new one: the last may expect no more HTTP. POST, for it does not know all methods.
             self._parser = httptools.HttpRequestParser(self)
             self._give(b"POST / HTTP/1.%d\r\n" % self._minor)
 

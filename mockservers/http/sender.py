@@ -81,7 +81,7 @@ class Sender:
             if transport.is_closing() or transport.get_write_buffer_size() or self._count():
                 return
             if response.bytes_per_s:
-                self._wait_for_next_drop(response.bytes_per_s)
+                self._wait_for_next_piece(response.bytes_per_s)
                 return
             head = b""
 
@@ -93,9 +93,9 @@ class Sender:
         self._taken(self._response)
         return True
 
-    def _wait_for_next_drop(self, bytes_per_s: float) -> None:
-        drops = max(1, int(bytes_per_s * DRIP_S))
-        next_stop = min(self._response.body_stop, self._request.bytes_sent + drops)
+    def _wait_for_next_piece(self, bytes_per_s: float) -> None:
+        piece = max(1, int(bytes_per_s * DRIP_S))
+        next_stop = min(self._response.body_stop, self._request.bytes_sent + piece)
         wait_s = self._since + next_stop / bytes_per_s - monotonic()
         self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
 
@@ -106,6 +106,7 @@ class Closing:
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._timer: asyncio.TimerHandle | None = None
+        self.resets = False  # a reset is due, whatever the client does
 
     def linger(self) -> None:
         """Close our side; wait for the client to close its own.
@@ -121,6 +122,7 @@ class Closing:
 
     def reset(self) -> None:
         """Reset once the client has all that was planned: a reset discards the rest."""
+        self.resets = True
         self._reset_when_sent(monotonic() + RESET_S)
 
     def _reset_when_sent(self, until: float) -> None:

@@ -124,8 +124,8 @@ class Lognormal(Value, frozen=True):
 
 
 Delay = Seconds | Uniform | Lognormal
-"""Seconds between the turn of a request and the first byte of its response. After `resolved`, it is
-a number. A gate opens before the delay starts."""
+"""Seconds from the moment a request is first in its queue, and the gate is open, to the first byte
+of its response. After `resolved`, it is a number."""
 
 
 # --- kinds ---------------------------------------------------------------------------------
@@ -156,8 +156,9 @@ class Fault(Value, frozen=True, kw_only=True):
     look: ClassVar[Look]
     needs_resource: ClassVar[bool] = False
     """It acts on a resource that exists; a path without one gets its plain 404."""
-    unclear: ClassVar[bool] = False
-    """Whether correct clients may disagree if a complete response of this kind is a success."""
+    may_be_unclear: ClassVar[bool] = False
+    """Whether there are responses of this kind that some correct clients call a success, and others
+    an error (`Response.unclear`)."""
     decodable: ClassVar[bool] = True
     """Whether a client can decode a complete 200 of this kind."""
     silent_end: ClassVar[str] = "an end"
@@ -197,7 +198,10 @@ class Fault(Value, frozen=True, kw_only=True):
         return made
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> "Fault":
-        """The fault that acts on this request; `info` is None where there is no resource."""
+        """The fault that acts on this request: `truncate` of a missing path is a plain `serve`.
+
+        `info` is None if there is no resource.
+        """
         if info is None and self.needs_resource:
             return Serve(delay_s=self.delay_s)
         return self
@@ -209,9 +213,9 @@ class Fault(Value, frozen=True, kw_only=True):
         """
         if info is None:
             raise ValueError(f"{self} needs a resource")
-        return self.damaged(form, info)
+        return self.of_resource(form, info)
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """The response of a kind that needs a resource."""
         raise NotImplementedError
 

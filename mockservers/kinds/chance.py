@@ -3,7 +3,7 @@
 import hashlib
 
 NOISE_BLOCKS = 8
-"""SHA-256 digests in the bytes of a `garbage` response."""
+"""How many SHA-256 digests make up a `garbage` response."""
 
 
 class Chance:

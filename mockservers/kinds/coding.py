@@ -26,7 +26,7 @@ class BadGzip(Fault, frozen=True):
             return Truncate(info.length // 2, delay_s=self.delay_s)
         return super().effective(form, info)
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         coded = info._replace(length=len(BROKEN_GZIP))
         return replace(whole(form, coded, (("Content-Encoding", "gzip"),)), body=BROKEN_GZIP)

@@ -29,7 +29,7 @@ class Reset(Fault, frozen=True):
     silent_end = "a reset"
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
-        """Where there is no resource, there is no middle to reset in: the plain 404."""
+        """Without a resource there is no byte to reset after: the plain 404."""
         return Serve(delay_s=self.delay_s) if info is None and self.after_bytes else self
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
@@ -52,8 +52,8 @@ class Truncate(Fault, frozen=True):
     look = Look("broken", "rising")
     needs_resource = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         served = whole(form, info)
         if form.head_only or self.after_bytes >= served.body_stop:
             return served
@@ -71,10 +71,10 @@ class CutHeaders(Fault, frozen=True):
 
     look = Look("broken", "falling")
     needs_resource = True
-    unclear = True
+    may_be_unclear = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         head = whole(form, info).head
         cut = len(head) // 2 if self.after_bytes is None else min(self.after_bytes, len(head) - 1)
         # Less than a status cannot be taken for a response.

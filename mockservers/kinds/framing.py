@@ -21,10 +21,10 @@ class TooLong(Fault, frozen=True):
 
     look = Look("broken", "level")
     needs_resource = True
-    unclear = True
+    may_be_unclear = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         if form.head_only:  # there is no body that could be bad
             return whole(form, info)
         # It announces a close: else the client would read the surplus as the next response.
@@ -43,10 +43,10 @@ class NoLength(Fault, frozen=True):
 
     look = Look("broken", "upright")
     needs_resource = True
-    unclear = True
+    may_be_unclear = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         closing = form._replace(keep_alive=False)
         head = header_section(200, closing, (("Content-Type", info.content_type),), None)
         half = info.length // 2
@@ -86,8 +86,8 @@ class BadChunk(Fault, frozen=True):
             return Truncate(info.length // 2, delay_s=self.delay_s)
         return super().effective(form, info)
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         if form.head_only:
             return whole(form, info)
         fields = (("Content-Type", info.content_type), ("Transfer-Encoding", "chunked"))

@@ -49,7 +49,7 @@ class Response(Struct, frozen=True):
     """The bytes of a response: `head`, the first `body_stop` bytes of the body, `tail`."""
 
     head: bytes
-    """What comes before the body: the header section, or what is sent in its place."""
+    """What is sent before the body: the header section, a part of it, or noise."""
     body_stop: int
     ending: Ending
     status: int | None
@@ -57,7 +57,7 @@ class Response(Struct, frozen=True):
     length: int | None
     """Body bytes announced; None where no length is."""
     unclear: bool = False
-    """Whether correct clients may disagree if the response is a success."""
+    """Whether some correct clients call it a success, and others an error."""
     body: bytes | None = None
     """The body; None: that of the resource."""
     tail: bytes = b""

@@ -101,8 +101,8 @@ class Drip(Fault, frozen=True):
     look = Look("slow", "dots")
     needs_resource = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         served = whole(form, info)
         return served if form.head_only else replace(served, bytes_per_s=self.bytes_per_s)
 
@@ -113,8 +113,8 @@ class WrongType(Fault, frozen=True):
     look = Look("broken", "plain")
     needs_resource = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         return whole(form, info._replace(content_type="text/html"))
 
 
@@ -123,8 +123,8 @@ class HugeHeaders(Fault, frozen=True):
 
     look = Look("slow", "upright")
     needs_resource = True
-    unclear = True
+    may_be_unclear = True
 
-    def damaged(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.damaged`."""
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `Fault.of_resource`."""
         return replace(whole(form, info, MANY_FIELDS), unclear=True)

@@ -25,8 +25,8 @@ KEPT_PER_CODE = 64
 """Requests for one code that are kept, per server, besides those that redirects led there;
 further ones are only counted."""
 LEADING = 10_000
-"""Redirects that let two more requests be kept for their target (each may be followed twice):
-enough for 50 hops of each of 194 codes."""
+"""Redirects, of which each makes room for two more requests for its target (it may be followed
+twice): enough for 50 hops of each of 194 codes."""
 
 
 # --- a journal in bounded memory -------------------------------------------------------------
@@ -143,9 +143,9 @@ class RedirectMatcher:
     def match(self, entry: RequestEntry, own: str | None, *, begun: bool) -> str | None:
         """The account of the redirect that this request follows, which waits no longer.
 
-        None for a request that follows none. `own` is the account of its code, which has `begun`
-        if it has requests already: the first request of a download is its own, unless a redirect
-        came over the same connection.
+        `own` is the account of the code of the request; it has `begun` if it has requests already.
+        The first request of a download is its own, unless a redirect came over the same connection.
+        None if the request follows no redirect.
         """
         places = ((entry.server, _path(entry)), (None, _path(entry)))
         hops = [(place, hop) for place in places for hop in self._waiting.get(place, ())]
@@ -215,6 +215,7 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
     """
     header, end = collected.header, collected.end
     claims = (end.claims if end else None) or Claims()
+    # Without an end line, it is not known what a command asked for.
     asked = end.asked if end else None if header.command else header.asked
     label = claims.label
     most_in_flight = collected.most_in_flight

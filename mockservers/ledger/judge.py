@@ -118,13 +118,14 @@ def _accepts(
 
     ok: a whole 200 whose bytes are the file. not_found: a 404. error: anything else, a response
     that is up to the client, or a 404 for a client that may have gone before. After Ctrl-C, what
-    is not kept may be called interrupted.
+    has no new file may be called interrupted.
     """
     file = (evidence.files_after or {}).get(account.file_name)
     accepts = set() if account.finals else {"error"}
     for entry in account.finals:
         came_to = seen_of(entry)
         if came_to is Seen.NOT_FOUND:
+            # A client that had closed its side may not have read the 404.
             accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
         elif came_to is Seen.ERROR:
             accepts.add("error")
@@ -150,7 +151,7 @@ def _unexpected(evidence: Evidence, entry: RequestEntry) -> Imbalance:
 
 
 def _repeats(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
-    """A second request is a redirect that is followed, or one retry after no response."""
+    """A second request follows a redirect, or is one retry after a request without a response."""
     if row.possible:
         return  # it is not known which of these requests are its own
     recovered = False
@@ -232,7 +233,7 @@ def _sums(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
     """Compare the lines of a program with its own totals."""
     lines = Counter(said for row in rows.values() for said in row.claims)
     silent = sum(not row.claims for row in rows.values())
-    # Without Ctrl-C, `_line` has called a code without a line lost.
+    # Without Ctrl-C, `_line` has reported each code without a line as lost.
     lines["interrupted"] = silent if totals.get("interrupted") else 0
     if any(lines[outcome] != totals.get(outcome, 0) for outcome in OUTCOMES):
         saw = f"{in_words(lines)} by its own lines"
@@ -264,8 +265,8 @@ def _totals(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
 def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
     """Whether each code can be given one of the outcomes it accepts, to these totals.
 
-    It can if, for each set of outcomes, no more codes accept only these than their totals allow
-    (Hall's theorem).
+    It can if no set of outcomes is all that too many codes accept (Hall's theorem): with totals of
+    2 ok and 1 error, at most 2 codes accept only ok, and at most 3 only ok or error.
     """
     accepted = Counter(row.accepts for row in rows.values())
     return all(

@@ -186,8 +186,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
 def seen_of(entry: RequestEntry) -> Seen:
     """What a client can make of the response to a request."""
     kind = KINDS.get(entry.do or "")
-    unclear = kind is not None and kind.unclear
-    if entry.status is None:
+    unclear = kind is not None and kind.may_be_unclear
+    if entry.status is None:  # unclear: `cut_headers`
         return Seen.INDETERMINATE if unclear and entry.complete else Seen.ERROR
     if entry.status == 404:
         return Seen.NOT_FOUND
@@ -197,6 +197,7 @@ def seen_of(entry: RequestEntry) -> Seen:
         return Seen.INDETERMINATE
     if entry.bytes_sent != entry.length:
         return Seen.ERROR
+    # A reset after the whole body, or a client that left: it may not have read all of it.
     doubtful = entry.do == "reset" or not entry.complete
     return Seen.INDETERMINATE if doubtful else Seen.OK
 

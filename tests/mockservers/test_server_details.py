@@ -32,7 +32,7 @@ from mockservers.control import api as control
 from mockservers.control.api import Control
 from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import RunHistory
-from mockservers.faults import Drip, Fault, Hang, Serve, Status, TooLong, Truncate
+from mockservers.faults import Drip, Fault, Hang, Reset, Serve, Status, TooLong, Truncate
 from mockservers.http import listeners as listening
 from mockservers.http import sender
 from mockservers.http.listeners import Listener, PortInUseError, bind
@@ -205,6 +205,32 @@ async def test_a_half_closed_client_is_closed_after_its_last_response(house, mon
     writer.write_eof()
     assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
     await house.until(lambda: not house.servers.states["LOCAL"].connections)
+
+
+@asynchronous
+async def test_a_client_that_half_closes_before_a_reset_is_reset_all_the_same(monkeypatch):
+    body = bytes(100_000)
+    resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
+    monkeypatch.setattr(FlagCatalogue, "find", lambda self, path: resource)
+    async with House() as house:
+        house.begin_run(BR=Reset(after_bytes=90_000))
+        with socket.socket() as slow:
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            slow.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(slow, ("127.0.0.1", port_of(house.servers)))
+            await loop.sock_sendall(slow, get("BR"))
+            await house.until(lambda: house.entries)
+            slow.shutdown(socket.SHUT_WR)
+            (ending,) = house.servers.states["LOCAL"].connections
+            await house.until(lambda: ending._reading is connection.Reading.CLOSED)
+
+            async def read_all():
+                while await loop.sock_recv(slow, 4096):
+                    pass
+
+            with pytest.raises(ConnectionResetError):
+                await read_all()
 
 
 # --- to accept -------------------------------------------------------------------------------
@@ -770,6 +796,45 @@ def test_a_request_that_is_dropped_as_its_time_is_up_ends_because_of_us():
     with timed() as (talk, servers, _):
         talk(conversation)
         assert [entry["client_gone"] for entry in servers.entries] == [False]
+
+
+def test_each_request_has_its_own_time_to_arrive():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR")[:20])
+        await asyncio.sleep(connection.REQUEST_S - 1)
+        writer.write(get("BR")[20:] + get("CN")[:20])
+        await asyncio.sleep(connection.REQUEST_S - 5)
+        writer.write(get("CN")[20:])
+        writer.write_eof()
+        return await reader.read()
+
+    with timed(BR=Serve(delay_s=40.0)) as (talk, *_):
+        assert talk(conversation).count(b"HTTP/1.1 200 ") == 2
+
+
+def test_a_response_does_not_give_the_next_request_more_time():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR") + get("CN")[:20])
+        received = await reader.read()
+        return received, await gone()
+
+    with timed(BR=Serve(delay_s=25.0)) as (talk, *_):
+        received, ended_s = talk(conversation)
+        assert b"HTTP/1.1 408 " in received
+        assert ended_s == pytest.approx(connection.REQUEST_S, abs=3.5)
+
+
+def test_a_status_that_was_not_sent_is_not_in_the_entry():
+    async def conversation(reader, writer, gone):
+        writer.write(get("BR") + b"nonsense\r\n\r\n")
+        await reader.read()
+        writer.close()
+        await gone()
+
+    with timed(BR=Truncate(9, delay_s=5.0)) as (talk, servers, _):
+        talk(conversation)
+        request, entry = servers.entries
+        assert (request["status"], entry["type"], entry["status"]) == (200, "connection", None)
 
 
 def test_what_came_before_nonsense_is_answered_first_though_it_takes_time():
