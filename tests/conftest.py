@@ -4,11 +4,11 @@ import re
 import signal
 
 import pytest
-from support import SCALE
+from support.examples import SCALE
 
 from mockservers import running
 
-pytest.register_assert_rewrite("drawn_books")
+pytest.register_assert_rewrite("support.drawn_ledgers")
 
 # A shell that starts the tests in the background (`&`) has Ctrl-C ignored by all that they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,6 +22,12 @@ def servers():
     """LOCAL, DELAY and ERROR on free ports; each example begins a run of its own."""
     with running() as started:
         yield started
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out folders that need packages of the slow suite alone, unless it runs."""
+    needs_packages = collection_path.name in ("browser", "cluster")
+    return True if needs_packages and config.option.markexpr == "not slow" else None
 
 
 def pytest_collection_modifyitems(config, items):

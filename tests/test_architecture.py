@@ -5,8 +5,8 @@ import re
 from pathlib import Path
 
 import pytest
+from support import TOP
 
-TOP = Path(__file__).parents[1]
 BUDGETS = {
     "reference/*.py": 660,
     "reference/flags2_common.py": 240,

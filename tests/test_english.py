@@ -3,11 +3,10 @@
 import io
 import re
 import tokenize
-from pathlib import Path
 
 import pytest
+from support import TOP
 
-TOP = Path(__file__).parents[1]
 INSTEAD = {
     r"\bbehind\b": "after, following",
     r"\bborne\b": "accepted, tolerated",

@@ -11,11 +11,12 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from commands import command_line, environment
 from golden.observe import run_main
 from msgspec import structs
-from play import DOWNLOADERS, play_in_process, play_sockets
-from support import fate_of, until_it_waits
+from support.commands import command_line, environment
+from support.downloaders import DOWNLOADERS, play_in_process, play_sockets
+from support.faults import fate_of
+from support.processes import until_it_waits
 
 from conformance.adapter.answer import read_answer
 from conformance.adapter.cases import Question

@@ -11,7 +11,7 @@ OPTIONS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-MISSING = "tox -e browser needs Chromium on PATH: apt-get install chromium"
+MISSING = "tox -e slow needs Chromium on PATH: apt-get install chromium"
 
 
 def place():

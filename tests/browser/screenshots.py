@@ -9,10 +9,10 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
-sys.path[:0] = [str(HERE.parent), str(HERE)]
+sys.path.insert(0, str(HERE.parent))
 
-from chromium import launched  # noqa: E402 - found by the line above
-from commands import run  # noqa: E402
+from browser.chromium import launched  # noqa: E402 - found by the line above
+from support.commands import run  # noqa: E402
 
 FORGETFUL = """
 import os, pathlib, urllib.error, urllib.request

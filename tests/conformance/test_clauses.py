@@ -1,14 +1,13 @@
 """Clauses are promises that others build on: an id stays, and so does what it means."""
 
 import re
-from pathlib import Path
 
 import pytest
+from support import TOP
 
 from conformance.clauses import KEYWORDS, clauses_json, read_clauses
 from mockservers.flags2.codes import is_code
 
-TOP = Path(__file__).parents[2]
 SPEC = TOP.joinpath("SPEC.md").read_text(encoding="utf-8")
 KNOWN = """
 EXP-1 MUST two letters from A to Z

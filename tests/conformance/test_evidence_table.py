@@ -1,9 +1,9 @@
 """The evidence table: its rows, and which of many are shown."""
 
 import pytest
-from journals import balance, journal, report, request
-from made_runs import ELAPSED, HYPHENS, OLD, searching
-from test_recorded_runs import run_of
+from support.journals import balance, journal, report, request
+from support.made_runs import ELAPSED, HYPHENS, OLD, searching
+from support.recorded_runs import run_of
 
 from conformance.cases.model import Case
 from conformance.checks.judge import findings

@@ -1,16 +1,15 @@
 """Cases and lists of known failures that users write: what is read, and what an error names."""
 
 import json
-from pathlib import Path
 
 import jsonschema
 import pytest
+from support import TOP
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.model import CaseError, case_from_json
 from conformance.known_failures import KnownFailure, read_known_failures
 
-TOP = Path(__file__).parents[2]
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads(TOP.joinpath("conformance/case.schema.json").read_text(encoding="utf-8"))
 )

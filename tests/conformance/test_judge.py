@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import structs
-from play import DOWNLOADERS, play_sockets
-from support import examples
+from support.downloaders import DOWNLOADERS, play_sockets
+from support.examples import examples
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import cases, generated_cases

@@ -1,7 +1,7 @@
 """What a report says about outcomes, part by part; all outcomes here are made by hand."""
 
 import pytest
-from journals import request
+from support.journals import request
 
 from conformance.cases.model import Case
 from conformance.clauses import clauses

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import cases

@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import jsonschema
 import pytest
-from support import fate_of
+from support import TOP
+from support.faults import fate_of
 
 from conformance import vectors
 from conformance.clauses import clauses
@@ -24,7 +24,6 @@ from mockservers.predict import predict, totals
 from reference import flags2_common, primes_threadpool
 from reference.quicksort import quicksort
 
-TOP = Path(__file__).parents[2]
 NAMES = vectors.FILES[:-1]
 CASES = [case for name in NAMES for case in vectors.cases(name)]
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 from unittest import mock
 
 from golden.normalise import command_text
-from support import own_ctrl_c
+from support.processes import own_ctrl_c
 
 from reference import flags2_common as common
 

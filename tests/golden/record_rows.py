@@ -1,4 +1,4 @@
-"""Record what the source listings make of each row of `tests/rows.py`, as `rows.json`.
+"""Record what the source listings make of each row of `raw_responses.py`, as `rows.json`.
 
     python tests/golden/record_rows.py LISTINGS_DIR
 
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from rows import CODES, HIT, ROWS, serving
+from support.raw_responses import CODES, HIT, ROWS, serving
 
 PATIENCE_S = 4
 DRIVER = """
@@ -82,7 +82,7 @@ def main() -> None:
                 program: observe(listings, program, base_url)
                 for program in ("flags2_threadpool", "flags2_asyncio")
             }
-    note = "The listings, run against each row of tests/rows.py by tests/golden/record_rows.py"
+    note = "The listings, run against each row of raw_responses.py by tests/golden/record_rows.py"
     lines = [f"  {json.dumps(name)}: {json.dumps(row)}" for name, row in recorded.items()]
     text = f'{{"recorded_from": {json.dumps(note)}, "rows": {{\n' + ",\n".join(lines) + "\n}}\n"
     Path(__file__).with_name("rows.json").write_text(text, encoding="ascii")

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import requests
 import urllib3
-from play import run_main, workplace
+from support.downloaders import run_main, workplace
 
 from mockservers.flags2.output import claims_of
 from reference import flags2_asyncio, flags2_common, flags2_threadpool

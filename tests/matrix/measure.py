@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from journals import balance
 from matrix.clients import Ask, Client, Question
 from matrix.replies import Row
 from msgspec import to_builtins
+from support.journals import balance
 
 from mockservers import running
 from mockservers.files import files_in

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from support import render
+from support.faults import render
 
 from mockservers.content.flag_images import flag
 from mockservers.faults import (

@@ -11,10 +11,11 @@ import pytest
 import requests
 from hypothesis import find, given
 from hypothesis import strategies as st
-from play import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
-from support import FOUND_IS_ENOUGH, examples
+from support.downloaders import CARRIERS, DOWNLOADERS, play_in_process, play_sockets
+from support.examples import FOUND_IS_ENOUGH, examples
 
 from mockservers.content.flag_images import flag
+from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Reset, Status, Truncate
 from mockservers.inprocess import (
     BASE_URL,
@@ -115,3 +116,53 @@ def test_requests_reads_the_fields_of_the_plan_and_no_body_of_a_head():
         ("HEAD", "/flags/us/us.gif"),
     ]
     assert entries[1]["bytes_sent"] == 0
+
+
+def test_requests_without_sockets_may_ask_for_the_head_and_with_a_query():
+    entries = []
+    with responses_carrier(Plan(), "LOCAL", entries.append):
+        head = requests.head(BASE_URL + "/br/br.gif", timeout=60)
+        body = requests.get(BASE_URL + "/br/br.gif?size=1", timeout=60)
+        missing = requests.get(BASE_URL + "/zz/zz.gif", timeout=60)
+    assert (head.status_code, head.content) == (200, b"")
+    assert (body.status_code, body.content) == (200, flag("BR"))
+    assert head.headers["Content-Length"] == str(len(flag("BR")))
+    assert (missing.status_code, missing.reason) == (404, "Not Found")
+    assert [(entry["method"], entry["code"], entry["bytes_sent"]) for entry in entries] == [
+        ("HEAD", "BR", 0),
+        ("GET", "BR", len(flag("BR"))),
+        ("GET", "ZZ", len(missing.content)),
+    ]
+
+
+def test_aiohttp_without_sockets_has_the_reason_of_a_status():
+    plan = Plan(rules={"BR": (Status((503,), reason="Gone fishing"),)})
+
+    async def asked():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(BASE_URL + "/br/br.gif") as reply,
+        ):
+            return reply.status, reply.reason
+
+    with aioresponses_carrier(plan, "LOCAL", lambda entry: None):
+        assert asyncio.run(asked()) == (503, "Gone fishing")
+
+
+def test_without_sockets_the_catalogue_is_the_one_that_was_given(tmp_path):
+    (tmp_path / "flags").mkdir()
+    (tmp_path / "flags/notes.txt").write_bytes(b"mine")
+    with responses_carrier(Plan(), "LOCAL", lambda entry: None, FolderCatalogue(tmp_path)):
+        assert requests.get(BASE_URL + "/notes.txt", timeout=60).content == b"mine"
+        assert requests.get(BASE_URL + "/br/br.gif", timeout=60).status_code == 404
+
+
+def test_a_name_that_the_system_refuses_is_not_found(tmp_path):
+    assert FolderCatalogue(tmp_path).find("/" + "x" * 5000) is None
+
+
+def test_a_piece_of_a_file_is_read_from_where_it_begins_to_where_it_ends(tmp_path):
+    (tmp_path / "letters").write_bytes(b"abcdef")
+    resource = FolderCatalogue(tmp_path).find("/letters")
+    assert resource.read(2, 4) == b"cd"
+    assert resource.read(4, 9) == b"ef"

@@ -1,14 +1,14 @@
 """Journals that version 0.1 wrote are judged as version 0.1 judged them."""
 
 import json
-from pathlib import Path
 
 import pytest
+from support import TESTS
 
 from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 
-FOLDER = Path(__file__).parents[1] / "data/journals-0.1"
+FOLDER = TESTS / "data/journals-0.1"
 VERDICTS = json.loads((FOLDER / "verdicts.json").read_text(encoding="utf-8"))
 
 

@@ -7,19 +7,19 @@ import socket
 import struct
 import subprocess
 from collections import Counter
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from commands import command_line, environment, mockservers_run, run
-from support import SCALE, simplest
+from support import TESTS
+from support.commands import command_line, environment, mockservers_run, run
+from support.examples import SCALE, simplest
 
 from mockservers.faults import KINDS
 from mockservers.journal import RequestEntry
 from mockservers.journal_json import read_journal
 from mockservers.plan_json import fault_to_json
 
-CLIENT = Path(__file__).parents[1] / "load_client.py"
+CLIENT = TESTS / "support/load_client.py"
 FEW_FILES = 64
 NEEDS = {
     "status": {"status": [404, 418, 503]},

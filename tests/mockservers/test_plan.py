@@ -1,61 +1,36 @@
 """Plans: the draw, the fates, the JSON, the prediction."""
 
 import json
-import re
 from collections import Counter
 from functools import cache
 from itertools import accumulate
 from math import comb
-from pathlib import Path
 
 import pytest
-from hypothesis import example, find, given
+from hypothesis import given
 from hypothesis import strategies as st
-from msgspec.structs import fields, replace
-from play import DOWNLOADERS, play_sockets
-from support import examples
+from support import TOP
+from support.examples import examples
+from support.plans import LABELS, forecast
 
-from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
-    KINDS,
-    BadChunk,
-    BadGzip,
-    CutHeaders,
-    Drip,
     Empty,
-    Garbage,
-    Hang,
-    HugeHeaders,
     Lognormal,
-    NoLength,
-    RateLimit,
-    Redirect,
-    RedirectLoop,
     Reset,
     Serve,
     Status,
-    TooLong,
-    Truncate,
     Uniform,
-    WrongType,
 )
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
-from mockservers.plan import Bucket, Gate, Plan, PlanError, draw, fate
+from mockservers.plan import Bucket, Plan, draw, fate
 from mockservers.plan_json import plan_from_json, plan_to_json
-from mockservers.predict import predict, totals
+from mockservers.predict import totals
 from mockservers.profiles import ERROR_SEED, PROFILES
-from mockservers.strategies import code_lists, codes, delays, plans, replies, seeds, sticky_plans
-
-LABELS = st.sampled_from(["LOCAL", "DELAY", "ERROR"])
-CATALOGUE = FlagCatalogue()
-
-
-def forecast(plan, label, codes):
-    return predict(plan, label, codes, info_in(CATALOGUE))
+from mockservers.strategies import codes, delays, plans, replies, seeds, sticky_plans
 
 
 def test_the_draw_gives_the_vectors_of_the_spec():
-    spec = Path(__file__, "../../../SPEC.md").resolve().read_text()
+    spec = (TOP / "SPEC.md").read_text()
     vectors = [line.split() for line in spec.splitlines() if line.startswith("    v1|")]
     assert len(vectors) >= 4
     for text, u in vectors:
@@ -199,317 +174,3 @@ def test_the_default_error_seed_is_the_first_to_give_the_sample_run():
     assert next(seed for seed in range(10_000) if sample(seed)) == ERROR_SEED
     counted = totals(forecast(PROFILES["ERROR"], "ERROR", ALL_CODES))
     assert counted == {"ok": 150, "not_found": 361, "error": 165, "depends": 0}
-
-
-def test_the_profiles_are_what_the_listings_were_run_against():
-    delayed = forecast(PROFILES["DELAY"], "DELAY", ALL_CODES)
-    assert Counter(f.outcome for f in delayed.values()) == {"ok": 194, "not_found": 482}
-    assert all(fate(PROFILES["DELAY"], "DELAY", c, 1) == Serve(delay_s=0.5) for c in ALL_CODES)
-    assert all(fate(PROFILES["LOCAL"], "LOCAL", c, 1) == Serve() for c in ALL_CODES)
-    met = Counter(type(fate(PROFILES["ERROR"], "ERROR", c, 1)) for c in ALL_CODES)
-    assert met[Status] == 165
-    drawn = {fate(PROFILES["ERROR"], "ERROR", c, 1) for c in ALL_CODES}
-    assert {reply.status for reply in drawn if isinstance(reply, Status)} == {
-        (501,), (502,), (503,)
-    }  # fmt: skip
-    assert all(reply.delay_s == 0 for reply in drawn if isinstance(reply, Status))
-
-
-US, ZZ, BR = map(path_of_code, ("US", "ZZ", "BR"))
-LOOP = RedirectLoop()
-
-PREDICTIONS = [
-    # One reply, to a flag that is there.
-    ({"BR": (Serve(),)}, {"BR": "ok"}),
-    ({"BR": (Drip(1e7),)}, {"BR": "ok"}),
-    ({"BR": (WrongType(),)}, {"BR": "ok"}),
-    ({"BR": (Truncate(10**6),)}, {"BR": "ok"}),
-    ({"BR": (Status((404,)),)}, {"BR": "not_found"}),
-    ({"BR": (Status((503,)), Serve())}, {"BR": "error"}),
-    ({"BR": (RateLimit(), Serve())}, {"BR": "error"}),
-    ({"BR": (Reset(500), Serve())}, {"BR": "error"}),
-    ({"BR": (Truncate(0), Serve())}, {"BR": "error"}),
-    ({"BR": (BadChunk(), Serve())}, {"BR": "error"}),
-    ({"BR": (BadGzip(), Serve())}, {"BR": "error"}),
-    ({"BR": (CutHeaders(11),)}, {"BR": "error"}),
-    ({"BR": (Hang(0.0),)}, {"BR": "error"}),
-    ({"BR": (Garbage(),)}, {"BR": "error"}),
-    ({"BR": (Empty(),)}, {"BR": "error"}),
-    # It is up to the client.
-    ({"BR": (Empty(), Serve())}, {"BR": "depends"}),
-    ({"BR": (Hang(0.0), Redirect(US))}, {"BR": "depends"}),
-    ({"BR": (Reset(), Empty(), Serve())}, {"BR": "error"}),
-    ({"BR": (Reset(10**6),)}, {"BR": "depends"}),
-    ({"BR": (CutHeaders(),)}, {"BR": "depends"}),
-    ({"BR": (NoLength(),)}, {"BR": "depends"}),
-    ({"BR": (TooLong(),)}, {"BR": "depends"}),
-    ({"BR": (HugeHeaders(),)}, {"BR": "depends"}),
-    # A flag that is not there cannot be damaged.
-    ({"ZZ": (Truncate(0),)}, {"ZZ": "not_found"}),
-    ({"ZZ": (Drip(1.0),)}, {"ZZ": "not_found"}),
-    ({"ZZ": (RateLimit(),)}, {"ZZ": "error"}),
-    ({"ZZ": (Redirect(US),)}, {"ZZ": "ok"}),
-    # Redirects lead to what meets its own fate.
-    ({"BR": (Redirect(US),)}, {"BR": "ok"}),
-    ({"BR": (Redirect(ZZ),)}, {"BR": "not_found"}),
-    ({"BR": (Redirect("/nowhere"),)}, {"BR": "not_found"}),
-    # Most clients decode such, curl does not.
-    ({"BR": (Redirect("/flags/us/%75s.gif"),)}, {"BR": "depends"}),
-    ({"BR": (Redirect("../us/us.gif?a=1#b"),)}, {"BR": "ok"}),
-    ({"BR": (Redirect(US),), "US": (Redirect(ZZ),)}, {"BR": "not_found", "US": "not_found"}),
-    ({"BR": (Redirect(US),), "US": (Status((503,)),)}, {"BR": "error"}),
-    ({"BR": (Redirect(US),), US: (Status((404,)),), "US": (Serve(),)}, {"BR": "not_found"}),
-    ({"BR": (Redirect("/a"),), "/a": (Redirect("/b"),), "/b": (Redirect(US),)}, {"BR": "ok"}),
-    # Who comes first to a target that changes?
-    ({"BR": (Redirect(US),), "US": (Serve(), Status((503,)))}, {"BR": "depends"}),
-    ({"BR": (Redirect(US),), "US": (Serve(), Drip(1e7))}, {"BR": "ok", "US": "ok"}),
-    ({"BR": (Redirect(US),), "US": (Serve(), Status((404,)))}, {"BR": "depends", "US": "depends"}),
-    ({"US": (Serve(), Status((404,)))}, {"US": "ok"}),
-    # In a circle.
-    ({"BR": (LOOP,)}, {"BR": "error"}),
-    ({"BR": (LOOP, Serve())}, {"BR": "ok"}),
-    ({"BR": (Redirect(BR), LOOP, Status((404,)))}, {"BR": "not_found"}),
-    ({"BR": (Redirect(US),), "US": (Redirect(BR),)}, {"BR": "error", "US": "error"}),
-    ({"BR": (*[LOOP] * 9, Serve())}, {"BR": "ok"}),  # as many as aiohttp follows
-    ({"BR": (*[LOOP] * 10, Serve())}, {"BR": "depends"}),
-    ({"BR": (*[LOOP] * 50, Serve())}, {"BR": "depends"}),  # as many as curl follows
-    ({"BR": (*[LOOP] * 51, Serve())}, {"BR": "error"}),
-    # Elsewhere, and nowhere.
-    ({"BR": (Redirect("http://127.0.0.1:1/flags/us/us.gif"),)}, {"BR": "depends"}),
-    ({"BR": (Redirect("//127.0.0.1:1/flags/us/us.gif"),)}, {"BR": "depends"}),
-    ({"BR": (Redirect("mailto:somebody"),)}, {"BR": "depends"}),
-    ({"BR": (Redirect("http://["),)}, {"BR": "depends"}),
-]
-"""Rules, and what each of the codes comes to that are asked for."""
-
-
-@pytest.mark.parametrize(("rules", "outcomes"), PREDICTIONS)
-def test_a_prediction_says_what_a_correct_client_reports(rules, outcomes):
-    foreseen = forecast(Plan(rules=rules), "LOCAL", outcomes)
-    assert {code: one.outcome for code, one in foreseen.items()} == outcomes
-
-
-def test_if_connections_are_refused_every_code_is_an_error():
-    foreseen = forecast(Plan(mix=(Bucket(100, Serve()),), refuse=True), "LOCAL", ["BR", "ZZ"])
-    assert {(one.do, one.status, one.outcome) for one in foreseen.values()} == {
-        ("refuse", None, "error")
-    }
-
-
-def check_prediction(servers, plan, codes, m=2):
-    """Hold a prediction against what both downloaders make of it."""
-    foreseen = forecast(plan, "LOCAL", codes)
-    for downloader in DOWNLOADERS:
-        arguments = ["-v", "-m", str(m), *codes]
-        played = play_sockets(servers, downloader, plan, arguments, "LOCAL")
-        assert played.ledger.balanced, played.ledger.imbalances
-        for code, one in foreseen.items():
-            assert one.outcome in (played.outcomes[code], "depends")
-
-
-@pytest.mark.parametrize(("rules", "outcomes"), PREDICTIONS)
-def test_what_is_predicted_happens_to_both_downloaders(servers, rules, outcomes):
-    check_prediction(servers, Plan(rules=rules), list(outcomes))
-
-
-def test_if_connections_are_refused_both_downloaders_report_errors(servers):
-    check_prediction(servers, Plan(refuse=True), ["BR", "ZZ"])
-
-
-AMONG_FEW = st.lists(
-    st.sampled_from([BR, US, ZZ, "/a"]).map(Redirect)
-    | st.sampled_from([LOOP, Serve(), Status((404,)), Status((503,)), Empty(), Truncate(9)]),
-    min_size=1,
-    max_size=4,
-).map(tuple)
-
-
-@examples(25)
-@given(
-    rules=st.dictionaries(st.sampled_from(["BR", "US", US, "ZZ", "/a"]), AMONG_FEW),
-    codes=st.lists(st.sampled_from(["BR", "US", "ZZ"]), min_size=1, unique=True),
-    m=st.integers(1, 3),
-)
-def test_a_prediction_holds_on_every_web_of_redirects(servers, rules, codes, m):
-    check_prediction(servers, Plan(rules=rules), codes, m)
-
-
-@examples(30)
-@given(plan=plans(), codes=code_lists(), label=LABELS)
-def test_a_prediction_is_the_same_each_time_and_counts_every_code(plan, codes, label):
-    foreseen = forecast(plan, label, codes)
-    assert foreseen == forecast(plan, label, codes)
-    assert list(foreseen) == codes
-    assert sum(totals(foreseen).values()) == len(codes)
-
-
-BAD_PLANS = [
-    ("", "not a JSON plan"),
-    ("[]", "the plan: [] is not an object"),
-    ("{}", "the key 'plan' is missing"),
-    ('{"plan": 2}', "plan: 2: the only version of the format is 1"),
-    ('{"plan": 1, "sed": 1}', "the plan: unknown key 'sed'"),
-    ('{"plan": 1, "seed": -1}', "seed: -1 is not an integer from 0 to"),
-    ('{"plan": 1, "seed": 9007199254740992}', "seed: 9007199254740992 is not an integer from 0 to"),
-    ('{"plan": 1, "seed": true}', "seed: True is not an integer"),
-    ('{"plan": 1, "seed": NaN}', "NaN is not a JSON number"),
-    ('{"plan": 1, "plan": 1}', "duplicate key 'plan'"),
-    ('{"plan": 1, "mix": {}}', "mix: {} is not an array"),
-    ('{"plan": 1, "mix": [{"do": "serve"}]}', "mix[0]: the key 'weight' is missing"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "explode"}]}', "mix[0].do: 'explode' is none of"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "x": 1}]}', "mix[0]: unknown key 'x'"),
-    ('{"plan": 1, "mix": [{"weight": 60, "do": "empty"}, {"weight": 41, "do": "empty"}]}',
-     "mix: the weights sum to 101, more than 100 percent"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "delay_s": -0.5}]}',
-     "mix[0].delay_s: -0.5 is not a number of seconds from 0 to 3600"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "serve", "delay_s": 1e999}]}',
-     "mix[0].delay_s: inf is not a number of seconds"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status"}]}', "the key 'status' is missing"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 200}]}',
-     "mix[0].status: 200 is not a status code from 201 to 999"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": []}]}', "mix[0].status: []"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 503, "reason": "a\\r\\nb"}]}',
-     "mix[0].reason: 'a\\r\\nb' is not printable ASCII"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 503, '
-     '"headers": {"Content-Length": "9"}}]}', "'Content-Length' is not a header name"),
-    ('{"plan": 1, "rules": {"br": [{"do": "empty"}]}}', "'br' is not a code (AA to ZZ) or a path"),
-    ('{"plan": 1, "rules": {"BR": []}}', "rules.BR: 0 faults"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "reset", "after_bytes": 1.5}]}}',
-     "rules.BR[0].after_bytes: 1.5 is not a number of bytes"),
-    ('{"plan": 1, "gate": {"hold_until_in_flight": 0, "or_s": 1}}', "gate.hold_until_in_flight: 0"),
-    ('{"plan": 1, "gate": {}}', "gate: the key 'hold_until_in_flight' is missing"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [2, 1]}}]}}',
-     "rules.BR[0].delay_s.uniform: [2, 1]: the lower bound comes first"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"uniform": [1]}}]}}',
-     "rules.BR[0].delay_s: {'uniform': [1]} is neither a number nor"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {}}]}}', "rules.BR[0].delay_s: {}"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": "1"}]}}',
-     "rules.BR[0].delay_s: '1' is not a number of seconds"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"lognormal": {"median": 1}}}]}}',
-     "rules.BR[0].delay_s.lognormal: the key 'sigma' is missing"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"normal": 1}}]}}',
-     "rules.BR[0].delay_s: {'normal': 1} is neither a number nor"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "drip"}]}}', "the key 'bytes_per_s' is missing"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "drip", "bytes_per_s": 0.5}]}}',
-     "rules.BR[0].bytes_per_s: 0.5 is not a number of bytes per second"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "hang", "or_s": 3601}]}}',
-     "rules.BR[0].or_s: 3601 is not a number of seconds from 0 to 3600"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "redirect"}]}}', "the key 'to' is missing"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "redirect", "to": "/a b"}]}}',
-     "rules.BR[0].to: '/a b' is not a URL or a path"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "redirect", "to": "/a\\r\\nX: y"}]}}',
-     "is not a URL or a path"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 302, "headers": {"location": "/"'
-     "}}]}", "'location' is not a header name that leaves framing and redirects alone"),
-    ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 302, "headers": {"URI": "/"}}]}',
-     "'URI' is not a header name that leaves"),  # aiohttp takes it for a Location
-    ('{"plan": 1, "rules": {"BR": [{"do": "garbage", "noise": "ab"}]}}',
-     "rules.BR[0]: unknown key 'noise'"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "empty", "after_bytes": 1}]}}',
-     "rules.BR[0]: unknown key 'after_bytes'"),
-    ('{"plan": 1, "refuse": 1}', "refuse: 1 is not true or false"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "no_length", "after_bytes": null}]}}',
-     "rules.BR[0].after_bytes: null"),
-    ('{"plan": 1, "rules": {"BR": [{"do": "status", "status": 503, "headers": [["A", "b"]]}]}}',
-     "rules.BR[0].headers: [['A', 'b']] is not an object"),
-    ('{"plan": 1, "rules": {"BR": {"do": "serve"}}}', "rules.BR: {'do': 'serve'} is not an array"),
-    ("[" * 100_000, "not a JSON plan"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "message"), BAD_PLANS)
-def test_a_bad_plan_is_refused_with_file_place_and_value(text, message):
-    with pytest.raises(PlanError) as caught:
-        plan_from_json(text, "file.json")
-    assert str(caught.value).startswith("file.json: ")
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                ["plan", "seed", "mix", "rules", "gate", "weight", "do", "status", "BR", "or_s"]
-            ),
-            inner | st.sampled_from([1, "serve", "status"]),
-            max_size=5,
-        )
-    ),
-    max_leaves=8,
-)
-
-
-@examples(200)
-@given(st.text(max_size=30) | JSON.map(json.dumps))
-@example('{"plan": 1, "mix": [{"weight": 1, "do": ["serve"]}]}')
-@example('{"plan": 1, "rules": {"BR": [{"do": "status", "status": "503"}]}}')
-def test_whatever_is_read_is_a_plan_or_one_line(text):
-    try:
-        plan = plan_from_json(text, "file.json")
-    except PlanError as exc:
-        assert len(str(exc).splitlines()) == 1  # noqa: PT017 - both ways out are fine
-    else:
-        assert plan_from_json(json.dumps(plan_to_json(plan))) == plan
-
-
-# --- plans made in Python ----------------------------------------------------------------------
-
-BAD_VALUES = {
-    "a code in lower case": (lambda: Plan(rules={"br": (Status(503),)}), "rules: 'br' is not"),
-    "a code of three letters": (lambda: Plan(rules={"BRA": (Reset(),)}), "rules: 'BRA' is not"),
-    "a path with a query": (lambda: Plan(rules={"/a?b": (Reset(),)}), "rules: '/a?b' is not"),
-    "an empty rule": (lambda: Plan(rules={"BR": ()}), "rules.BR: 0 faults"),
-    "a number for a fault": (lambda: Plan(rules={"BR": (503,)}), "rules.BR[0]: 503 is not"),
-    "a class for a fault": (lambda: Plan(rules={"BR": (Reset,)}), "rules.BR[0]: <class"),
-    "a list for rules": (lambda: Plan(rules=[Reset()]), "rules: [Reset("),
-    "weights of 170 percent": (
-        lambda: Plan(mix=(Bucket(80, Serve()), Bucket(90, Serve()))),
-        "mix: the weights sum to 170",
-    ),
-    "no bucket": (lambda: Plan(mix=(Serve(),)), "mix[0]: Serve("),
-    "a bucket of nothing": (lambda: Bucket(5, None), "fault: None is not"),
-    "a weight below 0": (lambda: Bucket(-1, Serve()), "weight: -1 is not"),
-    "a seed below 0": (lambda: Plan(seed=-1), "seed: -1 is not"),
-    "a seed that is text": (lambda: Plan(seed="1"), "seed: '1' is not"),
-    "a gate that is none": (lambda: Plan(gate=3), "gate: 3 is not"),
-    "a gate of nobody": (lambda: Gate(0, 1.0), "hold_until_in_flight: 0 is not"),
-    "a word for a flag": (lambda: Plan(refuse="yes"), "refuse: 'yes' is not"),
-    "a delay below 0": (lambda: Serve(delay_s=-1), "delay_s: -1 is not"),
-    "a delay that is text": (lambda: Serve(delay_s="1"), "delay_s: '1' is not"),
-    "bounds in the wrong order": (lambda: Uniform(2, 1), "uniform: [2, 1]: the lower bound"),
-    "a status of 200": (lambda: Status(200), "status: 200 is not"),
-    "no status": (lambda: Status(()), "status: () is not"),
-    "a Location": (lambda: Status(302, headers={"location": "/"}), "headers: 'location' is not"),
-    "a header twice": (lambda: Status(503, headers=(("A", "b"), ("A", "c"))), "headers: 'A' is"),
-    "a header in two lines": (lambda: Status(503, headers={"A": "b\nC: d"}), "headers.A: 'b"),
-    "a target with a blank": (lambda: Redirect("/a b"), "to: '/a b' is not"),
-    "bytes below 0": (lambda: Truncate(-1), "after_bytes: -1 is not"),
-    "no rate": (lambda: Drip(0), "bytes_per_s: 0 is not"),
-}
-
-
-@pytest.mark.parametrize("name", BAD_VALUES)
-def test_a_value_that_no_plan_in_json_could_have_is_refused_when_it_is_made(name):
-    make, message = BAD_VALUES[name]
-    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        make()
-
-
-def test_a_single_fault_means_a_list_of_one_and_an_integer_one_status():
-    assert Plan(rules={"BR": Reset()}) == Plan(rules={"BR": (Reset(),)})
-    assert Plan(rules={"BR": [Reset(), Serve()]}) == Plan(rules={"BR": (Reset(), Serve())})
-    assert Plan(mix=Bucket(5, Serve())) == Plan(mix=(Bucket(5, Serve()),))
-    assert Status(503) == Status((503,)) == Status([503])
-    assert Status(503, headers={"A": "b"}) == Status(503, headers=(("A", "b"),))
-
-
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-def test_every_field_of_every_kind_is_checked(kind):
-    good = find(replies(kind), lambda fault: True)
-    for field in fields(good):
-        if field.name not in kind.drawn:
-            with pytest.raises(PlanError, match=f"^{field.name}: "):
-                replace(good, **{field.name: object()})

@@ -7,17 +7,22 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from commands import pytest_in, run, sections, write
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from support import examples
+from support import TOP
+from support.commands import (
+    pytest_in,
+    run,
+    sections,
+    write,
+)
+from support.examples import examples
 
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_from_json
 from mockservers.pytest_plugin import how_to_meet_again
 from mockservers.strategies import code_lists, plans, request_orders
 
-TOP = Path(__file__).parents[2]
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell")
 
 
@@ -207,3 +212,76 @@ def test_every_order_that_the_limit_allows_can_be_drawn():
     assert of(1) == {"ABC"}
     assert of(2) == {"ABC", "ACB", "BAC", "BCA"}
     assert of(None) == {"ABC", "ACB", "BAC", "BCA", "CAB", "CBA"}
+
+
+SESSION = {
+    "conftest.py": """
+        from mockservers.plan import Plan
+
+        servers = []
+
+
+        def pytest_runtest_setup(item):
+            if item.name == "test_3_has_the_run_that_a_hook_began":
+                servers[0].begin_run(Plan(seed=9))
+    """,
+    "test_session.py": """
+        import urllib.request
+
+        from conftest import servers
+
+        OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+
+        def test_1_asks_and_has_no_plan(mock_servers):
+            servers.append(mock_servers)
+            OPEN(mock_servers.urls["LOCAL"] + "/br/br.gif").close()
+
+
+        def test_2_has_the_same_servers_and_sees_nothing_of_it(mock_servers):
+            assert mock_servers is servers[0]
+            assert mock_servers.entries == []
+
+
+        def test_3_has_the_run_that_a_hook_began(mock_servers):
+            assert {plan.seed for plan in mock_servers.plans.values()} == {9}
+    """,
+}
+
+
+def test_one_set_of_servers_is_for_the_session_and_a_run_for_each_test(tmp_path):
+    write(tmp_path, SESSION)
+    done = pytest_in(tmp_path, "-rP", only=["mockservers"])
+    assert "3 passed" in done.stdout, done.stdout
+    assert sections(done.stdout) == []  # only of a failure is the plan told
+
+
+ONE_BY_ONE = {
+    "conftest.py": """
+        from _pytest.runner import runtestprotocol
+
+
+        def pytest_runtest_protocol(item):
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            runtestprotocol(item, nextitem=None)  # so fixtures of the session end with each test
+            return True
+    """,
+    "test_one_by_one.py": """
+        from mockservers.plan import Plan
+
+
+        def test_1(mock_servers):
+            mock_servers.begin_run(Plan(seed=3))
+
+
+        def test_2(mock_servers):
+            assert mock_servers.plans == {}
+    """,
+}
+
+
+def test_servers_that_have_ended_are_not_asked_for_a_run(tmp_path):
+    """Some plugins end the fixtures of a session early."""
+    write(tmp_path, ONE_BY_ONE)
+    done = pytest_in(tmp_path, only=["mockservers"])
+    assert "2 passed" in done.stdout, done.stdout

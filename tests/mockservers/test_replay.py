@@ -1,224 +1,35 @@
-"""A fate is a function of seed, label, resource and attempt: in any order, program, language.
-
-The draw stands here a second time, written from SPEC.md alone, plan and reply as plain JSON;
-`tests/vectors/draw.json` is made by it: after a change of what is asked there, run
-`PYTHONPATH=tests python tests/mockservers/test_replay.py`.
-"""
+"""The same fates in any order, from any program."""
 
 import asyncio
-import hashlib
 import json
-import math
 import os
 import random
-import re
 import socket
 import subprocess
 import sys
 import threading
-from bisect import bisect_right
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
-from itertools import accumulate
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from support import examples, fate_of
+from support import TOP
+from support.replayed import (
+    VECTORS,
+    completed,
+    laid_out,
+)
 
 from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import Empty, Garbage, Lognormal, Reset, Serve, Status, Truncate, Uniform
 from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.journal import NoJournal
-from mockservers.plan import LABELS, Bucket, Plan, draw, noise
-from mockservers.plan_json import fault_to_json, plan_from_json, plan_to_json
+from mockservers.plan import LABELS, Bucket, Plan
 from mockservers.run_state import Run, ServerRun
-from mockservers.strategies import codes, plans, seeds
-
-TOP = Path(__file__).parents[2]
-VECTORS = TOP / "tests/vectors/draw.json"
-MICROSECOND = 1e-6
-
-RESOURCES = codes() | st.sampled_from(["/a/b.txt", "/flags/é.gif", "/a%20b", "*"])
-ATTEMPTS = st.integers(1, 9)
-PURPOSES = st.sampled_from(["bucket", "status", "delay", "bytes"])
-
-
-# --- the draw again, from SPEC.md ------------------------------------------------------
-
-
-def u_by_the_spec(text):
-    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16) // 2**11 / 2**53
-
-
-def noise_by_the_spec(seed, label, resource, attempt):
-    text = f"v1|{seed}|{label}|{resource}|{attempt}|bytes"
-    blocks = [hashlib.sha256(f"{text}|{k}".encode()).hexdigest() for k in range(8)]
-    drawn = bytearray.fromhex("".join(blocks))
-    drawn[0] = drawn[0] % 128 + 128
-    return bytes(drawn)
-
-
-def normal_quantile(u):
-    """The z below which a normal variable stays with probability `u`, by bisection."""
-    if u > 0.5:
-        return -normal_quantile(1 - u)
-    low, high = -40.0, 0.0
-    while low < (middle := (low + high) / 2) < high:
-        if math.erfc(-middle / math.sqrt(2)) / 2 < u:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def fate_by_the_spec(plan, label, resource, attempt):
-    """The reply, resolved, as JSON, without what is left to its default."""
-    drawn_attempt = attempt if plan.get("per_attempt") else 0
-
-    def u(purpose):
-        return u_by_the_spec(f"v1|{plan['seed']}|{label}|{resource}|{drawn_attempt}|{purpose}")
-
-    keys = [resource]
-    if re.fullmatch("[A-Z][A-Z]", resource):
-        keys.insert(0, "/flags/{0}/{0}.gif".format(resource.lower()))
-    rules = [plan["rules"][key] for key in keys if key in plan.get("rules", {})]
-    if rules:
-        reply = (rules[0] + rules[0][-1:] * attempt)[attempt - 1]
-    else:
-        mix = [*plan.get("mix", []), {"weight": 101, "do": "serve"}]
-        sums = list(accumulate(bucket["weight"] for bucket in mix))
-        reply = mix[bisect_right(sums, 100 * u("bucket"))]
-    reply = {key: value for key, value in reply.items() if key != "weight"}
-    if isinstance(reply.get("status"), list):
-        reply["status"] = reply["status"][int(len(reply["status"]) * u("status"))]
-    match reply.get("delay_s"):
-        case {"uniform": [a, b]}:
-            reply["delay_s"] = a + (b - a) * u("delay")
-        case {"lognormal": {"median": median, "sigma": sigma, "max": most}}:
-            z = normal_quantile(u("delay"))
-            reply["delay_s"] = min(most, median * math.exp(sigma * z))
-    return reply
-
-
-def same(one, other):
-    """Whether two replies are the same, their delays to the microsecond."""
-    one, other = dict(one), dict(other)
-    apart = abs(one.pop("delay_s", 0) - other.pop("delay_s", 0))
-    return one == other and apart <= MICROSECOND
-
-
-@examples(400)
-@given(seeds(), st.sampled_from(LABELS), RESOURCES, st.integers(0, 9), PURPOSES)
-def test_the_draw_is_the_formula_of_the_spec(seed, label, resource, attempt, purpose):
-    u = draw(seed, label, resource, attempt, purpose)
-    assert u == u_by_the_spec(f"v1|{seed}|{label}|{resource}|{attempt}|{purpose}")
-    assert 0 <= u < 1
-
-
-@examples(100)
-@given(plans(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS)
-def test_a_fate_is_what_the_spec_says(plan, label, resource, attempt):
-    expected = fate_by_the_spec(plan_to_json(plan), label, resource, attempt)
-    assert same(fault_to_json(fate_of(plan, label, resource, attempt)), expected)
-
-
-@examples(100)
-@given(seeds(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS, st.booleans())
-def test_noise_is_what_the_spec_says(seed, label, resource, attempt, per_attempt):
-    expected = noise_by_the_spec(seed, label, resource, attempt)
-    assert noise(seed, label, resource, attempt) == expected
-    assert len(expected) == 256
-    plan = Plan(seed, (Bucket(100, Garbage()),), per_attempt=per_attempt)
-    drawn = noise_by_the_spec(seed, label, resource, attempt if per_attempt else 0)
-    assert fate_of(plan, label, resource, attempt).noise == drawn
-
-
-# --- the vectors -----------------------------------------------------------------------
-
-
-def completed(vectors):
-    """The vectors with their answers, whatever answers stood there."""
-    for vector in vectors["draw"]:
-        vector["u"] = u_by_the_spec(vector["text"])
-    for vector in vectors["noise"]:
-        asked = (vector[key] for key in ("seed", "label", "resource", "attempt"))
-        vector["hex"] = noise_by_the_spec(*asked).hex()
-    for vector in vectors["fates"]:
-        asked = (vector[key] for key in ("plan", "label", "resource", "attempt"))
-        vector["reply"] = fate_by_the_spec(*asked)
-    return vectors
-
-
-def laid_out(vectors):
-    """The text of the vectors: one a line."""
-    lists = (
-        f'"{name}": [\n'
-        + ",\n".join(json.dumps(vector, ensure_ascii=False) for vector in vectors[name])
-        + "\n]"
-        for name in ("draw", "noise", "fates")
-    )
-    return '{"vectors": 1,\n' + ",\n".join(lists) + "}\n"
-
-
-def test_the_vectors_are_what_the_spec_says():
-    text = VECTORS.read_text(encoding="utf-8")
-    vectors, fresh = json.loads(text), completed(json.loads(text))
-    assert vectors["vectors"] == 1
-    for name in ("draw", "noise"):
-        assert vectors[name] == fresh[name]
-    for vector, again in zip(vectors["fates"], fresh["fates"], strict=True):
-        assert same(vector["reply"], again["reply"]), vector
-    assert text == laid_out(vectors)
-
-
-def test_the_vectors_are_what_the_servers_do():
-    vectors = json.loads(VECTORS.read_text(encoding="utf-8"))
-    for vector in vectors["draw"]:
-        version, seed, label, rest = vector["text"].split("|", 3)
-        resource, attempt, purpose = rest.rsplit("|", 2)
-        assert version == "v1"
-        assert draw(int(seed), label, resource, int(attempt), purpose) == vector["u"]
-    for vector in vectors["noise"]:
-        drawn = noise(vector["seed"], vector["label"], vector["resource"], vector["attempt"])
-        assert drawn.hex() == vector["hex"]
-    for vector in vectors["fates"]:
-        plan = plan_from_json(json.dumps(vector["plan"]))
-        reply = fate_of(plan, vector["label"], vector["resource"], vector["attempt"])
-        assert same(fault_to_json(reply), vector["reply"]), vector
-
-
-def node_can_run():
-    try:
-        return subprocess.run(["node", "--version"], capture_output=True).returncode == 0
-    except OSError:
-        return False
-
-
-def check_in_node(path):
-    return subprocess.run(
-        ["node", VECTORS.with_name("check_draw.mjs"), path], capture_output=True, text=True
-    )
-
-
-@pytest.mark.skipif(not node_can_run(), reason="there is no node to run JavaScript")
-def test_a_program_in_another_language_agrees_and_a_wrong_vector_is_caught(tmp_path):
-    right = check_in_node(VECTORS)
-    assert (right.returncode, right.stderr) == (0, "")
-    assert len(right.stdout.splitlines()) == 1
-    spoilt = json.loads(VECTORS.read_text(encoding="utf-8"))
-    late = next(v for v in spoilt["fates"] if "delay_s" in v["reply"])
-    late["reply"]["delay_s"] += 3 * MICROSECOND
-    wrong = tmp_path / "wrong.json"
-    wrong.write_text(json.dumps(spoilt), encoding="utf-8")
-    assert check_in_node(wrong).returncode == 1
-
 
 # --- in any order, from any program ----------------------------------------------------
+
 
 EVERY_DRAW = Plan(
     seed=20,
@@ -236,7 +47,6 @@ EVERY_DRAW = Plan(
     per_attempt=True,
 )
 """Plan of a run in which all is drawn, anew for every attempt."""
-
 ASKED = [code for code in ("BR", "CN", "US", "ZZ", *ALL_CODES[::40]) for _ in range(4)]
 """Codes to ask for, four times each."""
 

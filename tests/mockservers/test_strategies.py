@@ -4,8 +4,10 @@ import json
 
 import pytest
 from hypothesis import Phase, find, given, settings
-from support import FOUND_IS_ENOUGH, examples
+from support.examples import FOUND_IS_ENOUGH, examples
 
+from mockservers import strategies
+from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
     KINDS,
@@ -22,7 +24,7 @@ from mockservers.faults import (
     Truncate,
     Uniform,
 )
-from mockservers.flags2.codes import is_code
+from mockservers.flags2.codes import is_code, packaged_codes, path_of_code
 from mockservers.plan import Plan
 from mockservers.plan_json import plan_from_json, plan_to_json
 from mockservers.predict import predict
@@ -138,3 +140,38 @@ def test_the_kinds_that_are_clear_are_those_of_which_clients_make_the_same(kind)
     outcomes = set()
     claim()
     assert ("depends" not in outcomes) is (kind in CLEAR)
+
+
+PATHS = {path_of_code(code) for code in packaged_codes()}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "wanted"),
+    [
+        (strategies.gates(7), lambda gate: gate.hold_until_in_flight == 7),
+        (strategies.gates(7), lambda gate: gate.hold_until_in_flight == 1),
+        (strategies.replies(Status), lambda reply: set(reply.status) <= set(range(201, 300))),
+        (strategies.replies(Status), lambda reply: min(reply.status) > 503),
+        (strategies.replies(Status), lambda reply: not {404, 503} & set(reply.status)),
+        (strategies.replies(Status), lambda reply: reply.reason == ""),
+        (strategies.replies(Status), lambda reply: reply.reason is None),
+        (strategies.replies(Redirect), lambda reply: reply.to in PATHS),
+        (strategies.delays(), lambda delay: isinstance(delay, float) and delay > 0.005),
+        (strategies.codes(), lambda code: code not in packaged_codes()),
+        (strategies.code_lists(), lambda codes: len(codes) == 12),
+    ],
+)
+def test_it_can_be_drawn(strategy, wanted):
+    find(strategy, wanted, settings=FOUND_IS_ENOUGH)
+
+
+@examples(100)
+@given(strategies.replies())
+def test_what_is_drawn_does_not_wait_long(reply):
+    fixed_s = reply.delay_s if isinstance(reply.delay_s, float | int) else 0
+    longest_s = getattr(reply.delay_s, "high_s", None) or getattr(reply.delay_s, "max_s", fixed_s)
+    assert longest_s <= 0.01
+    if isinstance(reply, Drip):
+        assert max(len(flag(code)) for code in packaged_codes()) / reply.bytes_per_s < 0.1
+    if isinstance(reply, Status):
+        assert not {301, 302, 303, 307, 308} & set(reply.status)

@@ -15,7 +15,7 @@ from golden.normalise import codes_summary
 from golden.observe import recorded, run_main, usage_error
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from mockservers.flags2.output import claims_of
 from reference.flags2_common import HTTPStatus

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from golden.observe import AtOnce, as_recorded, end_at_once, run_main
-from support import own_ctrl_c
+from support.processes import own_ctrl_c
 
 from reference import flags2_common as common
 

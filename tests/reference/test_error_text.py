@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from reference.flags2_common import error_text, one_line, refuse_coding
 

@@ -15,7 +15,7 @@ from golden.normalise import codes_summary
 from golden.observe import recorded, run_main, usage_error
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from reference.flags2_common import expand_cc_args
 

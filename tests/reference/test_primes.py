@@ -16,7 +16,7 @@ from golden.normalise import displayed, without_time
 from golden.observe import Writes, recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from reference import primes_threadpool as port
 

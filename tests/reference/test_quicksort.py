@@ -17,7 +17,7 @@ from golden.normalise import digest
 from golden.observe import recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from reference import quicksort as port
 from reference.quicksort import quicksort

@@ -19,7 +19,7 @@ from golden.normalise import command_text
 from golden.observe import Writes, as_recorded, recorded
 from hypothesis import given
 from hypothesis import strategies as st
-from support import examples
+from support.examples import examples
 
 from reference import flags2_common as common
 from reference import flags2_threadpool

@@ -1,0 +1,340 @@
+"""What a page says in single cases: its sentences, charts, table, and the file it is written to."""
+
+import re
+import shlex
+
+import pytest
+from support.journals import balance, journal, lines_of, report, request
+from support.viewed import one, view
+
+from mockservers.html_report import charts, render
+from mockservers.html_report import view as html_view
+from mockservers.html_report.charts import LOOKS, MOST_POINTS, chart_of
+from mockservers.html_report.render import compare_page, page_file, run_page
+
+
+def facts(lines):
+    return dict(view(lines)["facts"])
+
+
+# --- the sentences ---------------------------------------------------------------------
+
+
+def test_the_seed_is_that_of_the_server_that_was_asked():
+    plans = {"LOCAL": {"plan": 1, "seed": 1}, "ERROR": {"plan": 1, "seed": 2}}
+    assert facts(one(plans=plans))["Seed"] == "2"
+
+
+def test_the_command_is_shown_as_a_shell_takes_it():
+    assert facts(one(command=["sh", "-c", "echo it"]))["Command"] == "sh -c 'echo it'"
+
+
+def test_what_is_up_to_the_client_is_counted_after_the_rest():
+    entries = [request(1, "BR", 0.0, 0.5, do="too_long"), request(2, "CN", 0.0, 0.5)]
+    told = report(["BR", "CN"], 1, 2, told=["BR OK", "CN OK"])
+    files = journal(["CN"], entries[1:], [])[-1]["files_after"]
+    files["br.gif"] = {"size": 1, "sha256": entries[0]["sha256"], "mtime_ns": 1}
+    lines = journal(["BR", "CN"], entries, told, files=files)
+    assert view(lines)["verdict"] == "The books balance: 1 downloaded, 1 indeterminate."
+
+
+def test_what_does_not_balance_is_listed_with_what_was_seen_and_said():
+    lines = one(told=["BR not found"], entry=request(1, "BR", 0.0, 0.5, do="status", status=503))
+    seen = view(lines)
+    assert seen["verdict"] == "Not balanced: 2 miscounted (totals, BR)."
+    assert seen["imbalances"] == [found.to_json() for found in balance(lines).imbalances] != []
+    body = run_page(seen)
+    assert '<strong class="bad">miscounted</strong> BR: the servers saw 503' in body
+
+
+def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
+    lines = one()
+    lines[0]["asked"] = None
+    seen = view(lines[:-1])
+    assert dict(seen["facts"])["Codes asked for"] == "not known"
+    assert seen["notes"] == list(balance(lines[:-1]).notes) != []
+    assert seen["notes"][0].split(":")[0] in run_page(seen)
+
+
+def test_the_seed_of_an_unknown_server_is_shown_if_all_have_the_same():
+    alike = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1, "seed": 3}}
+    apart = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1}}
+    entries = [request(1, "BR", 0.0, 0.5)]
+    assert facts(journal(["BR"], entries, [], plans=alike))["Seed"] == "3"
+    assert "Seed" not in facts(journal(["BR"], entries, [], plans=apart))
+
+
+def test_without_an_announced_limit_the_bound_is_that_of_what_was_seen():
+    entries = [
+        request(1, "BR", 0.0, 0.5, delay_s=0.5),
+        request(2, "CN", 0.0, 0.5, delay_s=0.5, in_flight=2),
+    ]
+    seen = view(journal(["BR", "CN"], entries, []))
+    assert dict(seen["facts"])["In flight at most"] == "2, none announced"
+    assert seen["bound"].startswith("With 2 at a time (seen), the 1.00 s of waiting")
+    assert seen["chart"]["limit"] is None
+
+
+def test_a_drip_is_as_slow_as_the_plan_has_it_at_that_attempt():
+    rule = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}]
+    plans = {"ERROR": {"plan": 1, "rules": {"BR": rule}}}
+    entry = request(1, "BR", 0.0, 30.0, do="drip", bytes_sent=1000, attempt=2, delay_s=1.0)
+    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans=plans))
+    assert "the 11.00 s of waiting that the plan asks for take 11.00 s at least" in seen["bound"]
+
+
+def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
+    entry = request(1, "BR", 3.0, 3.5, do="hang", status=None, delay_s=2.0, first_byte_s=None)
+    assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
+
+
+def test_a_drip_of_a_path_and_one_without_an_attempt_are_found_in_the_plan():
+    slow, slower = {"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 10}
+    plans = {"ERROR": {"plan": 1, "rules": {"/x": [slow], "BR": [slow, slower]}}}
+    path = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000) | {"code": None, "path": "/x"}
+    code = request(2, "BR", 0.0, 9.0, do="drip", bytes_sent=2000)
+    del code["attempt"]
+    seen = view(journal(["BR"], [path, code], [], plans=plans, files={}))
+    assert "the 3.00 s of waiting that the plan asks for" in seen["bound"]
+
+
+def test_a_drip_that_the_plan_does_not_know_waits_for_its_delay_only():
+    entry = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000, delay_s=1.0)
+    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans={}))
+    assert "the 1.00 s of waiting that the plan asks for take 1.00 s" in seen["bound"]
+
+
+# --- the charts ------------------------------------------------------------------------
+
+
+def test_each_fate_is_counted_with_its_look():
+    entries = [request(1, "BR", 0.0, 0.5), *asked_again([503, 503])]
+    assert view(journal(["BR"], entries, []))["chart"]["fates"] == [
+        {"name": "status", "count": 2, "colour": "refused", "pattern": "rising"},
+        {"name": "serve", "count": 1, "colour": "good", "pattern": "plain"},
+    ]
+
+
+def test_the_page_has_every_colour_in_light_and_dark_and_every_pattern():
+    colours = re.findall(r"--c-(\w+):", page_file("page.css"))
+    strokes = page_file("page.js").partition("const STROKES = {")[2].partition("};")[0]
+    assert sorted(colours) == sorted(2 * [*{look.colour for look in LOOKS.values()}])
+    assert set(re.findall(r"(\w+): \[", strokes)) == {look.pattern for look in LOOKS.values()}
+
+
+def test_the_chart_has_the_limit_that_was_announced():
+    entries = [request(1, "BR", 0.0, 0.5), request(2, "CN", 0.1, 0.6, in_flight=2)]
+    lines = journal(["BR", "CN"], entries, report(["BR", "CN"], 7, 2))
+    assert view(lines)["chart"]["limit"] == 7
+
+
+def test_a_bar_without_a_first_byte_is_waiting_to_its_end():
+    entry = request(1, "BR", 1.0, 3.0, do="hang", status=None, first_byte_s=None)
+    bars = view(journal(["BR"], [entry], []))["chart"]["bars"]
+    assert (bars["start"], bars["first"], bars["end"]) == ([0.0], [2.0], [2.0])
+
+
+def test_a_request_of_which_no_end_is_known_ends_as_it_begins():
+    entries = [request(1, "BR", 1.0, None), request(2, "CN", 1.5, 2.0)]
+    bars = view(journal(["BR", "CN"], entries, []))["chart"]["bars"]
+    assert (bars["start"], bars["end"]) == ([0.0, 0.5], [0.0, 1.0])
+
+
+def test_times_are_shown_to_the_microsecond():
+    entries = [
+        request(1, "BR", 0.0, 0.5),
+        request(2, "CN", 0.1234567, 1.2345678, first_byte_s=0.2345678),
+    ]
+    chart = view(journal(["BR", "CN"], entries, []))["chart"]
+    bars, flight = chart["bars"], chart["in_flight"]
+    assert (bars["start"][1], bars["first"][1], bars["end"][1]) == (0.123457, 0.234568, 1.234568)
+    assert chart["took_s"] == 1.234568
+    assert flight == {"s": [0.0, 0.0, 0.123457, 0.5, 1.234568], "n": [0, 1, 2, 1, 0]}
+
+
+def test_a_chart_of_nothing_has_one_lane_and_one_point():
+    chart = chart_of([], set())
+    assert chart["bars"]["lanes"] == 1
+    assert chart["in_flight"] == {"s": [0.0], "n": [0]}
+
+
+def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
+    entries = [request(n, "BR", float(n), n + 1.0) for n in range(5)]
+    bars = chart_of(lines_of(entries), set())["bars"]
+    assert (bars["lane"], bars["lanes"]) == ([0] * 5, 1)
+
+
+@pytest.mark.parametrize("peak", [6000, 6001, 6002])
+def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
+    """Somewhere in the middle, for a moment, one more is in flight than at any other time."""
+    spans = [(float(n), n + 0.5) for n in range(3 * MOST_POINTS)]
+    flight = charts._in_flight([*spans, (peak + 0.1, peak + 0.2)], 0.0)
+    assert len(flight["s"]) <= MOST_POINTS + 1
+    assert max(flight["n"]) == 2
+    assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
+
+
+def test_of_each_few_points_the_highest_is_kept_and_the_last_of_all(monkeypatch):
+    monkeypatch.setattr(charts, "MOST_POINTS", 3)
+    spans = [(1.0, 2.0), (1.5, 9.0), (4.0, 5.0), (4.5, 6.0)]
+    # 0, 1, 2 | 1, 2, 3 | 2, 1, 0 in flight, by threes
+    assert charts._in_flight(spans, 1.0) == {"s": [0.5, 3.5, 4.0, 8.0], "n": [2, 3, 2, 0]}
+
+
+def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
+    spans = [(float(n), n + 0.5) for n in range(MOST_POINTS // 2)]
+    assert len(charts._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
+
+
+def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(monkeypatch):
+    monkeypatch.setattr(html_view, "MOST_BARS", 1)  # of all others, the last
+    entries = [request(n, "BR", n, n + 0.5) for n in range(150)]
+    entries.append(request(150, "CN", 150.0, 150.5))
+    seen = view(journal(["BR", "CN"], entries, report(["BR", "CN"], 1, 2)))
+    assert seen["chart"]["bars"]["entries"]["n"] == [*range(100), 150]
+    assert seen["thinned"] == {"drawn": 101, "of": 151}
+
+
+def test_of_a_hundred_codes_that_do_not_balance_all_requests_are_drawn(monkeypatch):
+    monkeypatch.setattr(html_view, "MOST_BARS", 1)
+    codes = [a + b for a in "ABCDE" for b in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"]
+    entries = [request(n, code, n, n + 0.5) for n, code in enumerate(codes)]
+    seen = view(journal(codes, entries, report(codes, 1, 0, told=[f"{codes[-1]} OK"])))
+    assert seen["chart"]["bars"]["entries"]["code"] == [*codes[:100], codes[-1]]
+
+
+def test_what_is_no_request_is_passed_over():
+    gate = {"type": "gate", "server": "ERROR", "held": 1, "filled": True, "at_s": 0.1}
+    entries = [request(1, "BR", 0.0, 0.5), gate, request(2, "CN", 0.5, 1.0)]
+    lines = journal(["BR", "CN"], [], report(["BR", "CN"], 1, 2))
+    lines[1:1] = entries
+    chart = view(lines)["chart"]
+    assert [fate["count"] for fate in chart["fates"]] == [2]
+    assert chart["bars"]["fate"] == ["serve", "serve"]
+
+
+def test_of_no_request_nothing_is_thinned():
+    assert view(journal(["BR"], [], report(["BR"], 1, 0)))["thinned"] is None
+
+
+def test_of_a_few_thousand_requests_all_are_drawn():
+    count = 3000
+    entries = [request(n, "BR", n / 10, n / 10 + 0.05) for n in range(count)]
+    seen = view(journal(["BR"], entries, []))
+    assert seen["thinned"] is None
+    assert len(seen["chart"]["bars"]["start"]) == count
+    flight = charts._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
+    assert len(flight["s"]) == 2 * 1900 + 1
+
+
+# --- the table -------------------------------------------------------------------------
+
+
+def test_the_table_has_two_thousand_codes_and_says_how_many_more_there_are():
+    codes = [f"/{n}" for n in range(2003)]
+    entries = [
+        request(n, code, 0.0, 0.5, do="status", status=503) for n, code in enumerate(codes, 1)
+    ]
+    seen = view(journal(codes, entries, []))
+    assert (len(seen["codes"]), seen["more_codes"]) == (2000, 3)
+    assert view(one())["more_codes"] == 0
+
+
+def asked_again(statuses):
+    return [
+        request(n, "BR", n / 10, n / 10 + 0.1, do="status", status=status, attempt=n)
+        for n, status in enumerate(statuses, 1)
+    ]
+
+
+def test_a_row_has_the_status_of_the_last_request():
+    (row,) = view(journal(["BR"], asked_again([503, 404]), []))["codes"]
+    assert (row["requests"], row["status"]) == (2, 404)
+
+
+def test_a_row_tells_what_it_met_and_what_was_seen_and_said():
+    lines = journal(
+        ["BR"], asked_again([503, 404]), report(["BR"], 1, 1, told=["BR OK", "BR not found"])
+    )
+    (row,) = view(lines)["codes"]
+    saw = "503 with 2 of 2 bytes; then 404 with 2 of 2 bytes"
+    assert row["fates"] == ["status"]
+    assert row["said"] == "ok, not found"
+    assert row["words"] == ["duplicated", "duplicated"]
+    assert row["evidence"] == [
+        f"saw {saw}; said: asked for once",
+        f"saw {saw}; said: 1 ok, 1 not found",
+    ]
+
+
+def test_a_code_that_one_run_of_two_was_not_asked_for_differs():
+    other = journal(
+        ["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 1, told=["BR OK"])
+    )
+    both = [view(one()), view(other)]
+    assert [(code, differ) for code, _, differ in render._differences(both)] == [
+        ("CN", True),
+        ("BR", False),
+    ]
+    assert '<td colspan="4">not asked for</td>' in compare_page(both, ["one", "two"])
+
+
+def test_runs_do_not_differ_where_one_only_asked_again():
+    again = [
+        request(1, "BR", 0.0, 0.1, do="empty", status=None, sha256=None, bytes_sent=0),
+        request(2, "BR", 0.1, 0.5, attempt=2),
+    ]
+    recovered = journal(["BR"], again, report(["BR"], 1, 1, told=["BR OK"]))
+    ((_, rows, differ),) = render._differences([view(one()), view(recovered)])
+    assert [row["requests"] for row in rows] == [1, 2]
+    assert not differ
+
+
+def test_every_run_has_its_name():
+    with pytest.raises(ValueError, match="longer"):
+        compare_page([view(one())] * 2, ["one"])
+    assert 'aria-label="run"' in run_page(view(one()))
+
+
+def test_a_row_counts_also_the_requests_that_the_ledger_does_not_keep():
+    lines = journal(["BR"], asked_again([503] * 2000), [])
+    assert balance(lines).rows["BR"].more
+    assert view(lines)["codes"][0]["requests"] == 2000
+
+
+def test_a_flag_is_shown_also_where_it_was_there_before_and_is_the_same():
+    lines = one()
+    lines[0]["files_before"] = lines[-1]["files_after"]
+    (row,) = view(lines)["codes"]
+    assert row["file"] == "kept"
+    assert row["picture"].startswith("data:image/gif;base64,R0lGOD")
+
+
+def test_runs_differ_where_only_their_files_do():
+    before = one()
+    before[0]["files_before"] = before[-1]["files_after"]
+    first, second = view(one()), view(before)
+    for key in ("seen", "said", "words"):
+        assert first["codes"][0][key] == second["codes"][0][key]
+    ((code, _, differ),) = render._differences([first, second])
+    assert (code, differ) == ("BR", True)
+
+
+# --- to run it again ---------------------------------------------------------------------
+
+
+def test_the_folder_of_the_files_is_one_word_for_the_shell():
+    for folder in ("a b", "it's", "$HOME", "; true"):
+        words = shlex.split(view(one(dest=folder, plans={}))["replay"])
+        assert words == ["mockservers", "run", "--dest", folder, "--", "flags2-threadpool"]
+    assert view(one(plans={}))["replay"] == "mockservers run -- flags2-threadpool"
+
+
+def test_the_plans_of_the_servers_are_files_of_the_line():
+    plan = {"plan": 1, "seed": 5}
+    line = view(one(plans={"OTHER": plan, "LOCAL": plan, "ERROR": plan}))["replay"]
+    text = '\'{"plan": 1, "seed": 5}\''
+    assert line == (
+        f"printf %s {text} > plan-local.json && printf %s {text} > plan-error.json && mockservers "
+        "run --plan LOCAL=plan-local.json --plan ERROR=plan-error.json -- flags2-threadpool"
+    )

@@ -1,0 +1,212 @@
+"""The response of each kind, without a socket."""
+
+import http.client
+import io
+import zlib
+from types import SimpleNamespace
+from urllib.parse import urljoin
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.examples import examples
+from support.exchanges import NEVER_ABSENT
+from support.faults import effective, render
+
+from mockservers.faults import (
+    KINDS,
+    BadChunk,
+    BadGzip,
+    CutHeaders,
+    Drip,
+    Empty,
+    Garbage,
+    Hang,
+    HugeHeaders,
+    NoLength,
+    RateLimit,
+    Redirect,
+    RedirectLoop,
+    Reset,
+    Serve,
+    Status,
+    TooLong,
+    Truncate,
+    WrongType,
+)
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Ending, RequestForm
+from mockservers.plan import Bucket, Plan, fate
+from mockservers.strategies import replies, seeds
+
+FORMS = st.builds(RequestForm, st.booleans(), st.booleans(), st.sampled_from([0, 1]), st.booleans())
+GETS = FORMS.filter(lambda asked: not asked.head_only)
+BODIES = st.binary(max_size=300)
+
+
+def resolved(*kinds):
+    """Replies as a plan gives them to a request."""
+    plans = st.builds(Plan, seeds(), st.tuples(st.builds(Bucket, st.just(100), replies(*kinds))))
+    return plans.map(lambda plan: fate(plan, "LOCAL", "BR", 1))
+
+
+def rendered(reply, asked, body):
+    """What becomes of a reply, and the bytes that are sent."""
+    found = None if body is None else ResourceInfo(len(body), "image/gif")
+    wire = render(effective(reply, asked, found), asked, found, "/flags/br/br.gif")
+    content = body if wire.body is None else wire.body
+    return wire, wire.head + (content or b"")[: wire.body_stop] + wire.tail
+
+
+class Unclosed(io.BytesIO):
+    """Bytes received, of which something may be left when a reply has been read."""
+
+    def close(self):
+        pass
+
+
+def read(sent, method="GET"):
+    """What http.client makes of a reply: the reply, its body, and what is left."""
+    stream = Unclosed(sent)
+    sock = SimpleNamespace(makefile=lambda _: stream)
+    reply = http.client.HTTPResponse(sock, method=method)
+    reply.begin()
+    return reply, reply.read(), stream.read()
+
+
+@examples(150)
+@given(resolved(), FORMS, st.none() | BODIES)
+def test_a_response_becomes_what_its_kind_says(reply, asked, body):
+    found = None if body is None else ResourceInfo(len(body), "image/gif")
+    now = effective(reply, asked, found)
+    assert now.delay_s == reply.delay_s
+    assert effective(now, asked, found) == now
+    damages = isinstance(reply, NEVER_ABSENT) or getattr(reply, "after_bytes", 0)
+    refused = {BadChunk: asked.minor == 0, BadGzip: not asked.gzip}
+    if found is None and damages:
+        assert now == Serve(delay_s=reply.delay_s)
+    elif found and refused.get(type(reply)):
+        assert now == Truncate(len(body) // 2, delay_s=reply.delay_s)
+    else:
+        assert now is reply
+
+
+@examples(150)
+@given(resolved(), FORMS)
+def test_an_absent_resource_is_never_damaged_in_the_middle(reply, asked):
+    wire, sent = rendered(reply, asked, None)
+    now = effective(reply, asked, None)
+    if isinstance(now, Empty | Hang | Reset):
+        assert sent == b""
+    elif isinstance(now, Garbage):
+        assert sent == now.noise
+    else:
+        answer, body, left = read(sent, "HEAD" if asked.head_only else "GET")
+        assert (answer.status, body, left) == (wire.status, b"", b"")
+        assert answer.status == 404 or not isinstance(now, Serve)
+    assert not wire.unclear
+
+
+@examples(150)
+@given(resolved(), GETS, st.none() | BODIES)
+def test_head_gets_the_head_of_the_get_and_no_body(reply, asked, body):
+    head_only = asked._replace(head_only=True)
+    of_get, _ = rendered(reply, asked, body)
+    of_head, sent = rendered(reply, head_only, body)
+    assert (of_head.body_stop, of_head.tail, sent) == (0, b"", of_head.head)
+    if body is not None and isinstance(reply, BadChunk | TooLong):
+        of_get, _ = rendered(Serve(), asked, body)  # there is no body that could be bad
+    assert of_head.head == of_get.head
+    assert of_head.status == of_get.status
+
+
+@examples(150)
+@given(resolved(), FORMS, st.none() | BODIES)
+def test_a_connection_stays_open_only_after_a_complete_response_if_the_client_wants_it(
+    reply, asked, body
+):
+    wire, sent = rendered(reply, asked, body)
+    if wire.ending is Ending.KEEP:
+        assert asked.keep_alive
+        if not wire.unclear:
+            answer, _, left = read(sent, "HEAD" if asked.head_only else "GET")
+            assert (answer.will_close, left) == (False, b"")
+    head = wire.head if wire.status else b""
+    if b"\r\nConnection: close\r\n" in head:
+        assert wire.ending is Ending.CLOSE or isinstance(reply, Reset)
+    elif head:
+        assert asked.keep_alive
+        assert (b"\r\nConnection: keep-alive\r\n" in head) is (asked.minor == 0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/flags/br/br.gif",
+        "/a%20b%2fc",
+        "/a;b=c&d@e:f",
+        "//elsewhere/a",
+    ],
+)
+def test_a_loop_leads_back_to_the_very_same_path(path):
+    wire = render(RedirectLoop(), RequestForm(), None, path)
+    assert urljoin(f"http://here{path}", wire.location) == f"http://here{path}"
+    assert f"\r\nLocation: {wire.location}\r\n".encode() in wire.head
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+@examples(20)
+@given(data=st.data(), asked=GETS, body=BODIES)
+def test_a_client_that_is_not_ours_reads_what_was_planned(kind, data, asked, body):
+    reply = data.draw(resolved(kind))
+    wire, sent = rendered(reply, asked, body)
+    whole = rendered(Serve(), asked, body)[1]
+    match effective(reply, asked, ResourceInfo(len(body), "image/gif")):
+        case Serve() | Drip() | WrongType():
+            assert read(sent)[1:] == (body, b"")
+            assert wire.length == len(body)
+        case Status() | Redirect() | RedirectLoop() | RateLimit():
+            answer, content, left = read(sent)
+            assert (answer.status, content, left) == (wire.status, b"", b"")
+        case Empty() | Hang() | Reset(0):
+            with pytest.raises(http.client.RemoteDisconnected):
+                read(sent)
+        case Garbage():
+            assert len(sent) == 256
+            with pytest.raises(http.client.BadStatusLine):
+                read(sent)
+        case Reset(after_bytes):
+            assert sent == whole[:after_bytes]
+            assert wire.unclear is (after_bytes >= len(whole))
+        case CutHeaders(after_bytes):
+            head = whole.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            cut = len(head) // 2 if after_bytes is None else after_bytes
+            assert sent == head[:-1][:cut]
+        case Truncate(after_bytes) if after_bytes >= len(body):
+            assert sent == whole
+        case Truncate(after_bytes):
+            with pytest.raises(http.client.IncompleteRead) as caught:
+                read(sent)
+            assert caught.value.partial == body[:after_bytes]
+        case TooLong():
+            _, content, left = read(sent)
+            assert content == body
+            assert len(left) > 0
+        case NoLength(after_bytes):
+            cut = len(body) // 2 if after_bytes is None else after_bytes
+            answer, content, left = read(sent)
+            assert (content, answer.length) == (body[:cut], None)
+        case BadChunk():
+            with pytest.raises(http.client.IncompleteRead) as caught:
+                read(sent)
+            assert caught.value.partial == body[: len(body) // 2]
+            assert wire.length is None
+        case BadGzip():
+            answer, content, left = read(sent)
+            assert (answer.headers["Content-Encoding"], left) == ("gzip", b"")
+            with pytest.raises(zlib.error):
+                zlib.decompress(content, wbits=31)
+        case HugeHeaders():
+            with pytest.raises(http.client.HTTPException):
+                read(sent)  # it takes no more than 100 fields, and no long ones
+            assert sent.endswith(b"\r\n\r\n" + body)

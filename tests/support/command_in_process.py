@@ -1,0 +1,32 @@
+"""Commands in this process, with what they print."""
+
+import contextlib
+import http.client
+import os
+
+import pytest
+
+from mockservers.cli import commands as cli
+
+posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell, signals or a terminal")
+
+
+def ended(capsys, *words):
+    """Status, stdout and stderr of a command line, in this process."""
+    with pytest.raises(SystemExit) as end:
+        cli.main([str(word) for word in words])
+    return end.value.code, *capsys.readouterr()
+
+
+def get(base_url, path):
+    """Status, head and body of one request on a connection of its own."""
+    host, port = base_url.split("/")[2].split(":")
+    client = http.client.HTTPConnection(host, int(port), timeout=60)
+    with contextlib.closing(client):
+        client.request("GET", path)
+        reply = client.getresponse()
+        return reply.status, reply.headers, reply.read()
+
+
+def words(ledger):
+    return [(found.kind, found.code) for found in ledger.imbalances]
