@@ -4,7 +4,6 @@ import re
 import signal
 
 import pytest
-from support.examples import SCALE
 
 from mockservers import running
 
@@ -28,14 +27,6 @@ def pytest_ignore_collect(collection_path, config):
     """Leave out folders that need packages of the slow suite alone, unless it runs."""
     needs_packages = collection_path.name in ("browser", "cluster")
     return True if needs_packages and config.option.markexpr == "not slow" else None
-
-
-def pytest_collection_modifyitems(config, items):
-    """Leave out what only the thorough suite has the time for."""
-    if SCALE == 1:
-        late = [item for item in items if item.get_closest_marker("thorough")]
-        items[:] = [item for item in items if item not in late]
-        config.hook.pytest_deselected(items=late)
 
 
 @pytest.hookimpl(trylast=True)

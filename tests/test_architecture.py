@@ -1,11 +1,52 @@
-"""Imports that must never be, sizes that must not grow, and the shape of the ports."""
+"""Imports that must never be, sizes that must not grow, and the shape of the ports.
+
+Each test lists all that break its rule, by file.
+"""
 
 import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
 import re
-from pathlib import Path
+from functools import cache
 
 import pytest
 from support import TOP
+
+import conformance
+import mockservers
+import reference
+
+PACKAGES = ("reference", "mockservers", "conformance")
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@cache
+def text_of(path):
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def nodes_of(path):
+    return list(ast.walk(ast.parse(text_of(path))))
+
+
+def lines_of(*patterns):
+    """The number of lines of all files of some patterns."""
+    return sum(len(text_of(path).splitlines()) for one in patterns for path in TOP.glob(one))
+
+
+def files_of(package):
+    return sorted((TOP / package).glob("**/*.py"))
+
+
+def name_of(path):
+    """`http/sender` for a module of a package."""
+    return "/".join(path.relative_to(TOP).with_suffix("").parts[1:])
+
+
+# --- budgets --------------------------------------------------------------------------------------
 
 BUDGETS = {
     "reference/*.py": 660,
@@ -14,83 +55,103 @@ BUDGETS = {
     "reference/flags2_threadpool.py": 100,
     "mockservers/http/*.py": 800,
     "README.md": 110,
+    "tests/README.md": 60,
 }
-"""Lines."""
+"""Lines of all files of a pattern."""
+LONGEST = {
+    "mockservers/**/*.py": 350,
+    "conformance/**/*.py": 350,
+    "mockservers/kinds/*.py": 250,
+    "tests/**/*.py": 400,
+}
+"""Lines of each file."""
+
+
+def over_budget():
+    for pattern, budget in BUDGETS.items():
+        yield pattern, lines_of(pattern), budget
+    for pattern, budget in LONGEST.items():
+        for path in TOP.glob(pattern):
+            yield str(path.relative_to(TOP)), lines_of(str(path.relative_to(TOP))), budget
+    core = [f"mockservers/{name}.py" for name in CORE if not name.startswith(("kinds/", "http/"))]
+    yield "the core without kinds/ and http/", lines_of(*core), 1800
+    packages = lines_of(*(f"{package}/**/*.py" for package in PACKAGES))
+    yield "tests and examples", lines_of("tests/**/*.py", "examples/**/*.py"), 2 * packages
+
+
+def test_every_budget_holds():
+    figures = list(over_budget())
+    assert all(lines > 0 for _, lines, _ in figures)
+    assert [one for one in figures if one[1] > one[2]] == []
+
+
+def test_a_function_has_at_most_50_lines():
+    long = {
+        f"{path.relative_to(TOP)}: {node.name}": node.end_lineno - node.lineno + 1
+        for package in PACKAGES[1:]
+        for path in files_of(package)
+        for node in nodes_of(path)
+        if isinstance(node, FUNCTIONS) and node.end_lineno - node.lineno >= 50
+    }
+    assert long == {}
+
+
+# --- reference ------------------------------------------------------------------------------------
+
 LISTED = {
     "primes_threadpool": "is_prime done display main",
     "quicksort": "compare swap quicksort",
     "quicksort_processes": "task make_process",
     "quicksort_threads": "task make_thread",
-    "flags2_common": ("save_flag initial_report final_report expand_cc_args process_args main"),
+    "flags2_common": "save_flag initial_report final_report expand_cc_args process_args main",
     "flags2_threadpool": "download_one download_many",
     "flags2_asyncio": "get_flag download_one downloader_coro download_many",
 }
 """The functions of each listing, in their order."""
 
 
-@pytest.mark.parametrize("files", BUDGETS)
-def test_a_budget_holds(files):
-    lines = [line for path in TOP.glob(files) for line in path.read_text("utf-8").splitlines()]
-    assert 0 < len(lines) <= BUDGETS[files]
-
-
 @pytest.mark.parametrize("port", LISTED)
 def test_a_port_has_the_functions_of_its_listing_in_their_order(port):
-    tree = ast.parse((TOP / f"reference/{port}.py").read_text(encoding="utf-8"))
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = sorted((n for n in ast.walk(tree) if isinstance(n, functions)), key=lambda n: n.lineno)
+    nodes = nodes_of(TOP / f"reference/{port}.py")
+    found = sorted((n for n in nodes if isinstance(n, FUNCTIONS)), key=lambda n: n.lineno)
     names = LISTED[port].split()
     assert [node.name for node in found if node.name in names] == names
 
 
-def lines_of(path):
-    return len(path.read_text(encoding="utf-8").splitlines())
+# --- imports --------------------------------------------------------------------------------------
 
 
-def long_functions(path):
-    """Functions of more than 50 lines."""
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    found = [node for node in nodes if isinstance(node, functions)]
-    return {n.name: n.end_lineno - n.lineno + 1 for n in found if n.end_lineno - n.lineno >= 50}
-
-
-@pytest.mark.parametrize(
-    "path",
-    sorted([*TOP.glob("mockservers/**/*.py"), *TOP.glob("conformance/**/*.py")]),
-    ids=lambda path: str(path.relative_to(TOP)),
-)
-def test_a_module_and_its_functions_fit_their_budgets(path):
-    assert lines_of(path) <= 350
-    assert not long_functions(path)
-
-
+@cache
 def imported(path):
+    """What a module imports, also below a function: packages, and modules of `mockservers`."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             names.add(node.module.split(".")[0])
-            if node.module == "mockservers":
-                names |= {f"mockservers.{alias.name}" for alias in node.names}
-            elif node.module.startswith("mockservers."):
+            if node.module.startswith("mockservers"):
                 folder = TOP / node.module.replace(".", "/")
                 modules = {a.name for a in node.names if (folder / f"{a.name}.py").exists()}
                 names |= {f"{node.module}.{name}" for name in modules} or {node.module}
     return names
 
 
-@pytest.mark.parametrize("path", sorted(TOP.glob("reference/*.py")), ids=lambda path: path.name)
-def test_the_reference_knows_nothing_of_the_servers_nor_of_the_tests(path):
-    assert not imported(path) & {"mockservers", "tests", "conformance"}
+NEVER = {
+    "reference": {"mockservers", "tests", "support", "conformance"},
+    "mockservers": {"reference", "tests", "support", "conformance"},
+    "conformance": {"reference", "tests", "support"},
+}
 
 
-# --- mockservers ----------------------------------------------------------------------------------
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_neither_the_tests_nor_what_is_built_on_it(package):
+    wrong = {name_of(path): imported(path) & NEVER[package] for path in files_of(package)}
+    assert {name: names for name, names in wrong.items() if names} == {}
 
-SERVERS = sorted(TOP.glob("mockservers/**/*.py"))
-_READ_ME = ast.get_docstring(ast.parse(Path(TOP, "mockservers/__init__.py").read_text("utf-8")))
-CORE = re.findall(r"\S+", re.search(r"import order:\n\n((?:    .+\n)+)", _READ_ME)[1])
+
+SERVERS = files_of("mockservers")
+CORE = re.findall(r"\S+", re.search(r"import order:\n\n((?:    .+\n)+)", mockservers.__doc__)[1])
 """The modules of the core in their order, as the docstring of the package has it."""
 AROUND = "cli control html_report flags2 content strategies inprocess pytest_plugin".split()
 PURE = [
@@ -104,14 +165,10 @@ FILES = {"os", "pathlib", "tempfile", "shutil", "io"}
 CALLS = {"open", "exec", "eval", "input", "print"}
 
 
-def name_in(package, path):
-    return "/".join(path.relative_to(TOP / package).with_suffix("").parts)
-
-
 def server_imports(path):
-    """The modules of `mockservers` that a module imports; also below a function or a `try`."""
+    """The modules of `mockservers` that a module imports."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "mockservers":
             inner = node.module.removeprefix("mockservers").removeprefix(".").replace(".", "/")
             if (TOP / f"mockservers/{inner}.py").exists():
@@ -121,20 +178,18 @@ def server_imports(path):
     return names
 
 
+@cache
 def calls(path):
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    functions = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    functions = (node.func for node in nodes_of(path) if isinstance(node, ast.Call))
     return {function.id for function in functions if isinstance(function, ast.Name)}
 
 
-@pytest.mark.parametrize("path", SERVERS, ids=lambda path: name_in("mockservers", path))
-def test_the_servers_import_neither_the_reference_nor_the_tests(path):
-    assert not imported(path) & {"reference", "tests", "conformance"}
-
-
-@pytest.mark.parametrize("name", CORE)
-def test_a_module_of_the_core_imports_only_modules_before_it(name):
-    assert server_imports(TOP / f"mockservers/{name}.py") <= set(CORE[: CORE.index(name)])
+def test_a_module_of_the_core_imports_only_modules_before_it():
+    later = {
+        name: server_imports(TOP / f"mockservers/{name}.py") - set(CORE[:n])
+        for n, name in enumerate(CORE)
+    }
+    assert {name: names for name, names in later.items() if names} == {}
 
 
 def test_the_core_has_every_kind_and_everything_of_http():
@@ -143,16 +198,6 @@ def test_the_core_has_every_kind_and_everything_of_http():
         modules = {f"{folder}/{path.stem}" for path in files if path.stem != "__init__"}
         assert modules == {name for name in CORE if name.startswith(f"{folder}/")}
     assert not [name for name in CORE if name.split("/")[0] in AROUND]
-
-
-def test_the_core_is_read_in_40_minutes():
-    rest = [name for name in CORE if not name.startswith(("kinds/", "http/"))]
-    assert sum(lines_of(TOP / f"mockservers/{name}.py") for name in rest) <= 1800
-
-
-@pytest.mark.parametrize("path", sorted(TOP.glob("mockservers/kinds/*.py")), ids=lambda p: p.stem)
-def test_a_family_of_kinds_fits_its_budget(path):
-    assert lines_of(path) <= 250
 
 
 @pytest.mark.parametrize("name", PURE)
@@ -168,15 +213,14 @@ def test_a_pure_module_uses_no_socket_thread_clock_or_file_nor_does_what_it_impo
 
 
 def test_few_modules_have_sockets():
-    with_sockets = {name_in("mockservers", p) for p in SERVERS if "socket" in imported(p)}
+    with_sockets = {name_of(path) for path in SERVERS if "socket" in imported(path)}
     assert with_sockets == {"server", "http/listeners", "http/sender", "cli/child_process"}
 
 
 # --- conformance ----------------------------------------------------------------------------------
 
-KIT = sorted(TOP.glob("conformance/**/*.py"))
-_DOCSTRING = ast.get_docstring(ast.parse(Path(TOP, "conformance/__init__.py").read_text("utf-8")))
-KIT_ORDER = re.findall(r"`([a-z_.]+)`", _DOCSTRING)
+KIT = [path for path in files_of("conformance") if path.stem != "__init__"]
+KIT_ORDER = re.findall(r"`([a-z_.]+)`", conformance.__doc__)
 """The modules in the order of the docstring of the package."""
 KIT_PURE = [
     *"verdicts recording shrink evidence_table report_model".split(),
@@ -186,13 +230,13 @@ KIT_PURE = [
 
 
 def kit_name(path):
-    return ".".join(path.relative_to(TOP / "conformance").with_suffix("").parts)
+    return name_of(path).replace("/", ".")
 
 
 def kit_imports(path):
     """The modules of the kit that a module imports."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "conformance":
             inner = node.module.removeprefix("conformance").removeprefix(".")
             names |= {inner} if inner in KIT_ORDER else {alias.name for alias in node.names}
@@ -200,27 +244,25 @@ def kit_imports(path):
 
 
 def test_the_docstring_of_the_kit_lists_every_module_once():
-    modules = sorted(kit_name(path) for path in KIT if path.stem != "__init__")
-    assert sorted(KIT_ORDER) == modules
+    assert sorted(KIT_ORDER) == sorted(map(kit_name, KIT))
 
 
-@pytest.mark.parametrize("path", [p for p in KIT if p.stem != "__init__"], ids=kit_name)
-def test_a_module_of_the_kit_imports_only_modules_before_it(path):
-    before = KIT_ORDER[: KIT_ORDER.index(kit_name(path))]
-    assert kit_imports(path) <= set(before)
+def test_a_module_of_the_kit_imports_only_modules_before_it():
+    later = {
+        kit_name(path): kit_imports(path) - set(KIT_ORDER[: KIT_ORDER.index(kit_name(path))])
+        for path in KIT
+    }
+    assert {name: names for name, names in later.items() if names} == {}
 
 
-@pytest.mark.parametrize("path", KIT, ids=kit_name)
-def test_the_kit_imports_neither_the_reference_nor_the_tests(path):
-    assert not imported(path) & {"reference", "tests"}
-
-
-@pytest.mark.parametrize("name", KIT_PURE)
-def test_a_pure_module_of_the_kit_uses_no_process_thread_clock_or_file(name):
-    path = TOP / f"conformance/{name.replace('.', '/')}.py"
+def test_a_pure_module_of_the_kit_uses_no_process_thread_clock_or_file():
     impure = {"psutil", "mockservers.server", "mockservers.running_servers", "mockservers.files"}
-    assert not imported(path) & (BUSY | FILES | impure)
-    assert not calls(path) & CALLS
+    paths = [TOP / f"conformance/{name.replace('.', '/')}.py" for name in KIT_PURE]
+    wrong = {
+        kit_name(path): (imported(path) & (BUSY | FILES | impure)) | (calls(path) & CALLS)
+        for path in paths
+    }
+    assert {name: names for name, names in wrong.items() if names} == {}
 
 
 def test_two_modules_of_the_kit_start_processes():
@@ -228,9 +270,23 @@ def test_two_modules_of_the_kit_start_processes():
     assert starts == {"program_runner", "adapter.process"}
 
 
-def test_a_test_file_of_the_kit_fits_its_budget():
-    lengths = {
-        path.name: len(path.read_text(encoding="utf-8").splitlines())
-        for path in TOP.glob("tests/conformance/**/*.py")
-    }
-    assert {name: count for name, count in lengths.items() if count > 400} == {}
+# --- values ---------------------------------------------------------------------------------------
+
+FILLED = {"Progress", "_Schedule", "_Session"}
+"""Dataclasses that are filled while they live."""
+
+
+def dataclasses_of(package):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        if not module.name.endswith("__main__"):
+            for name, cls in inspect.getmembers(importlib.import_module(module.name)):
+                if dataclasses.is_dataclass(cls) and cls.__module__ == module.name:
+                    yield name, cls
+
+
+@pytest.mark.parametrize("package", [reference, mockservers, conformance])
+def test_every_dataclass_has_slots_and_is_frozen(package):
+    found = dict(dataclasses_of(package))
+    assert {name for name, cls in found.items() if "__slots__" not in vars(cls)} == set()
+    filled = {name for name, cls in found.items() if not cls.__dataclass_params__.frozen}
+    assert filled <= FILLED

@@ -117,7 +117,11 @@ def runs():
 
 
 RUNS = list(runs())
-ENDED = [pytest.param(*run, id=name) for name, *run in RUNS if "Ctrl-C" not in run[0]]
+ENDED = [
+    pytest.param(*run, id=name, marks=pytest.mark.slow if "-e" in run[2] else ())
+    for name, *run in RUNS
+    if "Ctrl-C" not in run[0]
+]
 INTERRUPTED = [pytest.param(*run, id=name) for name, *run in RUNS if "Ctrl-C" in run[0]]
 COUNTS = {"nothing": 0, "eleven": 11, "150": 150}
 
@@ -212,6 +216,7 @@ def test_the_run_of_an_example_prints_and_saves_what_spec_shows(
     assert played.ledger.balanced
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to another process")
 @pytest.mark.parametrize("command", ["flags2-threadpool", "flags2-asyncio"])
 @pytest.mark.parametrize(("prose", "plan", "arguments", "lines"), INTERRUPTED)

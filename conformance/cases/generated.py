@@ -1,6 +1,7 @@
 """Cases drawn by Hypothesis: arguments, codes, a plan with all kinds, a gate, files."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -56,6 +57,7 @@ _RESPONSES: dict[type[Fault], st.SearchStrategy[Fault]] = {
 """Kinds whose values matter to a program; every other kind is drawn as for any test."""
 
 
+@cache
 def responses() -> st.SearchStrategy[Fault]:
     """A response of any kind that takes less than a second."""
     return st.one_of(

@@ -76,7 +76,8 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Flags2Reques
     else:
         for word in args.cc:
             # A code is asked for by itself or by its first letter.
-            named = {c for c in ALL_CODES if word.upper() in (c, c[0])}
+            text = word.upper()
+            named = {code for code in ALL_CODES if text in (code, code[0])}
             if not named:
                 raise CommandLineError(f"CC must be A to Z or AA to ZZ, not {word!r}")
             wanted |= named

@@ -8,19 +8,33 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
+import jsonschema
 import psutil
 import pytest
 from support import TESTS, TOP
 
+from conformance import cli
 from conformance.clauses import clauses
 from mockservers import running
 
-pytestmark = pytest.mark.slow
-
 HERE = TESTS / "conformance/programs"
 FAULTY = [sys.executable, str(HERE / "faulty.py")]
-ONE = ["--only", "fixed/absent", "--examples", "0"]
+NONE = ["--examples", "0"]
+"""No generated cases."""
+ONE = ["--only", "fixed/absent", *NONE]
+
+
+slow = pytest.mark.slow
+"""For tests that start the command and the program that it judges."""
+
+
+def in_process(capsys, *words):
+    """Status, stdout and stderr of a command line, in this process."""
+    with mock.patch("signal.signal"), pytest.raises(SystemExit) as end:
+        cli.main([str(word) for word in words])
+    return end.value.code, *capsys.readouterr()
 
 
 def conformance(*words, cwd=None, **env):
@@ -34,6 +48,7 @@ def conformance(*words, cwd=None, **env):
     )
 
 
+@slow
 def test_a_correct_program_conforms():
     ended = conformance("run", *ONE, "--", *FAULTY, "correct")
     assert ended.returncode == 0
@@ -41,15 +56,18 @@ def test_a_correct_program_conforms():
     assert "Traceback" not in ended.stderr
 
 
+@slow
 def test_a_failure_is_reported_with_the_command_that_replays_it(tmp_path):
-    folder = tmp_path / "report"
     program = [*FAULTY, "counts-not-found-as-error"]
-    ended = conformance("run", *ONE, "--report", folder, "--", *program)
-    assert ended.returncode == 1
-    assert clauses()["OUT-2"].text in ended.stdout
-    assert ended.stdout.rstrip().splitlines()[-1].startswith("does not conform: 1 FAIL")
-    (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
-    assert {path.name for path in folder.iterdir()} >= {"report.json", "junit.xml", "report.html"}
+    for options in ([], ["--report", tmp_path]):
+        ended = conformance("run", *ONE, *options, "--", *program)
+        lines = ended.stdout.rstrip().splitlines()
+        assert ended.returncode == 1
+        assert clauses()["OUT-2"].text in ended.stdout
+        assert lines[-1].startswith("does not conform: 1 FAIL")
+        (replay,) = [line for line in lines if line.startswith("conformance replay")]
+        assert Path(shlex.split(replay)[2]).is_file()
+    assert {path.name for path in tmp_path.iterdir()} >= {"report.json", "junit.xml", "report.html"}
 
     again = conformance(*shlex.split(replay)[1:])
     assert again.returncode == 1
@@ -58,6 +76,7 @@ def test_a_failure_is_reported_with_the_command_that_replays_it(tmp_path):
     assert conformance("replay", file, "--", *FAULTY, "correct").returncode == 0
 
 
+@slow
 def test_the_failure_in_the_docs_is_what_is_printed(tmp_path):
     page = (TOP / "docs/conformance.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```\n(FAIL .*?)\n\ndoes not conform", page, re.DOTALL | re.MULTILINE)
@@ -67,79 +86,50 @@ def test_the_failure_in_the_docs_is_what_is_printed(tmp_path):
     assert block in ended.stdout.replace(ours, "node flags2.mjs")
 
 
-def test_without_a_report_folder_a_failure_can_still_be_replayed():
-    ended = conformance("run", *ONE, "--", *FAULTY, "counts-not-found-as-error")
-    (replay,) = [line for line in ended.stdout.splitlines() if line.startswith("conformance repl")]
-    assert Path(shlex.split(replay)[2]).is_file()
+BAD = [
+    (["run", "--"], 2, "a command is needed"),
+    (["run", *ONE, "--", "no-such-program"], 2, "command not found: no-such-program"),
+    (["run", *NONE, "--only", "XYZ-1", "--", "true"], 2, "--only XYZ-1: there is no such clause"),
+    (["run", "--examples", "x", "--", "true"], 2, "a whole number from 0 is needed, not 'x'"),
+    (["run", "--jobs", "0", "--", "true"], 2, "a whole number from 1 is needed"),
+    (["run", *ONE, "--known", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
+    (["run", *ONE, "--report", "/dev/null/x", "--", "true"], 2, "cannot write a report"),
+    (["adapter", *NONE, "--", "no-such-program"], 2, "command not found: no-such-program"),
+    (["replay", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
+    (["vectors", "/dev/null/x"], 4, "/dev/null/x"),
+    (["nonsense"], 2, "invalid choice: 'nonsense'"),
+]
 
 
-@pytest.mark.parametrize(
-    ("words", "status", "said"),
-    [
-        (["run", "--"], 2, "a command is needed"),
-        (["run", "--", "no-such-program"], 2, "command not found: no-such-program"),
-        (["run", "--only", "XYZ-1", "--", "true"], 2, "--only XYZ-1: there is no such clause"),
-        (["run", "--examples", "x", "--", "true"], 2, "a whole number from 0 is needed, not 'x'"),
-        (["run", "--jobs", "0", "--", "true"], 2, "a whole number from 1 is needed"),
-        (["run", "--known", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
-        (["run", "--report", "/dev/null/x", "--", "true"], 2, "cannot write a report"),
-        (["adapter", "--", "no-such-program"], 2, "command not found: no-such-program"),
-        (["replay", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
-        (["vectors", "/dev/null/x"], 4, "/dev/null/x"),
-        (["nonsense"], 2, "invalid choice: 'nonsense'"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
-)
-def test_bad_input_is_one_clear_line(words, status, said):
-    ended = conformance(*words)
-    assert ended.returncode == status
-    assert said in ended.stderr
-    assert ended.stderr.count("\n") == 1
-    assert ended.stderr.startswith("conformance: ")
-    assert ended.stdout == ""
+def one_clear_line(capsys, words, status, *said):
+    code, out, err = in_process(capsys, *words)
+    assert (code, out) == (status, ""), words
+    assert err.startswith("conformance: ")
+    assert err.count("\n") == 1
+    assert all(part in err for part in map(str, said)), err
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
+def test_bad_input_is_one_clear_line(capsys):
+    for words, status, said in BAD:
+        one_clear_line(capsys, words, status, said)
+
+
+def test_an_invalid_file_is_rejected_with_its_name(tmp_path, capsys):
+    file = tmp_path / "file.json"
+    case = {"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"plan": 1}}
+    for text, said in (
         ("{", "is not JSON"),
         ("{}", "the key 'case' is missing"),
-        ('{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [1], "plan": {}}', "arguments"),
-        (
-            '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"mix": 1}}',
-            "plan",
-        ),
-        (
-            '{"case": 1, "id": "a", "clauses": ["XYZ-9"], "arguments": [], "plan": {"plan": 1}}',
-            "XYZ-9",
-        ),
-        (
-            '{"case": 1, "id": "a", "clauses": ["EXP-1"], "arguments": [], "plan": {"plan": 1}, '
-            '"files": {"../a": ""}}',
-            "files",
-        ),
-    ],
-)
-def test_an_invalid_case_is_rejected_with_its_file_and_place(tmp_path, text, said):
-    file = tmp_path / "case.json"
-    file.write_text(text)
-    ended = conformance("replay", file, "--", *FAULTY, "correct")
-    assert ended.returncode == 2
-    assert str(file) in ended.stderr
-    assert said in ended.stderr
-    assert ended.stderr.count("\n") == 1
-
-
-def test_an_invalid_list_of_known_failures_is_rejected(tmp_path):
-    file = tmp_path / "known.json"
+        (json.dumps(case | {"plan": {"mix": 1}}), "plan"),
+    ):
+        file.write_text(text)
+        one_clear_line(capsys, ["replay", file, "--", "true"], 2, file, said)
     for text in ("[", '[{"case": "a"}]', '{"a": 1}'):
         file.write_text(text)
-        ended = conformance("run", *ONE, "--known", file, "--", *FAULTY, "correct")
-        assert ended.returncode == 2
-        assert str(file) in ended.stderr
-        assert ended.stderr.count("\n") == 1
+        one_clear_line(capsys, ["run", *ONE, "--known", file, "--", "true"], 2, file)
 
 
+@slow
 def test_a_known_failure_conforms_and_a_stale_one_does_not(tmp_path):
     file = tmp_path / "known.json"
     entry = {"case": "fixed/absent", "clause": "OUT-2", "word": "miscounted", "why": "issue 12"}
@@ -151,6 +141,7 @@ def test_a_known_failure_conforms_and_a_stale_one_does_not(tmp_path):
     assert "fixed/absent" in ended.stdout
 
 
+@slow
 def test_an_adapter_without_operations_verifies_nothing():
     answers = "import sys\nfor _ in sys.stdin: print('{\"unsupported\": true}', flush=True)"
     ended = conformance("adapter", "--only", "PRM", "--", sys.executable, "-c", answers)
@@ -158,10 +149,9 @@ def test_an_adapter_without_operations_verifies_nothing():
     assert ended.stdout.rstrip().splitlines()[-1].startswith("nothing was verified")
 
 
+@slow
 @pytest.mark.parametrize("mode", ["run", "adapter"])
 def test_a_report_validates_against_its_schema(tmp_path, mode):
-    import jsonschema
-
     command = [*FAULTY, "counts-not-found-as-error"]
     words = ["run", *ONE]
     if mode == "adapter":
@@ -173,22 +163,21 @@ def test_a_report_validates_against_its_schema(tmp_path, mode):
     jsonschema.validate(json.loads((tmp_path / "report.json").read_text()), schema)
 
 
-def test_vectors_are_written_to_any_folder(tmp_path):
-    ended = conformance("vectors", tmp_path / "new")
-    assert ended.returncode == 0
+def test_vectors_are_written_to_any_folder(tmp_path, capsys):
+    code, out, _ = in_process(capsys, "vectors", tmp_path / "new")
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert written >= {"expansion.json", "primes.json", "quicksort.json", "draws.json"}
-    assert len(ended.stdout.splitlines()) == len(written)
+    assert (code, len(out.splitlines())) == (0, len(written))
 
 
-def test_every_clause_is_listed_with_its_cases():
-    ended = conformance("clauses", "--json")
-    rows = json.loads(ended.stdout)
-    assert [row["id"] for row in rows] == list(clauses())
-    text = conformance("clauses").stdout
-    assert all(clause.text in text for clause in clauses().values())
+def test_every_clause_is_listed_with_its_cases(capsys):
+    _, out, _ = in_process(capsys, "clauses", "--json")
+    assert [row["id"] for row in json.loads(out)] == list(clauses())
+    _, out, _ = in_process(capsys, "clauses")
+    assert all(clause.text in out for clause in clauses().values())
 
 
+@slow
 def test_without_the_extra_one_line_says_how_to_install_it(tmp_path):
     hide = "import sys\nclass Hide:\n    def find_spec(self, name, *_):\n"
     hide += "        if name == 'psutil': raise ModuleNotFoundError(name=name)\n"
@@ -208,6 +197,7 @@ def wait_for_child(pid):
         assert psutil.pid_exists(pid)
 
 
+@slow
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is a signal of POSIX here")
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_all_processes_and_reports_what_is_known(signum):
@@ -225,6 +215,7 @@ def test_ctrl_c_ends_all_processes_and_reports_what_is_known(signum):
     assert out == "" or "interrupted" in out
 
 
+@slow
 def test_a_program_that_ignores_the_variables_is_tested_on_the_fixed_ports():
     words = ["run", *ONE, "--", *FAULTY, "ignores-the-variables"]
     with running(ports=(8001, 8002, 8003)):

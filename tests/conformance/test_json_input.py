@@ -44,27 +44,24 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("change", "said"), WRONG, ids=lambda value: str(value)[:40])
-def test_a_wrong_case_is_rejected_with_its_place_and_value(change, said):
+def rejected(data, said):
     with pytest.raises(CaseError) as caught:
-        case_from_json(CASE | change, "a.json")
-    assert str(caught.value).startswith(f"a.json: {said}")
-    assert not SCHEMA.is_valid(CASE | change)
-
-
-@pytest.mark.parametrize("name", CASE)
-def test_a_missing_key_is_named(name):
-    data = {key: value for key, value in CASE.items() if key != name}
-    with pytest.raises(CaseError, match=f"a.json: the case: the key '{name}' is missing"):
         case_from_json(data, "a.json")
+    assert str(caught.value).startswith(f"a.json: {said}")
     assert not SCHEMA.is_valid(data)
 
 
-@pytest.mark.parametrize("data", [[], None, "x", 1])
-def test_data_that_is_not_an_object_is_quoted(data):
-    with pytest.raises(CaseError) as caught:
-        case_from_json(data, "a.json")
-    assert str(caught.value).startswith(f"a.json: the case: {json.dumps(data)}: ")
+def test_a_wrong_case_is_rejected_with_its_place_and_value():
+    for change, said in WRONG:
+        rejected(CASE | change, said)
+    for data in ([], None, "x", 1):
+        rejected(data, f"the case: {json.dumps(data)}: ")
+
+
+def test_a_missing_key_is_named():
+    for name in CASE:
+        data = {key: value for key, value in CASE.items() if key != name}
+        rejected(data, f"the case: the key '{name}' is missing")
 
 
 def test_an_unknown_clause_is_named():
@@ -72,9 +69,9 @@ def test_an_unknown_clause_is_named():
         case_from_json(CASE | {"clauses": ["XYZ-9"]})
 
 
-@pytest.mark.parametrize("case", fixed_cases(), ids=lambda case: case.id)
-def test_the_schema_accepts_every_fixed_case(case):
-    SCHEMA.validate(case.to_json())
+def test_the_schema_accepts_every_fixed_case():
+    for case in fixed_cases():
+        SCHEMA.validate(case.to_json())
 
 
 KNOWN = {"case": "a", "clause": "OUT-2", "word": "lost", "why": "it is old"}
@@ -86,20 +83,17 @@ def test_known_failures_are_read(tmp_path):
     assert read_known_failures(file) == [KnownFailure("a", "OUT-2", "lost", "it is old")]
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
+def test_a_wrong_list_of_known_failures_is_rejected_with_its_file_and_place(tmp_path):
+    file = tmp_path / "known.json"
+    for text, said in (
         ("[", "is not JSON"),
         (json.dumps(KNOWN), "the list: "),
         (json.dumps([KNOWN, {"case": "a"}]), "[1]: the key 'clause' is missing"),
         (json.dumps([KNOWN | {"why": ""}]), '[0].why: "": '),
         (json.dumps([KNOWN | {"kind": "lost"}]), "[0]: unknown key 'kind'"),
         (json.dumps([KNOWN | {"clause": "XYZ-9"}]), "there is no clause XYZ-9"),
-    ],
-)
-def test_a_wrong_list_of_known_failures_is_rejected_with_its_file_and_place(tmp_path, text, said):
-    file = tmp_path / "known.json"
-    file.write_text(text)
-    with pytest.raises(ValueError, match="known") as caught:
-        read_known_failures(file)
-    assert said in str(caught.value)
+    ):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="known") as caught:
+            read_known_failures(file)
+        assert said in str(caught.value)

@@ -6,21 +6,22 @@ findings are compared (verdict, clause, kind and code), and so are the evidence 
 
 import json
 
-import pytest
 from support.recorded_runs import RECORDED, run_of, summary, table_lines
 
 from conformance.cases.model import case_from_json
 from conformance.checks.judge import findings
 
 
-def recorded():
-    return json.loads(RECORDED.read_text(encoding="utf-8")) if RECORDED.exists() else []
-
-
-@pytest.mark.parametrize("one", [pytest.param(one, id=one["program"]) for one in recorded()])
-def test_a_recorded_run_gets_the_recorded_findings(one):
+def judged(one):
+    """What is recorded of a run, as it is judged now."""
     case, run = case_from_json(one["case"]), run_of(one["run"])
     found = findings(case, run)
-    assert [summary(finding) for finding in found] == one["found"]
-    if "books" in one:
-        assert table_lines(case, run, found) == one["books"]
+    again = one | {"found": [summary(finding) for finding in found]}
+    return again | ({"books": table_lines(case, run, found)} if "books" in one else {})
+
+
+def test_every_recorded_run_gets_the_recorded_findings():
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
+    assert len(recorded) > 100
+    different = {one["program"]: now for one in recorded if (now := judged(one)) != one}
+    assert different == {}

@@ -1,13 +1,13 @@
 """What a report says about outcomes, part by part; all outcomes here are made by hand."""
 
-import pytest
+from dataclasses import replace
+
 from support.journals import request
 
 from conformance.cases.model import Case
 from conformance.clauses import clauses
 from conformance.recording import PrintedLine, Profile, Run
 from conformance.report_model import (
-    SMOKE,
     Failure,
     KnownFailure,
     Outcome,
@@ -44,32 +44,11 @@ def clauses_tested(found):
 # --- one outcome --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("one", "verdict"),
-    [
-        (outcome("a"), Verdict.PASS),
-        (outcome("a", finding(verdict=Verdict.INFO), finding()), Verdict.FAIL),
-        (outcome("a", finding(), error="no disk"), Verdict.KIT_ERROR),
-    ],
-)
-def test_an_outcome_is_as_bad_as_its_worst_finding_or_the_kit(one, verdict):
-    assert one.verdict is verdict
-
-
-def test_the_smoke_case_shows_what_every_run_with_a_report_shows():
-    always = (
-        "REQ-1 REQ-2 REQ-3 REQ-4 REQ-6 REQ-8 FIL-1 FIL-2 FIL-3 REP-1 REP-2 REP-3 REP-4 REP-5 REP-6 "
-        "REP-7 REP-10 REP-11 CLI-8 CLI-9 CON-1 CON-2 ACC-1 ACC-3 ACC-4 ACC-5 ACC-6"
-    )
-    assert SMOKE.to_json() == {
-        "case": 1,
-        "id": "smoke",
-        "clauses": ["REQ-2", *always.split()],
-        "arguments": ["-m", "8", "BR", "CN", "DE", "ET", "FR", "ID", "IN", "IR"],
-        "plan": {"plan": 1, "seed": 0},
-        "why": "a small run, from which the kit learns what the program is like",
-        "waits_s": 10,
-    }
+def test_an_outcome_is_as_bad_as_its_worst_finding_or_the_kit():
+    mild = finding(verdict=Verdict.INFO)
+    assert outcome("a").verdict is Verdict.PASS
+    assert outcome("a", mild, finding()).verdict is Verdict.FAIL
+    assert outcome("a", finding(), error="no disk").verdict is Verdict.KIT_ERROR
 
 
 # --- uncertain findings -------------------------------------------------------------------------
@@ -78,23 +57,16 @@ def test_the_smoke_case_shows_what_every_run_with_a_report_shows():
 UNCERTAIN = outcome("uncertain", finding("OUT-3", "lost", certain=False))
 
 
-@pytest.mark.parametrize(
-    ("shown", "cause"),
-    [
-        ((finding("OUT-4", "leftover"), finding("OUT-5")), ("OUT-4", "leftover")),
-        ((finding("FIL-1"),), ("OUT-3", "lost")),
-        ((finding("OUT-4", verdict=Verdict.NON_STRICT),), ("OUT-3", "lost")),
-        ((finding("OUT-4", certain=False),), ("OUT-3", "lost")),
-        ((finding("OUT-4"), finding("OUT-3", "lost")), ("OUT-3", "lost")),
-        ((), ("OUT-3", "lost")),
-    ],
-)
-def test_an_uncertain_finding_gets_the_first_certain_cause_of_its_chapter(shown, cause):
-    certain = outcome("certain", *shown)
-    first, second = settle_uncertain([UNCERTAIN, certain])
-    assert first.case == UNCERTAIN.case
-    assert [one.cause for one in first.findings] == [cause]
-    assert second == certain
+def test_an_uncertain_finding_keeps_its_cause_if_no_other_of_its_chapter_is_certain():
+    for shown in (
+        [finding("FIL-1")],
+        [finding("OUT-4", verdict=Verdict.NON_STRICT)],
+        [finding("OUT-4", certain=False)],
+        [finding("OUT-4"), finding("OUT-3", "lost")],
+        [],
+    ):
+        outcomes = [UNCERTAIN, outcome("certain", *shown)]
+        assert settle_uncertain(outcomes) == outcomes
 
 
 def test_certain_findings_stay():
@@ -102,9 +74,10 @@ def test_certain_findings_stay():
     assert settle_uncertain(outcomes) == outcomes
 
 
-def test_settling_an_uncertain_finding_changes_only_its_cause():
-    one, _ = settle_uncertain([UNCERTAIN, outcome("certain", finding("OUT-4", "leftover"))])
-    assert one.findings == (finding("OUT-4", "leftover", certain=False),)
+def test_an_uncertain_finding_gets_the_first_certain_cause_of_its_chapter():
+    certain = outcome("certain", finding("OUT-4", "leftover"), finding("OUT-5"))
+    settled = outcome("uncertain", finding("OUT-4", "leftover", certain=False))
+    assert settle_uncertain([UNCERTAIN, certain]) == [settled, certain]
 
 
 def test_a_should_missed_because_of_a_reported_fault_is_not_tested():
@@ -124,16 +97,11 @@ def test_a_should_missed_because_of_a_reported_fault_is_not_tested():
 
 def test_a_report_without_cases_has_every_clause_of_runs_as_not_tested():
     found = report()
+    row = {"verdict": Verdict.NOT_TESTED, "cases": [], "known": False}
     assert found == {
         "program": {"startup_s": 1.0, "connections": 8, "ports": "given"},
         "clauses": {
-            name: {
-                "keyword": clause.keyword,
-                "text": clause.text,
-                "verdict": Verdict.NOT_TESTED,
-                "cases": [],
-                "known": False,
-            }
+            name: {"keyword": clause.keyword, "text": clause.text, **row}
             for name, clause in clauses().items()
             if "run" in clause.evidence
         },
@@ -168,18 +136,16 @@ def test_a_case_shows_its_clauses_except_those_it_finds_broken():
     }
 
 
-@pytest.mark.parametrize(
-    ("one", "shown"),
-    [
-        (finding("OUT-4", stops=True), False),
-        (finding("OUT-4"), True),
-        (finding("OUT-4", verdict=Verdict.INFO, stops=True), True),
-        (finding("OUT-4", verdict=Verdict.LEGACY, stops=True), True),
-        (finding("OUT-4", verdict=Verdict.NON_STRICT, stops=True), False),
-    ],
-)
-def test_after_a_finding_that_stops_no_clause_is_shown(one, shown):
-    assert ("OUT-2" in clauses_tested(report(outcome("a", one)))) is shown
+def test_after_a_finding_that_stops_no_clause_is_shown():
+    for verdict, stops, shown in (
+        (Verdict.FAIL, True, False),
+        (Verdict.FAIL, False, True),
+        (Verdict.INFO, True, True),
+        (Verdict.LEGACY, True, True),
+        (Verdict.NON_STRICT, True, False),
+    ):
+        found = report(outcome("a", finding("OUT-4", verdict=verdict, stops=stops)))
+        assert ("OUT-2" in clauses_tested(found)) is shown
 
 
 def test_a_case_in_which_the_kit_failed_shows_no_clause():
@@ -190,29 +156,10 @@ def test_a_case_in_which_the_kit_failed_shows_no_clause():
 
 
 def test_a_case_is_reported_with_its_findings():
-    found = report(outcome("a", finding(code="ZZ"), shows=("OUT-2", "OUT-3"), why="a test"))
-    assert found["cases"] == [
-        {
-            "id": "a",
-            "clauses": ["OUT-2", "OUT-3"],
-            "why": "a test",
-            "verdict": Verdict.FAIL,
-            "findings": [
-                {
-                    "clause": "OUT-2",
-                    "word": "miscounted",
-                    "saw": "saw",
-                    "said": "said",
-                    "code": "ZZ",
-                    "verdict": Verdict.FAIL,
-                    "certain": True,
-                    "because": None,
-                    "stops": False,
-                }
-            ],
-            "known": None,
-        }
-    ]
+    one = finding(code="ZZ")
+    found = report(outcome("a", one, shows=("OUT-2", "OUT-3"), why="a test"))
+    row = {"id": "a", "clauses": ["OUT-2", "OUT-3"], "why": "a test", "verdict": Verdict.FAIL}
+    assert found["cases"] == [row | {"findings": [one.to_json()], "known": None}]
 
 
 def test_a_program_that_ignores_its_urls_gets_a_smoke_case_with_a_finding():
@@ -249,17 +196,11 @@ def test_the_reasons_of_several_known_failures_are_joined():
     assert found["cases"][0]["known"] == "it is slow; it is old"
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        outcome("b", finding()),
-        outcome("b", finding(word="lost")),
-    ],
-)
-def test_a_clause_with_another_failure_is_not_known(more):
-    found = report(outcome("a", finding()), more, known=[ACCEPTED])
-    assert found["clauses"]["OUT-2"]["known"] is False
-    assert [row["known"] for row in found["cases"]] == ["it is old", None]
+def test_a_clause_with_another_failure_is_not_known():
+    for more in (outcome("b", finding()), outcome("b", finding(word="lost"))):
+        found = report(outcome("a", finding()), more, known=[ACCEPTED])
+        assert found["clauses"]["OUT-2"]["known"] is False
+        assert [row["known"] for row in found["cases"]] == ["it is old", None]
 
 
 def test_a_clause_with_a_known_failure_and_a_pass_is_known():
@@ -267,18 +208,14 @@ def test_a_clause_with_a_known_failure_and_a_pass_is_known():
     assert found["clauses"]["OUT-2"]["known"] is True
 
 
-@pytest.mark.parametrize(
-    "one",
-    [outcome("a"), outcome("a", finding(verdict=Verdict.INFO)), outcome("a", finding("OUT-3"))],
-)
-def test_a_known_failure_that_no_longer_occurs_is_stale_and_fails(one):
-    found = report(outcome("other"), one, known=[ACCEPTED])
-    other, row = found["cases"]
-    assert row["stale"] is True
-    assert "stale" not in other
-    assert clauses_tested(found)["OUT-2"][0] is Verdict.FAIL
-    assert clauses_tested(found)["OUT-2"][1] == ["other", "a"]
-    assert found["clauses"]["OUT-2"]["known"] is False
+def test_a_known_failure_that_no_longer_occurs_is_stale_and_fails():
+    for found_now in ([], [finding(verdict=Verdict.INFO)], [finding("OUT-3")]):
+        found = report(outcome("other"), outcome("a", *found_now), known=[ACCEPTED])
+        other, row = found["cases"]
+        assert row["stale"] is True
+        assert "stale" not in other
+        assert clauses_tested(found)["OUT-2"] == (Verdict.FAIL, ["other", "a"])
+        assert found["clauses"]["OUT-2"]["known"] is False
 
 
 def test_a_known_failure_of_a_case_that_was_not_run_is_not_stale():
@@ -294,17 +231,9 @@ SMALL = Case("a", ("OUT-2",), ("-v", "ZZ"))
 
 
 def run(**fields):
-    ended = {
-        "status": 1,
-        "ended": "exit",
-        "lines": (PrintedLine(0.0, "Searching for 1 flag: ZZ"), PrintedLine(0.1, "1 error.")),
-        "stderr": "oops",
-        "entries": (),
-        "urls": {"LOCAL": "http://127.0.0.1:8001/flags"},
-        "files_before": {},
-        "files_after": {},
-    }
-    return Run(**ended | fields)
+    lines = (PrintedLine(0.0, "Searching for 1 flag: ZZ"), PrintedLine(0.1, "1 error."))
+    urls = {"LOCAL": "http://127.0.0.1:8001/flags"}
+    return replace(Run(1, "exit", lines, "oops", (), urls, {}, {}), **fields)
 
 
 def failure(verdict=Verdict.FAIL, of_run=None):
@@ -326,13 +255,7 @@ def test_a_failure_is_reported_with_its_smallest_case_and_the_evidence():
         "verdict": Verdict.FAIL,
         "text": OUT_2,
         "cases": ["a", "b"],
-        "case": {
-            "case": 1,
-            "id": "a",
-            "clauses": ["OUT-2"],
-            "arguments": ["-v", "ZZ"],
-            "plan": {"plan": 1, "seed": 0},
-        },
+        "case": SMALL.to_json(),
         "executions": 23,
         "repeated": 3,
         "findings": [finding(code="ZZ").to_json()],
@@ -368,17 +291,15 @@ def test_the_last_4000_characters_of_output_and_the_first_200_entries_are_kept()
     assert [entry["n"] for entry in row["journal"]] == list(range(1, 201))
 
 
-@pytest.mark.parametrize(
-    ("known", "why"),
-    [
-        ([ACCEPTED], None),
-        ([ACCEPTED, KnownFailure("b", *CAUSE, "it is old")], "it is old"),
-        ([ACCEPTED, KnownFailure("b", *CAUSE, "also slow")], "also slow; it is old"),
-        ([ACCEPTED, KnownFailure("b", "OUT-2", "lost", "another")], None),
-    ],
-)
-def test_a_failure_is_known_if_it_is_known_in_each_of_its_cases(known, why):
-    assert failure_row(outcome("a"), outcome("b"), known=known)["known"] == why
+def test_a_failure_is_known_if_it_is_known_in_each_of_its_cases():
+    for more, why in (
+        ([], None),
+        ([KnownFailure("b", *CAUSE, "it is old")], "it is old"),
+        ([KnownFailure("b", *CAUSE, "also slow")], "also slow; it is old"),
+        ([KnownFailure("b", "OUT-2", "lost", "another")], None),
+    ):
+        row = failure_row(outcome("a"), outcome("b"), known=[ACCEPTED, *more])
+        assert row["known"] == why
 
 
 def test_a_flaky_failure_is_reported_with_the_findings_of_the_run_that_failed():

@@ -1,36 +1,16 @@
 """Runs made by hand, and the report that the scheduler makes of them."""
 
+from support.at_once import AtOnce
+
 from conformance import report_model, scheduler, worker
 from conformance.cases.model import Case
 from conformance.recording import Profile, Run
-from conformance.report_model import Outcome, settle_uncertain
 from conformance.scheduler import judge_program
 from conformance.verdicts import Finding, Verdict
 
 
 def finding(clause, word="miscounted", **fields):
     return Finding(clause, word, "saw", expected="said", **fields)
-
-
-def test_an_uncertain_finding_gets_the_cause_of_a_certain_one():
-    certain = Outcome(Case("certain", ("OUT-4",)), (finding("OUT-4"),))
-    uncertain = Outcome(Case("uncertain", ("OUT-3",)), (finding("OUT-3", certain=False),))
-    assert [o.findings[0].clause for o in settle_uncertain([uncertain, certain])] == [
-        "OUT-4",
-        "OUT-4",
-    ]
-    assert settle_uncertain([uncertain])[0].findings[0].clause == "OUT-3"
-    other = Outcome(Case("certain", ("FIL-1",)), (finding("FIL-1"),))
-    assert settle_uncertain([uncertain, other])[0].findings[0].clause == "OUT-3"
-
-
-class AtOnce:
-    """An executor that runs each call at once, in this thread."""
-
-    def submit(self, call, *arguments):
-        future = scheduler.Future()
-        future.set_result(call(*arguments))
-        return future
 
 
 def run_of(case):

@@ -1,38 +1,23 @@
 """Findings, and the verdicts and the exit status that follow from them."""
 
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import replace
 
-import pytest
-
-from conformance.checks.printed_lines import read_lines
 from conformance.verdicts import Finding, Verdict, broken, exit_status, verdict_of, worst
 
 LOST = Finding("OUT-1", "lost", "nothing", expected="1 ok", code="BR")
 
 
-@pytest.mark.parametrize(
-    ("clause", "verdict"),
-    [
-        ("OUT-1", "FAIL"),
-        ("FIL-2", "FAIL"),  # a MUST NOT
-        ("REP-7", "NON-STRICT"),
-        ("REP-9", "NON-STRICT"),  # a SHOULD NOT
+def test_the_verdict_of_a_broken_clause_follows_from_its_keyword():
+    # FIL-2 is a MUST NOT, and REP-9 a SHOULD NOT.
+    for clause, verdict in (
+        ("OUT-1", "FAIL"), ("FIL-2", "FAIL"), ("REP-7", "NON-STRICT"), ("REP-9", "NON-STRICT"),
         ("OUT-6", "INFO"),
-    ],
-)
-def test_the_verdict_of_a_broken_clause_follows_from_its_keyword(clause, verdict):
-    found = broken(clause, "lost", "nothing", expected="1 ok", code="BR", stops=True)
-    assert found.to_json() == {
-        "clause": clause,
-        "word": "lost",
-        "saw": "nothing",
-        "said": "1 ok",
-        "code": "BR",
-        "verdict": verdict,
-        "certain": True,
-        "because": None,
-        "stops": True,
-    }
+    ):  # fmt: skip
+        found = broken(clause, "lost", "nothing", expected="1 ok", code="BR", stops=True)
+        assert found.to_json() == {
+            "clause": clause, "word": "lost", "saw": "nothing", "said": "1 ok", "code": "BR",
+            "verdict": verdict, "certain": True, "because": None, "stops": True,
+        }  # fmt: skip
 
 
 def test_in_json_a_claim_goes_before_an_expectation():
@@ -44,13 +29,9 @@ def test_in_json_a_claim_goes_before_an_expectation():
     assert said(expected="1 error") == "1 error"
 
 
-def test_findings_are_immutable_and_the_same_by_their_cause():
+def test_findings_are_the_same_by_their_cause():
     assert LOST.cause == ("OUT-1", "lost")
     assert replace(LOST, actual="something", code=None).cause == LOST.cause
-    with pytest.raises(FrozenInstanceError):
-        LOST.actual = "something"
-    with pytest.raises(FrozenInstanceError):
-        read_lines([]).site = 1
 
 
 WORST_FIRST = (
@@ -71,9 +52,8 @@ def test_the_verdict_of_a_case_is_its_worst_finding():
     assert verdict_of([]) == "PASS"
 
 
-@pytest.mark.parametrize(
-    ("status", "verdicts"),
-    [
+def test_the_exit_status_follows_from_the_verdicts():
+    for status, verdicts in (
         (4, "KIT-ERROR"),
         (4, "PASS FAIL KIT-ERROR"),
         (1, "FAIL"),
@@ -86,7 +66,5 @@ def test_the_verdict_of_a_case_is_its_worst_finding():
         (0, "INFO UNSUPPORTED"),
         (3, "UNSUPPORTED NOT-TESTED"),
         (3, ""),
-    ],
-)
-def test_the_exit_status_follows_from_the_verdicts(status, verdicts):
-    assert exit_status(map(Verdict, verdicts.split())) == status
+    ):
+        assert exit_status(map(Verdict, verdicts.split())) == status

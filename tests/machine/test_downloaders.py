@@ -13,15 +13,7 @@ import pytest
 from msgspec import to_builtins
 from support.commands import command_line, environment, run
 from support.journals import balance
-from support.machine_faults import (
-    ASCII,
-    ASYNCIO,
-    DOWNLOADERS,
-    halves,
-    needs_full,
-    on_machine,
-    thorough,
-)
+from support.machine_faults import ASCII, ASYNCIO, DOWNLOADERS, halves, needs_full, on_machine
 
 from mockservers.faults import Status
 from mockservers.files import files_in
@@ -79,24 +71,23 @@ FAULTS = [
     Fault("a disk that is full", NONE_SAVED, machine="disk_with_room:0"),
     Fault("a disk that fills up within a file", BR_FAILS, machine="disk_with_room:30000"),
     Fault("a folder that is read-only", NONE_SAVED, prepare="READ-ONLY"),
-    Fault("a folder that leads nowhere", NONE_SAVED, prepare="ln -s no/where downloads",
-          marks=(thorough,)),
+    Fault("a folder that leads nowhere", NONE_SAVED, prepare="ln -s no/where downloads"),
     Fault("a folder where a file is to be begun", BR_FAILS,
           prepare="mkdir -p downloads/br.gif.part"),
     Fault("names that cannot be looked up", NOTHING_CAME, machine="no_dns", host="localhost",
           reason="BR: (Connection error|ClientConnector.*)\n"),
     Fault("no IPv6", machine="no_ipv6:0", host="localhost"),
-    Fault("IPv6 without an address", machine="no_ipv6:1", host="localhost", marks=(thorough,)),
-    Fault("python -O", python=("-O",), marks=(thorough,)),
+    Fault("IPv6 without an address", machine="no_ipv6:1", host="localhost"),
+    Fault("python -O", python=("-O",)),
     Fault("python -OO", python=("-OO",)),
     Fault("a stderr that is full", ENDED, shell='exec "$@" 2>/dev/full', quiet=True,
-          marks=(needs_full,)),
+          marks=needs_full),
     Fault("a stdout that is full", ENDED, line=r"\*\*\* stopped: \[Errno 28\] .*\n",
-          shell='exec "$@" >/dev/full', marks=(needs_full, thorough)),
+          shell='exec "$@" >/dev/full', marks=needs_full),
     Fault("no stdin, no terminal", shell='unset TERM COLUMNS; exec "$@" <&-', quiet=True),
     *[
         Fault(f"room for {n} descriptors", ANY, ENDED if n == 5 else ANY, NO_DESCRIPTOR,
-              shell=f'ulimit -n {n}; exec "$@"', marks=() if n == 9 else (thorough,))
+              shell=f'ulimit -n {n}; exec "$@"')
         for n in range(5, 17)
     ],
 ]  # fmt: skip

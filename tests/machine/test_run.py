@@ -10,14 +10,7 @@ from pathlib import Path
 import pytest
 from support.commands import command_line, environment, mockservers_run, run
 from support.journals import balance
-from support.machine_faults import (
-    ASCII,
-    THREADS,
-    halves,
-    needs_full,
-    on_machine,
-    thorough,
-)
+from support.machine_faults import ASCII, THREADS, halves, needs_full, on_machine
 from support.processes import has_ended
 
 from mockservers.journal import End, RequestEntry
@@ -51,13 +44,13 @@ def one_line(done, status, line):
     ("machine", "shell", "more"),
     [
         pytest.param("no_ipv6:0", 'exec "$@"', {}, id="no IPv6"),
-        pytest.param("no_ipv6:1", 'exec "$@"', {}, id="IPv6 without an address", marks=thorough),
-        pytest.param("no_dns", 'exec "$@"', {}, id="no names to look up", marks=thorough),
+        pytest.param("no_ipv6:1", 'exec "$@"', {}, id="IPv6 without an address"),
+        pytest.param("no_dns", 'exec "$@"', {}, id="no names to look up"),
         pytest.param("clock:-3600", 'exec "$@"', {}, id="a clock that is put back"),
         pytest.param("threads:2", 'exec "$@"', {}, id="no more than two threads"),
         pytest.param("", 'exec "$@" 2>&-', {}, id="no stderr"),
         pytest.param("", 'exec "$@" 2>/dev/full', {}, id="a stderr that is full",
-                     marks=(needs_full, thorough)),
+                     marks=needs_full),
         pytest.param("", 'unset TERM; exec "$@" <&-', {}, id="no stdin, no terminal"),
         pytest.param("", 'exec "$@"', {"PYTHONOPTIMIZE": "2"}, id="python -OO"),
         pytest.param("", 'exec "$@"', ASCII, id="a locale of ASCII"),
@@ -83,7 +76,7 @@ def test_a_run_that_can_go_on_has_a_balanced_ledger(machine, shell, more, tmp_pa
         pytest.param("no_ipv6:0", ["--host", "::1"], "cannot listen on ::1: Address family not .*",
                      id="no IPv6, which is asked for"),
         pytest.param("no_ipv6:1", ["--host", "::1"], "cannot listen on ::1: .* requested address",
-                     id="IPv6 without an address, which is asked for", marks=thorough),
+                     id="IPv6 without an address, which is asked for"),
         pytest.param("no_dns", ["--host", "flags.example"],
                      "cannot listen on flags.example: Temporary failure in name resolution",
                      id="a name that cannot be looked up"),
@@ -117,11 +110,7 @@ def test_a_full_stdout_is_one_line_on_stderr(tmp_path):
 
 @pytest.mark.parametrize(
     ("shell", "status"),
-    [
-        ('exec "$@" >&-', 0),
-        ('exec "$@" >&- 2>&-', 0),
-        pytest.param('exec "$@" <&- >&- 2>&-', 0, marks=thorough),
-    ],
+    [('exec "$@" >&-', 0), ('exec "$@" >&- 2>&-', 0), pytest.param('exec "$@" <&- >&- 2>&-', 0)],
 )
 def test_without_streams_a_run_goes_on(shell, status, tmp_path):
     done, journal = mockservers_on("", *shlex.split(LITTLE), cwd=tmp_path, shell=shell)
@@ -166,7 +155,7 @@ def test_the_command_does_not_read_from_a_terminal(tmp_path):
     assert ledger["balanced"]
 
 
-@pytest.mark.parametrize("room", [0, *[pytest.param(n, marks=thorough) for n in (100, 700)], 1000])
+@pytest.mark.parametrize("room", [0, *[pytest.param(n) for n in (100, 700)], 1000])
 def test_a_disk_that_fills_up_within_the_journal_is_one_line_on_stderr(room, tmp_path):
     machine = f"disk_with_room:{room}"
     done, journal = mockservers_on(machine, *shlex.split(LITTLE), cwd=tmp_path)
@@ -221,9 +210,7 @@ def test_connections_that_there_is_no_room_for_wait_and_are_served(tmp_path):
     assert all(entry.complete for entry in journal if isinstance(entry, RequestEntry))
 
 
-@pytest.mark.parametrize(
-    "room", [pytest.param(n, marks=() if n in (8, 22) else thorough) for n in range(7, 32)]
-)
+@pytest.mark.parametrize("room", range(7, 32))
 def test_out_of_descriptors_a_run_balances_or_says_why_it_cannot_be(room, tmp_path):
     """The limit is that of `mockservers`; the command takes its own back."""
     command = ["sh", "-c", f"ulimit -Sn $(ulimit -Hn); exec {THREADS} -v -m 4 BR CN US ZZ"]

@@ -47,72 +47,8 @@ EXITS = {
 }
 """What exit statuses mean, by the manuals of the programs."""
 
-PAGE = """\
-# What clients do with each kind of response
-
-Clients treat a broken response in different ways. This page shows what some widely used clients,
-and the two downloaders of this project, do with every kind of response, on real sockets.
-`tox -e matrix` remakes this page, and a daily test fails if it is no longer true. The plan of every
-row is in [client-effects.json](client-effects.json), as its `plan`.
-
-{versions}
-
-{table}
-
-- A row names the response to the first request for BR, and after *then* the response to the
-  second.
-- **ok**, **404**, **err**: the client reports a success, not found, or an error. In parentheses:
-  the exit status of a program, if it is not 0.
-- The file that it saved: **½** a part of the flag, **∅** an empty file or none, **≠** other bytes.
-  Without a sign: the whole flag for ok, no file otherwise.
-- **×4**: the server saw four requests. Without a sign: one.
-- **Bold**: the ledger reports an imbalance, if it knows which codes were asked for: a wrong ok
-  (*corrupt*, *miscounted*), a part of the flag that stays on disk (*leftover*), or more requests
-  than a download may send (*duplicated*).
-- **ledger**: the outcomes that the ledger accepts from a client that saves exactly the bytes that
-  it received. If they depend on the number of requests, they are listed by that number.
-
-## What to know
-
-{remarks}
-
-## How clients are called
-
-| client | call, and what counts as ok |
-| --- | --- |
-{clients}
-
-## How clients report an error
-
-| client | reports | for |
-| --- | --- | --- |
-{names}
-"""
-
-REMARKS = """\
-**Half a body without a length looks whole to every client** (`no_length`). The ledger accepts ok
-and err for it. It does the same if clients differ and none is wrong: a header section that is cut
-short, too many fields, a body longer than announced, a reset after the end.
-
-**aiohttp retries silently**, once, if a connection ends before the header section of the response
-is complete. The ledger notes this as *recovered*. To reach every client, a fault must occur at
-every attempt. A fault that is drawn from a mix does so, unless the plan has `per_attempt`.
-
-**urllib3 sends up to four requests**, also after half a body and after a 429 with `Retry-After`;
-requests, which is built on it, sends one. **wget retries** if a connection breaks.
-
-**curl and wget keep** the part that they received; `curl --remove-on-error` removes it.
-
-**Any status below 400 is ok** for requests, aiohttp and curl: a 304, or a 301 without a target,
-is an empty file. wget saves bytes that are not HTTP. http.client does not decode the content
-coding that the request offered.
-
-**A loop of redirects** is followed {loops}.
-
-**fetch** reports a reset under one of two names, depending on when it notices it. All other cells
-are the same in every measurement.
-
-**Plain curl**, without `-L --fail`, differs from curl: {plain}."""
+PAGE = Path(__file__).with_name("page.template.md").read_text(encoding="utf-8")
+REMARKS = Path(__file__).with_name("remarks.template.md").read_text(encoding="utf-8").strip()
 
 
 def dumps(matrix: Matrix) -> str:

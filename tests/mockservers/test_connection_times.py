@@ -6,11 +6,7 @@ import contextlib
 import pytest
 from msgspec.structs import replace
 from support.exhaustive_cases import FATES
-from support.server_in_loop import (
-    get,
-    port_of,
-    reply,
-)
+from support.server_in_loop import get, port_of, reply
 from support.virtual_loop import joined, virtual_time
 
 from mockservers import connection

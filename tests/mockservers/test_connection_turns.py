@@ -8,14 +8,7 @@ import socket
 import struct
 
 import pytest
-from support.server_in_loop import (
-    WAIT_S,
-    House,
-    asynchronous,
-    get,
-    reply,
-    told_end,
-)
+from support.server_in_loop import WAIT_S, House, asynchronous, get, reply, told_end
 
 from mockservers import connection
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue

@@ -38,7 +38,7 @@ def same(one, other):
     return one == other and apart <= MICROSECOND
 
 
-@examples(400)
+@examples(120)
 @given(seeds(), st.sampled_from(LABELS), RESOURCES, st.integers(0, 9), PURPOSES)
 def test_the_draw_is_the_formula_of_the_spec(seed, label, resource, attempt, purpose):
     u = draw(seed, label, resource, attempt, purpose)
@@ -46,14 +46,14 @@ def test_the_draw_is_the_formula_of_the_spec(seed, label, resource, attempt, pur
     assert 0 <= u < 1
 
 
-@examples(100)
+@examples(60)
 @given(plans(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS)
 def test_a_fate_is_what_the_spec_says(plan, label, resource, attempt):
     expected = fate_by_the_spec(plan_to_json(plan), label, resource, attempt)
     assert same(fault_to_json(fate_of(plan, label, resource, attempt)), expected)
 
 
-@examples(100)
+@examples(60)
 @given(seeds(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS, st.booleans())
 def test_noise_is_what_the_spec_says(seed, label, resource, attempt, per_attempt):
     expected = noise_by_the_spec(seed, label, resource, attempt)

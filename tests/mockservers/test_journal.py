@@ -272,10 +272,7 @@ def test_lines_that_are_not_judged_need_no_fields(tmp_path):
         (b'{"plan": 1}\n', "line 1 is not the header of a journal"),
         (b'{"journal": 2}\n', "line 1 is not the header of a journal"),
         (b'{"journal": 0}\n', "line 1 is not the header of a journal"),
-        (
-            b"journal\n",
-            "line 1 is not JSON: Expecting value: line 1 column 1 (char 0)",
-        ),
+        (b"journal\n", "line 1 is not JSON: Expecting value: line 1 column 1 (char 0)"),
         (
             b'{"journal": 1}\n{"journal": 1}\n{"type"\n',
             "line 3 is not JSON: Expecting ':' delimiter: line 2 column 1 (char 8)",

@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import struct
-import subprocess
 from collections import Counter
 from urllib.parse import urlsplit
 
 import pytest
 from support import TESTS
-from support.commands import command_line, environment, mockservers_run, run
+from support.commands import mockservers_run, run
+from support.control_client import serving
 from support.examples import SCALE, simplest
 
 from mockservers.faults import KINDS
@@ -19,8 +19,8 @@ from mockservers.journal import RequestEntry
 from mockservers.journal_json import read_journal
 from mockservers.plan_json import fault_to_json
 
+pytestmark = pytest.mark.slow
 CLIENT = TESTS / "support/load_client.py"
-FEW_FILES = 64
 NEEDS = {
     "status": {"status": [404, 418, 503]},
     "redirect": {"to": "/flags/br/br.gif"},
@@ -58,67 +58,21 @@ def test_every_request_has_its_entry_under_a_plan_of_all_kinds(tmp_path):
     assert growth_kb < 20_000, f"{growth_kb} KB more than after a fifth of the requests"
 
 
-# --- connections -------------------------------------------------------------------------
-
-
-@pytest.fixture
-def serving(tmp_path, request):
-    """`mockservers serve` and its port of LOCAL; the test says whether files are few."""
-
-    def few_files():
-        import resource
-
-        if request.param:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, FEW_FILES))
-
-    program = subprocess.Popen(
-        command_line("mockservers", "serve", "--ports", "auto", "--json", "--journal", "j.jsonl"),
-        cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=few_files,
-    )  # fmt: skip
-    ready = json.loads(program.stdout.readline())
-    yield program, urlsplit(ready["servers"]["LOCAL"]).port
-    program.send_signal(signal.SIGINT)
-    program.wait(timeout=20)
-
-
-def status_of_a_get(sock):
-    sock.sendall(b"GET /flags/br/br.gif HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    return sock.recv(12)
-
-
-@pytest.mark.skipif(os.name != "posix", reason="a limit of open files is POSIX")
-@pytest.mark.parametrize("serving", [True], indirect=True, ids=["few files"])
-def test_without_room_for_a_connection_that_is_said_once_and_others_wait(serving):
-    program, port = serving
-    many = [socket.create_connection(("127.0.0.1", port)) for _ in range(2 * FEW_FILES)]
-    said = program.stderr.readline()
-    assert said.startswith("mockservers: no room for more connections: Too many open files")
-    assert status_of_a_get(many[0]) == b"HTTP/1.1 200"
-    for sock in many[:-1]:
-        sock.close()
-    many[-1].settimeout(20)
-    assert status_of_a_get(many[-1]) == b"HTTP/1.1 200"  # accepted when there was room again
-    many[-1].close()
-    program.send_signal(signal.SIGINT)
-    assert program.communicate(timeout=20)[1] == ""
-    assert program.returncode == 0
-
-
-@pytest.mark.skipif(os.name != "posix", reason="a limit of open files is POSIX")
-@pytest.mark.parametrize("serving", [False], indirect=True, ids=["many files"])
-def test_connections_in_sequence_leave_nothing(serving, tmp_path):
+@pytest.mark.skipif(os.name != "posix", reason="ends the servers by a signal")
+def test_connections_in_sequence_leave_nothing(tmp_path):
     # The thorough suite makes a million of them, whose clients vanish in every phase.
-    program, port = serving
     request = b"GET /flags/br/br.gif HTTP/1.1\r\nHost: x\r\n\r\n"
-    for n in range(1_000_000 if SCALE > 1 else 1000):
-        with socket.create_connection(("127.0.0.1", port)) as sock:
-            sock.sendall(request[: n % (len(request) + 1)])
-            if n % 3 == 0:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    with socket.create_connection(("127.0.0.1", port)) as sock:
-        assert status_of_a_get(sock) == b"HTTP/1.1 200"
-    program.send_signal(signal.SIGINT)
-    assert program.communicate(timeout=20)[1] == ""
+    with serving("--journal", "j.jsonl", cwd=tmp_path) as (program, ready):
+        address = ("127.0.0.1", urlsplit(ready["servers"]["LOCAL"]).port)
+        for n in range(1_000_000 if SCALE > 1 else 1000):
+            with socket.create_connection(address) as sock:
+                sock.sendall(request[: n % (len(request) + 1)])
+                if n % 3 == 0:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        with socket.create_connection(address) as sock:
+            sock.sendall(request)
+            assert sock.recv(12) == b"HTTP/1.1 200"
+        program.send_signal(signal.SIGINT)
+        assert program.communicate(timeout=20)[1] == ""
     entries = list(read_journal(tmp_path / "j.jsonl"))[1:-1]
     assert sorted(Counter(entry.conn for entry in entries)) == list(range(1, n + 3))

@@ -109,7 +109,7 @@ JSON = st.recursive(
 )
 
 
-@examples(200)
+@examples(120)
 @given(st.text(max_size=30) | JSON.map(json.dumps))
 @example('{"plan": 1, "mix": [{"weight": 1, "do": ["serve"]}]}')
 @example('{"plan": 1, "rules": {"BR": [{"do": "status", "status": "503"}]}}')

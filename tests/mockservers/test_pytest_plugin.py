@@ -10,12 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from support import TOP
-from support.commands import (
-    pytest_in,
-    run,
-    sections,
-    write,
-)
+from support.commands import pytest_in, run, sections, write
 from support.examples import examples
 
 from mockservers.plan import LABELS, Plan
@@ -37,52 +32,63 @@ def test_to_load_the_plugin_imports_nothing_but_itself():
     assert done.stdout == "['mockservers', 'mockservers.pytest_plugin']\n", done.stderr
 
 
-REPORTS = {
-    "conftest.py": """\
+SESSION = {
+    "conftest.py": """
         import sys
         import threading
         from pathlib import Path
 
-        sys.modules["hypothesis"] = None  # as where it is not installed
+        from _pytest.runner import runtestprotocol
+        from mockservers.plan import Plan
 
+        sys.modules["hypothesis"] = None  # as where it is not installed
+        servers = []
 
         def sockets():
             places = Path("/proc/self/fd")
             found = {str(place.resolve()) for place in places.iterdir()} if places.exists() else {}
             return [name for name in found if "socket:" in name]
 
-
         BEFORE = len(sockets())
 
+        def pytest_runtest_setup(item):
+            if item.name == "test_that_has_the_run_that_a_hook_began":
+                servers[0].begin_run(Plan(seed=9))
+
+        def pytest_runtest_protocol(item):
+            if "one_by_one" not in item.name:
+                return None
+            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+            runtestprotocol(item, nextitem=None)  # so fixtures of the session end with each test
+            return True
 
         def pytest_unconfigure():
             threads = threading.enumerate()
             print("left:", len(threads) - 1, "threads", len(sockets()) - BEFORE, "sockets")
     """,
-    "test_reports.py": """\
+    "test_session.py": """
+        import asyncio
         import urllib.request
 
         import pytest
+        from conftest import servers
 
         from mockservers.faults import Empty, Serve, Status
         from mockservers.plan import Plan
 
         LATE = Plan(rules={"BR": (Serve(delay_s=0.001),)})
 
-
         def ask(url):
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             with opener.open(url + "/br/br.gif") as reply:
                 assert reply.status == 200
 
-
         def test_before_there_are_servers():
             assert False
 
-
         def test_that_passes(mock_servers):
+            servers.append(mock_servers)
             mock_servers.begin_run(Plan(rules={"BR": (Empty(),)}))
-
 
         def test_that_fails_for_another_reason(mock_servers):
             assert not mock_servers.plans and not mock_servers.entries
@@ -90,16 +96,13 @@ REPORTS = {
             mock_servers.begin_run({})
             assert False
 
-
         def test_that_does_not_want_servers():
             assert False
-
 
         def test_of_one_server(mock_servers):
             mock_servers.begin_run({"DELAY": LATE})
             ask(mock_servers.urls["DELAY"])
             mock_servers.check({"BR": "error"})
-
 
         def test_of_several_runs(mock_servers):
             mock_servers.begin_run(LATE)
@@ -107,38 +110,55 @@ REPORTS = {
             mock_servers.begin_run({"LOCAL": LATE, "ERROR": Plan(seed=7)})
             assert False
 
-
         @pytest.fixture
         def broken(mock_servers):
             mock_servers.begin_run(LATE)
             raise RuntimeError("in the fixture")
 
-
         def test_of_a_fixture(broken):
             pass
-
 
         def test_that_asks_by_name(request):
             request.getfixturevalue("mock_servers").begin_run(LATE)
             assert False
 
-
         async def by_the_way(servers):
             servers.begin_run(LATE)
             servers.settle()
 
-
         def test_from_a_coroutine(mock_servers):
-            import asyncio
             asyncio.run(by_the_way(mock_servers))
+
+        def test_that_asks_and_has_no_plan(mock_servers):
+            ask(mock_servers.urls["LOCAL"])
+            mock_servers.settle()
+
+        def test_that_has_the_same_servers_and_sees_nothing_of_it(mock_servers):
+            assert mock_servers is servers[0]
+            assert mock_servers.entries == []
+
+        def test_that_has_the_run_that_a_hook_began(mock_servers):
+            assert {plan.seed for plan in mock_servers.plans.values()} == {9}
+
+        def test_one_by_one_with_a_plan(mock_servers):
+            mock_servers.begin_run(Plan(seed=3))
+
+        def test_one_by_one_without_a_plan(mock_servers):
+            assert mock_servers is not servers[0]
+            assert mock_servers.plans == {}
     """,
 }
 
 
-def test_a_failing_test_tells_its_own_plan_and_nothing_is_left_at_the_end(tmp_path):
-    write(tmp_path, REPORTS)
-    done = pytest_in(tmp_path, only=["mockservers"])
-    assert "6 failed, 2 passed, 1 error" in done.stdout, done.stdout
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The session of the tests above, in this order."""
+    folder = tmp_path_factory.mktemp("plugin")
+    write(folder, SESSION)
+    return pytest_in(folder, "-rA", only=["mockservers"])
+
+
+def test_a_failing_test_tells_its_own_plan_and_no_other_does(done):
     late = '{"plan": 1, "seed": 0, "rules": {"BR": [{"do": "serve", "delay_s": 0.001}]}}'
     plain, seven = '{"plan": 1, "seed": 0}', '{"plan": 1, "seed": 7}'
     of_a_fixture, of_one, of_several, by_name = (
@@ -147,11 +167,31 @@ def test_a_failing_test_tells_its_own_plan_and_nothing_is_left_at_the_end(tmp_pa
     assert of_a_fixture == by_name == f"plan of LOCAL, DELAY, ERROR: {late}\n"
     assert of_one == f"plan of LOCAL, ERROR: {plain}\nplan of DELAY: {late}\n"
     assert of_several == f"plan of LOCAL: {late}\nplan of DELAY: {plain}\nplan of ERROR: {seven}\n"
-    assert "left: 0 threads 0 sockets" in done.stdout
     # The traceback ends at the line of the test that asked for a check.
     assert "mockservers/running_servers.py" not in done.stdout.replace(os.sep, "/")
 
 
+def test_nothing_is_left_at_the_end(done):
+    assert "6 failed, 7 passed, 1 error" in done.stdout, done.stdout
+    assert "left: 0 threads 0 sockets" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(
+            ["asks_and_has_no_plan", "has_the_same_servers_and_sees_nothing_of_it",
+             "has_the_run_that_a_hook_began"], id="one set for the session, a run for each test"),
+        pytest.param(["one_by_one_with_a_plan", "one_by_one_without_a_plan"],
+                     id="a plugin ended the fixtures of the session early"),
+    ],
+)  # fmt: skip
+def test_a_test_has_servers_and_a_run_of_its_own(names, done):
+    passed = re.findall(r"^PASSED .*::test_(?:that_)?(\w+)", done.stdout, re.MULTILINE)
+    assert set(names) <= set(passed), done.stdout
+
+
+@pytest.mark.slow
 def test_each_worker_has_servers_of_its_own_and_reports_them(tmp_path):
     test = """
         from mockservers.plan import Plan
@@ -167,7 +207,7 @@ def test_each_worker_has_servers_of_its_own_and_reports_them(tmp_path):
 
 
 @posix
-@examples(20)
+@examples(25)
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(LABELS, plans())))
 def test_the_line_for_a_shell_tells_the_same_plans(by_label):
     *_, line = how_to_meet_again(by_label).splitlines()
@@ -185,7 +225,7 @@ def test_the_line_for_a_shell_tells_the_same_plans(by_label):
 # --- orders ---------------------------------------------------------------------------
 
 
-@examples(100)
+@examples(60)
 @given(st.data(), code_lists(), st.none() | st.integers(1, 5))
 def test_an_order_holds_every_code_once_and_none_arrives_before_it_was_begun(
     data, codes, in_flight
@@ -212,76 +252,3 @@ def test_every_order_that_the_limit_allows_can_be_drawn():
     assert of(1) == {"ABC"}
     assert of(2) == {"ABC", "ACB", "BAC", "BCA"}
     assert of(None) == {"ABC", "ACB", "BAC", "BCA", "CAB", "CBA"}
-
-
-SESSION = {
-    "conftest.py": """
-        from mockservers.plan import Plan
-
-        servers = []
-
-
-        def pytest_runtest_setup(item):
-            if item.name == "test_3_has_the_run_that_a_hook_began":
-                servers[0].begin_run(Plan(seed=9))
-    """,
-    "test_session.py": """
-        import urllib.request
-
-        from conftest import servers
-
-        OPEN = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-
-
-        def test_1_asks_and_has_no_plan(mock_servers):
-            servers.append(mock_servers)
-            OPEN(mock_servers.urls["LOCAL"] + "/br/br.gif").close()
-
-
-        def test_2_has_the_same_servers_and_sees_nothing_of_it(mock_servers):
-            assert mock_servers is servers[0]
-            assert mock_servers.entries == []
-
-
-        def test_3_has_the_run_that_a_hook_began(mock_servers):
-            assert {plan.seed for plan in mock_servers.plans.values()} == {9}
-    """,
-}
-
-
-def test_one_set_of_servers_is_for_the_session_and_a_run_for_each_test(tmp_path):
-    write(tmp_path, SESSION)
-    done = pytest_in(tmp_path, "-rP", only=["mockservers"])
-    assert "3 passed" in done.stdout, done.stdout
-    assert sections(done.stdout) == []  # only of a failure is the plan told
-
-
-ONE_BY_ONE = {
-    "conftest.py": """
-        from _pytest.runner import runtestprotocol
-
-
-        def pytest_runtest_protocol(item):
-            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-            runtestprotocol(item, nextitem=None)  # so fixtures of the session end with each test
-            return True
-    """,
-    "test_one_by_one.py": """
-        from mockservers.plan import Plan
-
-
-        def test_1(mock_servers):
-            mock_servers.begin_run(Plan(seed=3))
-
-
-        def test_2(mock_servers):
-            assert mock_servers.plans == {}
-    """,
-}
-
-
-def test_servers_that_have_ended_are_not_asked_for_a_run(tmp_path):
-    """Some plugins end the fixtures of a session early."""
-    write(tmp_path, ONE_BY_ONE)
-    done = pytest_in(tmp_path, only=["mockservers"])
-    assert "2 passed" in done.stdout, done.stdout

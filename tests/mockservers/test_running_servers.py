@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.command_in_process import get, words
 
 import mockservers
 from mockservers import server
@@ -26,15 +27,11 @@ def port_of(url):
 
 def ask(base_url, code="BR"):
     """Status and body of one request on a connection of its own; (0, b"") if that is lost."""
-    client = http.client.HTTPConnection("127.0.0.1", port_of(base_url), timeout=30)
     try:
-        client.request("GET", path_of_code(code))
-        reply = client.getresponse()
-        return reply.status, reply.read()
+        status, _, body = get(base_url, path_of_code(code))
+        return status, body
     except (OSError, http.client.HTTPException):
         return 0, b""
-    finally:
-        client.close()
 
 
 def statuses(servers):
@@ -129,35 +126,32 @@ def test_a_plan_holds_for_all_or_for_its_label(plans, expected):
 
 
 @nothing_left()
-def test_a_plan_for_a_server_that_there_is_not_is_refused_and_nothing_is_left():
-    with pytest.raises(ValueError, match="'EROR' is none of LOCAL, DELAY, ERROR"):
+def test_a_plan_for_a_server_that_there_is_not_is_refused_and_changes_nothing():
+    refused = pytest.raises(ValueError, match="'EROR' is none of LOCAL, DELAY, ERROR")
+    with refused:
         mockservers.running({"EROR": BROKEN}).__enter__()
+    with mockservers.running(BROKEN) as servers:
+        with refused:
+            servers.begin_run({"EROR": Plan()})
+        assert servers.plans == dict.fromkeys(LABELS, BROKEN)
+        assert ask(servers.urls["LOCAL"]) == (503, b"")
 
     async def claim():
-        with pytest.raises(ValueError, match="'EROR' is none of"):
+        with refused:
             await mockservers.running({"EROR": BROKEN}).__aenter__()
 
     in_loop(claim)
 
 
-def test_what_is_refused_leaves_the_run_as_it_was():
-    with mockservers.running(BROKEN) as servers:
-        with pytest.raises(ValueError, match="'EROR' is none of"):
-            servers.begin_run({"EROR": Plan()})
-        assert servers.plans == dict.fromkeys(LABELS, BROKEN)
-        assert ask(servers.urls["LOCAL"]) == (503, b"")
-
-
-@pytest.mark.parametrize("ask_first", [False, True])
 @nothing_left()
-def test_a_hundred_blocks_leave_no_thread_task_or_socket(ask_first):
-    for _ in range(100):
+def test_block_after_block_leaves_no_thread_task_or_socket():
+    for ask_first in [False, True] * 5:
         with mockservers.running() as servers:
             if ask_first:
                 ask(servers.urls["LOCAL"])
 
     async def claim():
-        for _ in range(100):
+        for ask_first in [False, True] * 5:
             async with mockservers.running() as servers:
                 if ask_first:
                     port = port_of(servers.urls["LOCAL"])
@@ -255,29 +249,24 @@ def test_what_ends_late_belongs_to_the_run_in_which_it_came():
     assert [entry["code"] for entry in first] == ["CN", "BR"]
 
 
-def test_to_settle_is_to_wait_for_every_entry():
-    slow = Plan(rules={"BR": (Hang(0.05),)})
-    with mockservers.running(slow) as servers, unanswered(servers.urls["LOCAL"]):
-        servers.settle()
-        assert sorted(entry["code"] for entry in servers.entries) == ["BR", "CN"]
-
-    async def claim():
-        async with mockservers.running(slow) as servers, unanswered_on_loop(servers.urls["LOCAL"]):
-            await servers.settle()
+def test_to_settle_or_to_judge_is_to_wait_for_every_entry():
+    slow, told = Plan(rules={"BR": (Hang(0.05),)}), {"BR": "error", "CN": "ok"}
+    with mockservers.running(slow) as servers:
+        with unanswered(servers.urls["LOCAL"]):
+            servers.settle()
             assert sorted(entry["code"] for entry in servers.entries) == ["BR", "CN"]
-
-    in_loop(claim)
-
-
-def test_the_ledger_waits_until_every_request_has_its_entry():
-    slow = Plan(rules={"BR": (Hang(0.05),)})
-    told = {"BR": "error", "CN": "ok"}
-    with mockservers.running(slow) as servers, unanswered(servers.urls["LOCAL"]):
-        assert servers.ledger(told).balanced
+        servers.begin_run(slow)
+        with unanswered(servers.urls["LOCAL"]):
+            assert servers.ledger(told).balanced
 
     async def claim():
-        async with mockservers.running(slow) as servers, unanswered_on_loop(servers.urls["LOCAL"]):
-            assert (await servers.ledger(told)).balanced
+        async with mockservers.running(slow) as servers:
+            async with unanswered_on_loop(servers.urls["LOCAL"]):
+                await servers.settle()
+                assert sorted(entry["code"] for entry in servers.entries) == ["BR", "CN"]
+            servers.begin_run(slow)
+            async with unanswered_on_loop(servers.urls["LOCAL"]):
+                assert (await servers.ledger(told)).balanced
 
     in_loop(claim)
 
@@ -311,10 +300,6 @@ def saved(folder, **files):
     for code, content in files.items():
         body = flag(code) if content is True else content
         Path(folder, f"{code.lower()}.gif").write_bytes(body)
-
-
-def words(ledger):
-    return [(found.kind, found.code) for found in ledger.imbalances]
 
 
 def test_the_ledger_of_a_correct_downloader_balances(servers, tmp_path):
@@ -354,16 +339,12 @@ def test_what_does_not_balance_is_named(servers, tmp_path, reply, requests, said
         servers.check(said, asked=["BR", "CN"], files=tmp_path)
 
 
-def test_a_request_for_what_was_not_asked_for_is_unexpected(servers):
-    servers.begin_run({})
-    ask(servers.urls["LOCAL"], "CN")
-    assert words(servers.ledger({}, asked=[])) == [("unexpected", "CN")]
-
-
-def test_without_files_only_what_was_seen_and_said_is_judged(servers):
+def test_asked_for_is_what_is_named_or_else_what_something_is_said_of(servers):
     servers.begin_run({})
     ask(servers.urls["LOCAL"])
-    assert servers.check({"BR": "ok"}).balanced
+    assert words(servers.ledger({}, asked=[])) == [("unexpected", "BR")]
+    assert servers.ledger().asked is None
+    assert servers.check({"BR": "ok"}).asked == ("BR",)
 
 
 def test_a_report_as_the_flags2_programs_print_it_is_understood(servers):
@@ -385,6 +366,8 @@ def test_on_a_loop_the_ledger_is_the_same(tmp_path):
             await asyncio.to_thread(ask, servers.urls["LOCAL"])
             assert (await servers.check({"BR": "error"}, files=tmp_path)).balanced
             assert words(await servers.ledger({"BR": "ok"})) == [("miscounted", "BR")]
+            lost = await servers.ledger({"BR": "error"}, asked=["BR", "CN"])
+            assert words(lost) == [("lost", "CN")]
             with pytest.raises(AssertionError, match="NOT BALANCED"):
                 await servers.check({"BR": "ok"})
             servers.begin_run({})

@@ -6,14 +6,7 @@ import socket
 import warnings
 
 import pytest
-from support.server_in_loop import (
-    WAIT_S,
-    House,
-    asynchronous,
-    get,
-    port_of,
-    reply,
-)
+from support.server_in_loop import WAIT_S, House, asynchronous, get, port_of, reply
 
 from mockservers import connection, running
 from mockservers.content.resources import FlagCatalogue

@@ -1,23 +1,24 @@
 """What the arguments of a downloader make it do, print, and end with."""
 
-import json
 import os
-import shlex
+import runpy
 import signal
 import subprocess
 import sys
 from collections import Counter
-from itertools import product
+from itertools import permutations, product
 from string import ascii_uppercase
+from unittest import mock
 
 import pytest
 from golden.normalise import codes_summary
-from golden.observe import recorded, run_main, usage_error
+from golden.observe import Ended, recorded, run_main, usage_error
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.examples import examples
 
 from mockservers.flags2.output import claims_of
+from reference import flags2_common
 from reference.flags2_common import HTTPStatus
 
 GOLDEN = recorded("cli.json")
@@ -27,51 +28,42 @@ TOP20 = sorted(recorded("expand.json")["pop20"].split())
 SERVERS = recorded("reports.json")["servers"]
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
-capitals = st.sampled_from(ascii_uppercase)
-codes = st.builds(str.__add__, capitals, capitals)
-code_lists = st.lists(codes, max_size=8)
+EVERY = [a + b for a, b in product(ascii_uppercase, repeat=2)]
+codes = st.sampled_from(EVERY)
+code_lists = st.lists(codes, max_size=4)
 some = st.integers(1, 60)
 labels = st.sampled_from(sorted(SERVERS))
 
 
-def case_id(case: dict) -> str:
-    extra = [f"{key}={case[key]}" for key in ("default", "max", "counts") if key in case]
-    return f"{shlex.join(case['argv'])} ({', '.join(extra)})"
+STREAMS = ("stdout", "stderr")
 
 
-@pytest.mark.parametrize("case", CASES, ids=case_id)
-def test_a_recorded_command_line_prints_calls_and_ends_as_recorded(case, monkeypatch, tmp_path):
-    from_argparse = case["status"] == 2 or "usage: " in case["stdout"]
-    if PYTHON not in GOLDEN["python_versions"] and from_argparse:
-        pytest.skip(f"what argparse prints was not recorded for Python {PYTHON}")
+def text_of(stream, case):
+    """What a recorded run printed; None where that was not recorded for this Python."""
+    text = case[stream]
+    if isinstance(text, dict):
+        text = text.get(PYTHON)
+    return None if text is None else text.replace("{usage}", GOLDEN["usage"])
+
+
+def test_a_recorded_command_line_prints_calls_and_ends_as_recorded(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    different = []
+    for case in CASES:
+        counts = case.get("counts")
 
-    def download_many(asked: list[str], *_: object) -> Counter:
-        return Counter(dict(zip(HTTPStatus, case.get("counts", [len(asked), 0, 0]), strict=True)))
+        def download_many(asked: list[str], *_: object, counts=counts) -> Counter:
+            return Counter(dict(zip(HTTPStatus, counts or [len(asked), 0, 0], strict=True)))
 
-    ended = run_main(case["argv"], download_many, case["default"], case["max"])
-
-    def text(stream: str) -> str:
-        recording = case[stream]
-        if isinstance(recording, dict):
-            recording = recording[PYTHON]
-        return recording.replace("{usage}", GOLDEN["usage"])
-
-    assert ended.stdout == text("stdout")
-    assert ended.stderr == text("stderr")
-    assert ended.status == case["status"]
-    assert [[codes_summary(asked), *rest] for asked, *rest in ended.calls] == case["calls"]
-
-
-def test_what_was_recorded_has_each_status_and_each_usage_error():
-    assert {case["status"] for case in CASES} == {0, 1, 2}
-    starts = {str(case["stdout"]).split(" must ")[0] for case in CASES if case["status"] == 1}
-    assert starts == {
-        "*** Usage error: --max_req CONCURRENT",
-        "*** Usage error: --limit N",
-        "*** Usage error: --server LABEL",
-        "*** Usage error: each CC argument",
-    }
+        ended = run_main(case["argv"], download_many, case["default"], case["max"])
+        ended.calls = [[codes_summary(asked), *rest] for asked, *rest in ended.calls]
+        expected = Ended(case["status"], *map(text_of, STREAMS, [case] * 2), case["calls"])
+        if expected.stdout is None or expected.stderr is None:
+            # What argparse prints was not recorded for this version of Python.
+            expected.stdout, expected.stderr = ended.stdout, ended.stderr
+        if ended != expected:
+            different.append((case, ended))
+    assert not different
 
 
 # Oddities that are kept.
@@ -85,20 +77,20 @@ def test_usage_errors_go_to_stdout_with_status_1_and_those_of_argparse_to_stderr
     assert argparses.stderr.startswith("usage: ")
 
 
-@examples(100)
+@examples(25)
 @given(st.integers(1, 10**6))
 def test_a_limit_without_codes_still_takes_all_twenty(limit):
     ((asked, *_),) = run_main([f"-l{limit}"]).calls
     assert asked == TOP20
 
 
-@examples(150)
+@examples(25)
 @given(code_lists, st.permutations(["-e", "-a"]), st.sampled_from([None, 1, 5, 300]))
 def test_every_beats_all_and_both_ignore_codes(given_codes, options, limit):
     limits = [] if limit is None else ["-l", str(limit)]
     ((every, *_),) = run_main([*options, *limits, *given_codes]).calls
     ((countries, *_),) = run_main(["-a", *limits, *given_codes]).calls
-    assert every == [a + b for a, b in product(ascii_uppercase, repeat=2)][:limit]
+    assert every == EVERY[:limit]
     assert countries == COUNTRIES[:limit]
 
 
@@ -118,7 +110,7 @@ def spelled(draw: st.DrawFn, option: str, value: object | None = None) -> list[s
 @st.composite
 def command_lines(draw: st.DrawFn) -> tuple[list[str], tuple]:
     """Arguments, and the call that they must lead to."""
-    asked = draw(st.lists(codes, max_size=14))
+    asked = draw(st.lists(codes, max_size=8))
     limit = draw(st.none() | st.integers(1, 20))
     most = draw(st.none() | st.integers(1, 50))
     label = draw(st.none() | labels)
@@ -139,7 +131,7 @@ def command_lines(draw: st.DrawFn) -> tuple[list[str], tuple]:
     return [arg for group in groups for arg in group], call
 
 
-@examples(200)
+@examples(60)
 @given(command_lines())
 def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     argv, call = drawn
@@ -148,8 +140,8 @@ def test_options_in_any_order_and_spelling_lead_to_the_same_downloads(drawn):
     assert (ended.status, ended.stderr) == (0, "")
 
 
-@examples(120)
-@given(some, some, st.none() | some, st.sets(codes, min_size=1))
+@examples(25)
+@given(some, some, st.none() | some, st.sets(codes, min_size=1, max_size=6))
 def test_requests_at_once_are_the_least_of_asked_allowed_and_codes(
     default, most, asked, given_codes
 ):
@@ -163,7 +155,7 @@ def test_requests_at_once_are_the_least_of_asked_allowed_and_codes(
 # Usage errors: nothing is requested.
 
 
-@examples(200)
+@examples(60)
 @given(
     st.sampled_from([("-m", "--max_req CONCURRENT"), ("-l", "--limit N")]),
     st.integers(max_value=0),
@@ -175,7 +167,7 @@ def test_a_number_below_one_is_a_usage_error_that_requests_nothing(option, numbe
     assert ended == usage_error(f"*** Usage error: {meaning} must be >= 1")
 
 
-@examples(200)
+@examples(25)
 @given(st.text() | st.text("LOCADEYRMT ", max_size=7), code_lists)
 def test_an_unknown_server_is_a_usage_error_that_requests_nothing(label, given_codes):
     assume(label.upper() not in SERVERS)
@@ -185,13 +177,11 @@ def test_an_unknown_server_is_a_usage_error_that_requests_nothing(label, given_c
     )
 
 
-@examples(100)
-@given(st.permutations(["-m0", "-l0", "-snowhere", "123"]), st.integers(1, 4))
-def test_of_several_usage_errors_max_req_comes_before_limit_server_and_codes(argv, length):
-    first = min(argv[:length], key=["-m0", "-l0", "-snowhere", "123"].index)
-    ended = run_main(argv[:length])
-    assert ended.stdout == run_main([first]).stdout
-    assert (ended.status, ended.calls) == (1, [])
+def test_of_several_usage_errors_max_req_comes_before_limit_server_and_codes():
+    errors = ["-m0", "-l0", "-snowhere", "123"]
+    first = {error: run_main([error]) for error in errors}
+    for argv in (argv for length in (2, 3, 4) for argv in permutations(errors, length)):
+        assert run_main(list(argv)) == first[min(argv, key=errors.index)]
 
 
 def is_number(text: str) -> bool:
@@ -202,7 +192,7 @@ def is_number(text: str) -> bool:
     return True
 
 
-@examples(200)
+@examples(25)
 @given(
     st.sampled_from(["--limit", "--max_req"]),
     st.text().filter(lambda text: not is_number(text)),
@@ -247,14 +237,14 @@ def test_the_accounting_check_survives_python_dash_o():
     assert "unaccounted" in run.stderr
 
 
-@examples(150)
+@examples(60)
 @given(st.sets(codes, min_size=1, max_size=4), counters)
 def test_there_is_a_report_exactly_if_as_many_were_counted_as_asked_for(asked, counter):
     ended = run_main(sorted(asked), lambda *_: counter)
     assert (ended.status == 0) == (20 * "-" in ended.stdout) == (counter.total() == len(asked))
 
 
-@examples(150)
+@examples(25)
 @given(st.sets(codes, min_size=9, max_size=12), counters)
 def test_an_interrupted_run_reports_what_finished_then_the_rest_and_ends_with_130(asked, counter):
     def interrupted(*_: object) -> Counter:
@@ -272,36 +262,28 @@ def test_an_interrupted_run_reports_what_finished_then_the_rest_and_ends_with_13
 # Base URLs.
 
 
-def servers_with(**urls: str) -> dict[str, str]:
-    """The SERVERS of an interpreter that starts with these variables."""
+def common_with(**variables: str) -> dict[str, object]:
+    """What the module has in an interpreter that starts with these variables."""
     env = {name: text for name, text in os.environ.items() if not name.startswith("FLAGS2_")}
-    code = "import json; from reference.flags2_common import SERVERS; print(json.dumps(SERVERS))"
-    run = subprocess.run(
-        [sys.executable, "-P", "-c", code], env=env | urls, capture_output=True, check=True
-    )
-    return json.loads(run.stdout)
+    with mock.patch.dict(os.environ, env | variables, clear=True):
+        return runpy.run_path(flags2_common.__file__)
 
 
 def test_without_variables_the_base_urls_are_those_of_the_listing():
-    assert servers_with() == SERVERS
-    assert servers_with(FLAGS2_LOCAL_URL="", FLAGS2_NOWHERE_URL="http://127.0.0.1") == SERVERS
+    assert common_with()["SERVERS"] == SERVERS
 
 
 def test_each_base_url_can_be_overridden_by_its_variable():
     urls = {label: f"http://127.0.0.1:{port}/flags/X" for port, label in enumerate(SERVERS, 9000)}
     variables = {f"FLAGS2_{label}_URL": f"{url}/" for label, url in urls.items()}
-    assert servers_with(**variables) == urls
-    one = {"FLAGS2_ERROR_URL": urls["ERROR"]}
-    assert servers_with(**one) == SERVERS | {"ERROR": urls["ERROR"]}
+    assert common_with(**variables)["SERVERS"] == urls
+    one = {"FLAGS2_ERROR_URL": urls["ERROR"], "FLAGS2_LOCAL_URL": "", "FLAGS2_NOWHERE_URL": "x"}
+    assert common_with(**one)["SERVERS"] == SERVERS | {"ERROR": urls["ERROR"]}
 
 
 @pytest.mark.parametrize(
-    ("said", "means"), [(None, "30.0"), ("1.5", "1.5"), ("", "30.0"), ("x", "30.0")]
+    ("variables", "means"),
+    [({}, 30.0), ({"FLAGS2_TIMEOUT_S": "1.5"}, 1.5), ({"FLAGS2_TIMEOUT_S": "x"}, 30.0)],
 )
-def test_the_longest_silence_can_be_overridden_by_its_variable(said, means):
-    variables = {} if said is None else {"FLAGS2_TIMEOUT_S": said}
-    code = "from reference import flags2_common; print(flags2_common.TIMEOUT_S)"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True
-    )
-    assert ended.stdout.strip() == means
+def test_the_longest_silence_can_be_overridden_by_its_variable(variables, means):
+    assert common_with(**variables)["TIMEOUT_S"] == means

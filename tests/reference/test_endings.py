@@ -82,14 +82,3 @@ def test_a_file_is_first_written_under_its_name_and_part(dest):
     with pytest.raises(IsADirectoryError):
         common.save_flag(b"new", "br.gif")
     assert not (dest / "br.gif").exists()
-
-
-def test_a_file_that_cannot_be_finished_is_removed(dest, monkeypatch):
-    def begin(path, data):
-        path.open("wb").close()
-        raise OSError(28, "No space left")
-
-    monkeypatch.setattr(Path, "write_bytes", begin)
-    with pytest.raises(OSError, match="No space left"):
-        common.save_flag(b"new", "br.gif")
-    assert list(dest.iterdir()) == []

@@ -3,6 +3,7 @@
 The oracle selects from the 676 codes those that start with an argument; the port builds them.
 """
 
+import random
 import re
 import sys
 from itertools import pairwise, product
@@ -24,8 +25,8 @@ NO_LIMIT = sys.maxsize
 MESSAGE = "*** Usage error: each CC argument must be A to Z or AA to ZZ."
 CAPITALS = {"ß": "SS", "ı": "I", "ſ": "S", "ﬀ": "FF", "ﬁ": "FI", "ﬂ": "FL", "ﬅ": "ST", "ﬆ": "ST"}
 
-arguments = st.text(ascii_letters, min_size=1, max_size=2)
-argument_lists = st.lists(arguments, max_size=8)
+arguments = st.sampled_from([a + b for a, b in product(ascii_letters, ["", *ascii_letters])])
+argument_lists = st.lists(arguments, max_size=5)
 limits = st.integers(1, 700) | st.just(NO_LIMIT)
 odd_letters = st.sampled_from([*CAPITALS, *"ﬃﬄŉǰéñİKАВ１Ａ0 \0\n-", "\u0301"])
 near_misses = st.text(st.sampled_from(ascii_letters) | odd_letters, max_size=3)
@@ -60,13 +61,13 @@ def test_every_recorded_call_has_the_recorded_outcome(monkeypatch, tmp_path):
     assert not different
 
 
-@examples(400)
+@examples(120)
 @given(argument_lists)
 def test_the_codes_are_those_that_start_with_an_argument(args):
     assert codes(args) == selected(args)
 
 
-@examples(300)
+@examples(120)
 @given(st.lists(arguments | st.sampled_from(list(CAPITALS)), max_size=6), limits)
 def test_codes_are_sorted_distinct_and_from_aa_to_zz(args, limit):
     found = codes(args, limit)
@@ -74,22 +75,23 @@ def test_codes_are_sorted_distinct_and_from_aa_to_zz(args, limit):
     assert set(found) <= set(EVERY)
 
 
-@examples(300)
-@given(st.data(), argument_lists)
-def test_order_case_and_repetition_of_arguments_do_not_matter(data, args):
-    again = data.draw(st.lists(st.sampled_from(args), max_size=5)) if args else []
-    shuffled = data.draw(st.permutations(args + again))
-    recased = [arg.lower() if data.draw(st.booleans()) else arg.upper() for arg in shuffled]
+@examples(120)
+@given(argument_lists, st.integers(0, 2**32))
+def test_order_case_and_repetition_of_arguments_do_not_matter(args, seed):
+    chance = random.Random(seed)
+    again = chance.choices(args, k=3) if args else []
+    shuffled = chance.sample(args + again, len(args + again))
+    recased = [chance.choice([str.lower, str.upper])(arg) for arg in shuffled]
     assert codes(recased) == codes(args)
 
 
-@examples(300)
+@examples(120)
 @given(argument_lists, argument_lists)
 def test_the_codes_of_two_lists_of_arguments_are_the_union(some, others):
     assert codes(some + others) == sorted({*codes(some), *codes(others)})
 
 
-@examples(250)
+@examples(120)
 @given(argument_lists, st.integers(0, 800), st.booleans(), st.booleans())
 def test_a_limit_takes_a_prefix(args, limit, every, every_country):
     unlimited = expand_cc_args(every, every_country, args, NO_LIMIT)
@@ -98,28 +100,24 @@ def test_a_limit_takes_a_prefix(args, limit, every, every_country):
     assert limited == unlimited[: len(limited)]
 
 
-@examples(200)
-@given(st.lists(arguments | other_texts, max_size=3), st.booleans())
-def test_every_is_all_676_codes_whatever_else_is_asked(args, every_country):
-    assert expand_cc_args(True, every_country, args, NO_LIMIT) == EVERY
-
-
-@examples(200)
+@examples(60)
 @given(st.lists(arguments | other_texts, max_size=3))
-def test_all_is_the_194_countries_whatever_codes_are_asked(args):
+def test_every_is_all_676_codes_and_all_the_194_countries_whatever_else_is_asked(args):
     countries = expand_cc_args(False, True, args, NO_LIMIT)
-    assert len(countries) == 194
     assert countries == recorded("expand.json")["country_codes"].split()
+    assert len(countries) == 194
+    for every_country in (False, True):
+        assert expand_cc_args(True, every_country, args, NO_LIMIT) == EVERY
 
 
-@examples(250)
+@examples(60)
 @given(st.lists(arguments, max_size=3), other_texts, st.lists(arguments, max_size=3))
 def test_any_other_text_among_the_arguments_is_the_usage_error(before, text, after):
     with pytest.raises(ValueError, match=f"^{re.escape(MESSAGE)}$"):
         codes([*before, text, *after])
 
 
-@examples(400)
+@examples(120)
 @given(near_misses)
 def test_a_text_is_accepted_exactly_if_its_capitals_are_one_or_two_of_a_to_z(text):
     if is_meant(text):
@@ -129,18 +127,18 @@ def test_a_text_is_accepted_exactly_if_its_capitals_are_one_or_two_of_a_to_z(tex
             codes([text])
 
 
-@pytest.mark.parametrize("letter", CAPITALS)
-def test_a_letter_whose_capitals_are_codes_is_accepted(letter):
-    assert codes([letter]) == codes([CAPITALS[letter]])
-    assert codes([letter]) == selected([letter])
+def test_a_letter_whose_capitals_are_codes_is_accepted():
+    for letter, capitals in CAPITALS.items():
+        assert codes([letter]) == codes([capitals]) == selected([letter]), letter
 
 
+@pytest.mark.slow
 def test_only_eight_letters_beyond_ascii_are_accepted():
     beyond = map(chr, range(128, sys.maxunicode + 1))
     assert [c for c in beyond if c.upper().isascii() and is_meant(c)] == sorted(CAPITALS)
 
 
-@examples(250)
+@examples(60)
 @given(argument_lists, other_texts)
 def test_a_usage_error_requests_nothing(args, text):
     assume(not text.startswith("-"))
@@ -178,34 +176,26 @@ def test_an_empty_codes_file_means_the_twenty_most_populous_countries(folder):
     assert ended.stdout == recorded("cli.json")["codes_file"]["empty"]["stdout"]
 
 
-def assert_told_as_a_usage_error(reason: str) -> None:
-    message = f"*** Usage error: cannot read country_codes.txt: {reason}"
-    assert run_main(["-a"]) == usage_error(message)
-    assert run_main(["-e"]).status == 0  # the file is not needed
+def test_a_codes_file_that_cannot_be_read_is_a_usage_error_that_names_it(folder):
+    """The listing ends with a traceback, or prints what a codec says."""
+    was = recorded("cli.json")["codes_file"]
+    assert was["a folder"]["traceback"]
+    assert (was["not UTF-8"]["status"], was["not UTF-8"]["stdout"].splitlines()[0]) == (1, "utf-8")
+    file, denied = Path("country_codes.txt"), PermissionError(13, "Denied", "country_codes.txt")
 
+    def reason():
+        ended, start = run_main(["-a"]), "*** Usage error: cannot read country_codes.txt: "
+        line = ended.stdout.splitlines()[0]
+        assert ended == usage_error(line)
+        assert run_main(["-e"]).status == 0  # the file is not needed
+        assert line.startswith(start)
+        return line.removeprefix(start)
 
-def test_a_folder_in_place_of_the_codes_file_is_a_usage_error_not_a_traceback(folder):
-    assert recorded("cli.json")["codes_file"]["a folder"]["traceback"]
-    Path("country_codes.txt").mkdir()
-    assert_told_as_a_usage_error("[Errno 21] Is a directory: 'country_codes.txt'")
-
-
-def test_a_codes_file_that_is_not_utf_8_is_a_usage_error_that_names_the_file(folder):
-    was = recorded("cli.json")["codes_file"]["not UTF-8"]
-    assert (was["status"], was["stdout"].splitlines()[0]) == (1, "utf-8")
-    Path("country_codes.txt").write_bytes(b"BR \xff\xfe CN")
-    reason = "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"
-    assert_told_as_a_usage_error(reason)
-
-
-def test_a_codes_file_without_the_right_to_read_it_is_a_usage_error(folder):
-    Path("country_codes.txt").touch()
-    denied = PermissionError(13, "Permission denied", "country_codes.txt")
-    with mock.patch.object(Path, "read_text", side_effect=denied):
-        assert_told_as_a_usage_error("[Errno 13] Permission denied: 'country_codes.txt'")
-
-
-def test_a_working_directory_without_the_right_to_enter_it_is_a_usage_error(folder):
-    denied = PermissionError(13, "Permission denied", "country_codes.txt")
-    with mock.patch.object(Path, "exists", side_effect=denied):
-        assert_told_as_a_usage_error("[Errno 13] Permission denied: 'country_codes.txt'")
+    file.mkdir()
+    assert reason() == "[Errno 21] Is a directory: 'country_codes.txt'"
+    file.rmdir()
+    file.write_bytes(b"BR \xff\xfe CN")
+    assert reason() == "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"
+    for method in ("read_text", "exists"):
+        with mock.patch.object(Path, method, side_effect=denied):
+            assert reason() == "[Errno 13] Denied: 'country_codes.txt'"

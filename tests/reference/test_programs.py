@@ -3,19 +3,25 @@
 import contextlib
 import os
 import re
+import runpy
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from golden.normalise import displayed, task_blocks, without_numbers
 from golden.observe import Writes, recorded
 
-from reference import quicksort_processes, quicksort_threads
+from reference import primes_threadpool, quicksort_processes, quicksort_threads
 
 PRIMES = recorded("primes.json")
 QUICKSORTS = recorded("quicksort_programs.json")
+
+both_ways = pytest.mark.parametrize(
+    "how", ["installed", pytest.param("python -m", marks=pytest.mark.slow)]
+)
 
 
 def command(program: str, how: str) -> list[str]:
@@ -24,87 +30,69 @@ def command(program: str, how: str) -> list[str]:
     return [sys.executable, "-m", f"reference.{program.replace('-', '_')}"]
 
 
-def start(argv: list[str], *, unbuffered: bool = False) -> subprocess.Popen:
+def ended(argv: list[str], *, unbuffered: bool = False) -> tuple[int, str, str]:
+    """Status, stdout and stderr of a program."""
     env = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     env["PYTHONSAFEPATH"] = "1"  # what is installed, not what lies in the working directory
     if unbuffered:
         env["PYTHONUNBUFFERED"] = "1"
-    return subprocess.Popen(
-        argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=110, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
-def ended(process: subprocess.Popen) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=110)
-    return process.returncode, out, err
+# Two of the fourteen numbers take no time.
+QUICK = [4236544062, 12134123432]
+RUN_QUICKLY = """
+import runpy, sys
+import reference.primes_threadpool as port
+port.PRIMES[:] = {numbers}
+runpy.run_path({path!r}, run_name="__main__")
+"""
 
 
-both_ways = pytest.mark.parametrize("how", ["installed", "python -m"])
-
-
-@pytest.fixture(scope="session")
-def primes_runs():
-    """The program takes seconds: each way is run once, both at the same time."""
-    ways = ("installed", "python -m")
-    running = {
-        how: start(command("primes-threadpool", how), unbuffered=how == "installed") for how in ways
-    }
-    return {how: ended(process) for how, process in running.items()}
-
-
-@both_ways
-def test_primes_threadpool_shows_the_recorded_results_in_input_order(primes_runs, how):
-    status, out, err = primes_runs[how]
+def test_primes_threadpool_is_installed_and_prints_to_stdout_alone():
+    (path,) = command("primes-threadpool", "installed")
+    status, out, err = ended([sys.executable, "-c", RUN_QUICKLY.format(numbers=QUICK, path=path)])
     assert (status, err) == (PRIMES["status"], PRIMES["stderr"])
-    lines = [line for line in displayed(out) if not line.startswith("is_prime(")]
-    assert lines == PRIMES["main_lines"]
+    lines = displayed(out)
+    results = [line for line in lines if line.startswith("result ")]
+    assert lines[0] == PRIMES["main_lines"][0]
+    assert results == ["result 0: False", "result 1: False"]
 
 
-@both_ways
-def test_primes_threadpool_announces_each_number_before_and_after(primes_runs, how):
-    _, out, _ = primes_runs[how]
-    lines = [line for line in displayed(out) if line.startswith("is_prime(")]
-    assert sorted(lines) == PRIMES["is_prime_lines"]
+@pytest.mark.slow
+def test_primes_threadpool_prints_each_number_before_and_after_and_the_results_in_input_order():
+    status, out, err = ended(command("primes-threadpool", "python -m"), unbuffered=True)
+    assert (status, err) == (PRIMES["status"], PRIMES["stderr"])
+    of_numbers = [line for line in displayed(out) if line.startswith("is_prime(")]
+    assert [line for line in displayed(out) if line not in of_numbers] == PRIMES["main_lines"]
+    assert sorted(of_numbers) == PRIMES["is_prime_lines"]
     for n in set(PRIMES["numbers"]):
-        first = lines.index(f"is_prime({n}): doing calculating...")
-        assert first < lines.index(f"is_prime({n}): done.")
-
-
-@both_ways
-def test_no_line_of_primes_threadpool_is_torn(primes_runs, how):
-    _, out, _ = primes_runs[how]
+        first = of_numbers.index(f"is_prime({n}): doing calculating...")
+        assert first < of_numbers.index(f"is_prime({n}): done.")
     assert all(re.fullmatch(r"\[\d\d:\d\d:\d\d\] [^\[\]]+", line) for line in out.splitlines())
 
 
 @both_ways
 @pytest.mark.parametrize("program", ["quicksort-threads", "quicksort-processes"])
 def test_a_quicksort_program_shows_a_whole_task_for_each_number_it_gave_out(program, how):
+    """Each task sorts the ten numbers that it shows."""
     golden = QUICKSORTS[program.replace("-", "_")]
-    status, out, err = ended(start(command(program, how)))
+    status, out, err = ended(command(program, how), unbuffered=program == "quicksort-threads")
     assert (status, err) == (golden["status"], golden["stderr"])
     head, blocks = task_blocks(out)
     assert [without_numbers(line) for line in head] == golden["head"]
     assert len(blocks) == golden["tasks_per_cpu"] * os.cpu_count()
     for block in blocks:
         assert [without_numbers(line) for line in block] == golden["task"]
+        before, after = ([int(n) for n in re.findall(r"-?\d+", line)] for line in block[1:])
+        assert after == sorted(before)
+        assert all(n - 50 <= number <= n + 50 for n, number in enumerate(before))
     ids = [int(re.findall(r"\d+", block[0])[-1]) for block in blocks]
     assert sorted(ids) == list(range(1, len(blocks) + 1))
-
-
-@both_ways
-@pytest.mark.parametrize("program", ["quicksort-threads", "quicksort-processes"])
-def test_each_task_sorts_the_ten_numbers_that_it_shows(program, how):
-    _, blocks = task_blocks(ended(start(command(program, how)))[1])
-    for _, before, after in blocks:
-        numbers, result = ([int(n) for n in re.findall(r"-?\d+", line)] for line in (before, after))
-        assert result == sorted(numbers)
-        assert all(n - 50 <= number <= n + 50 for n, number in enumerate(numbers))
-
-
-def test_each_task_of_quicksort_processes_has_a_process_of_its_own():
-    head, blocks = task_blocks(ended(start(command("quicksort-processes", "python -m")))[1])
-    pids = [re.search(r"\d+", text)[0] for text in (head[-1], *(block[0] for block in blocks))]
-    assert len(set(pids)) == 1 + len(blocks)
+    if program == "quicksort-processes":
+        pids = [re.search(r"\d+", text)[0] for text in (head[-1], *(block[0] for block in blocks))]
+        assert len(set(pids)) == 1 + len(blocks), "each task has a process of its own"
 
 
 def test_a_task_of_quicksort_threads_is_one_write():
@@ -115,17 +103,25 @@ def test_a_task_of_quicksort_threads_is_one_write():
     assert piece.startswith("[Task 7] process...\n")
 
 
-def test_threads_do_not_tear_the_tasks_even_into_an_unbuffered_pipe():
-    process = start(command("quicksort-threads", "python -m"), unbuffered=True)
-    _, blocks = task_blocks(ended(process)[1])
-    shapes = [[without_numbers(line) for line in block] for block in blocks]
-    assert all(shape == QUICKSORTS["quicksort_threads"]["task"] for shape in shapes)
+@pytest.mark.parametrize(
+    ("port", "starts"),
+    [
+        (quicksort_processes, "multiprocessing.Process"),
+        (quicksort_threads, "threading.Thread"),
+        (primes_threadpool, "concurrent.futures.ThreadPoolExecutor"),
+    ],
+)
+def test_run_as_a_script_it_is_the_command(port, starts, monkeypatch, capsys):
+    monkeypatch.setattr(starts, made := mock.MagicMock())
+    runpy.run_path(port.__file__, run_name="__main__")
+    assert made.called
+    assert capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["quicksort_processes", "quicksort_threads", "primes_threadpool"])
-def test_importing_a_program_prints_nothing(name):
-    status, out, err = ended(start([sys.executable, "-c", f"import reference.{name}"]))
-    assert (status, out, err) == (0, "", "")
+def test_importing_a_program_prints_nothing():
+    names = ("quicksort_processes", "quicksort_threads", "primes_threadpool")
+    code = f"import {', '.join(f'reference.{name}' for name in names)}"
+    assert ended([sys.executable, "-c", code]) == (0, "", "")
 
 
 def test_the_name_line_comes_from_main_once_where_an_import_of_the_listing_printed_it():
@@ -138,7 +134,7 @@ def test_the_name_line_comes_from_main_once_where_an_import_of_the_listing_print
         "port.cpu_count = lambda: 2\n"
         "port.main()\n"
     )
-    status, out, err = ended(start([sys.executable, "-c", code]))
+    status, out, err = ended([sys.executable, "-c", code])
     assert (status, err) == (0, "")
     assert [line for line in out.splitlines() if "__name__" in line] == ["__name__ :  __main__"]
     assert len(task_blocks(out)[1]) == 2

@@ -3,9 +3,11 @@
 import contextlib
 import http.client
 import os
+import signal
 
 import pytest
 
+from mockservers.cli import child_process
 from mockservers.cli import commands as cli
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell, signals or a terminal")
@@ -16,6 +18,19 @@ def ended(capsys, *words):
     with pytest.raises(SystemExit) as end:
         cli.main([str(word) for word in words])
     return end.value.code, *capsys.readouterr()
+
+
+@contextlib.contextmanager
+def own_signals():
+    """What signals do in this process, put back afterwards."""
+    before = {
+        signum: signal.getsignal(signum) for signum in (*child_process._SIGNALS, signal.SIGTERM)
+    }
+    try:
+        yield before
+    finally:
+        for handler in before.items():
+            signal.signal(*handler)
 
 
 def get(base_url, path):

@@ -10,8 +10,6 @@ import textwrap
 from pathlib import Path
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
-LITTLE_ROOM = 'unset COVERAGE_PROCESS_CONFIG COVERAGE_PROCESS_START; ulimit -f 1; exec "$@"'
-"""For `sh -c`: no file longer than 512 bytes. `tox -e coverage` measures children, but not this."""
 
 
 def environment(**more):

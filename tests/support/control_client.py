@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import os
 import subprocess
 
 import aiohttp
@@ -17,7 +16,6 @@ from mockservers.journal_json import read_journal
 from mockservers.server import MockServers
 from support.commands import command_line, environment
 
-posix = pytest.mark.skipif(os.name != "posix", reason="uses curl, signals or a POSIX shell")
 asynchronous = pytest.mark.asyncio
 JSON = {"Content-Type": "application/json"}
 FLAKY_BR = {"plan": 1, "rules": {"BR": [{"do": "status", "status": 503}, {"do": "serve"}]}}

@@ -1,4 +1,4 @@
-"""Run a reference downloader inside this process, as its command would, and keep its books."""
+"""Run a reference downloader inside this process, as its command would, and judge the run."""
 
 import contextlib
 import io
@@ -29,8 +29,8 @@ CARRIERS = {flags2_threadpool: responses_carrier, flags2_asyncio: aioresponses_c
 
 
 @dataclass
-class Played:
-    """What a run printed, what the server saw, what is on disk, and the judgement."""
+class Run:
+    """What a run printed, what the server saw, what is on disk, and the ledger."""
 
     stdout: str
     entries: list[dict[str, Any]]
@@ -51,14 +51,14 @@ def play_sockets(
     plan: Plan,
     arguments: Sequence[str],
     label: str = "ERROR",
-) -> Played:
+) -> Run:
     """Run against real sockets, every server under the same plan."""
     entries = servers.begin_run(dict.fromkeys(servers.urls, plan))
     command = ["program", "-s", label, *arguments]
     with workplace(servers.urls) as folder:
         stdout = run_main(downloader, command)
         servers.settle()
-        return keep_books(command, stdout, entries, folder)
+        return judged(command, stdout, entries, folder)
 
 
 def play_in_process(
@@ -67,7 +67,7 @@ def play_in_process(
     arguments: Sequence[str],
     label: str = "ERROR",
     download_many: Callable[..., Any] | None = None,
-) -> Played:
+) -> Run:
     """Run with the client library's network code replaced."""
     entries: list[dict[str, Any]] = []
     command = ["program", "-s", label, *arguments]
@@ -76,7 +76,7 @@ def play_in_process(
         CARRIERS[downloader](plan, label, entries.append),
     ):
         stdout = run_main(downloader, command, download_many)
-        return keep_books(command, stdout, entries, folder)
+        return judged(command, stdout, entries, folder)
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def run_main(downloader, command, download_many=None) -> str:
     return out.getvalue()
 
 
-def keep_books(command, stdout, entries, folder: Path) -> Played:
+def judged(command, stdout, entries, folder: Path) -> Run:
     """Judge a run from its journal, as `mockservers run` does."""
     claims = claims_of(stdout.splitlines())
     header = {"journal": 1, "command": command, "files_before": {}, "dest": "downloads"}
@@ -119,4 +119,4 @@ def keep_books(command, stdout, entries, folder: Path) -> Played:
     }
     files = {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
     ledger = balance([header, *entries, end])
-    return Played(stdout, entries, files, ledger, claims, end["files_after"])
+    return Run(stdout, entries, files, ledger, claims, end["files_after"])

@@ -13,7 +13,6 @@ THREADS, ASYNCIO = DOWNLOADERS = "flags2-threadpool", "flags2-asyncio"
 BROKEN = TESTS / "machine" / "broken"
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": "ascii"}
 needs_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-thorough = pytest.mark.thorough  # a kin of it runs daily
 
 
 def on_machine(fault="", program="", **more):

@@ -1,14 +1,18 @@
 """Runs made by hand: each is right except for what is given."""
 
+import re
+
 from conformance.cases.model import Case
 from conformance.checks.judge import findings
-from support.recorded_runs import run_of, summary
+from mockservers.journal import RequestEntry
+from support.recorded_runs import entry, run_of, summary
 
 SITE = "LOCAL site: http://127.0.0.1:8001/flags"
 SEARCH = "Searching for 2 flags: BR, CN"
 CONNECTIONS = "2 concurrent connections will be used."
 HYPHENS = "-" * 20
 ELAPSED = "Elapsed time: 0.10s"
+CODE = re.compile(r"\b[A-Z]{2}\b")
 ELEVEN = "BD BR CD CN DE EG ET FR ID IN IR"
 
 
@@ -39,9 +43,9 @@ def redirect(code, to, **more):
 def found_in(
     words="BR CN",
     *,
-    start=(SITE, SEARCH, CONNECTIONS),
+    start=None,
     lines=(),
-    totals=("2 flags downloaded.",),
+    totals=(2, 0, 0),
     tail=(HYPHENS, ..., ELAPSED),
     stdout=None,
     entries=("BR 200 9", "CN 200 9"),
@@ -50,23 +54,52 @@ def found_in(
     **more,
 ):
     """All findings of a run, a line each. Without arguments the run is right: two flags arrive, are
-    saved and are counted.
+    saved and are counted. The announcement is that of the codes in `words`, and the files are those
+    that arrived whole, unless something else is given.
     """
     of_case = {name: more.pop(name) for name in list(more) if name in Case.__slots__}
     of_case |= {"files": more.pop("there", {})}
-    after = [text for one in tail for text in (totals if one is ... else [one])]
+    start = searching(" ".join(CODE.findall(words)) or "BR CN") if start is None else start
+    after = [text for one in tail for text in (lines_of(totals) if one is ... else [one])]
     run = run_of(
         {
             "stdout": [*start, *lines, *after] if stdout is None else stdout,
             "entries": entries,
-            "files": {"br.gif": 9, "cn.gif": 9} if files is None else files,
+            "files": whole_files(entries) if files is None else files,
         }
         | more
     )
-    return [
-        summary(one)
-        for one in findings(Case("a", (subject,), tuple(words.split()), **of_case), run)
-    ]
+    case = Case("a", (subject,), tuple(words.split()), **of_case)
+    return [summary(one) for one in findings(case, run)]
+
+
+def all_found_in(runs):
+    """The findings of every run of a table, by its name."""
+    return {name: found_in(**changes) for name, changes, *_ in runs}
+
+
+def all_expected_of(runs):
+    return {name: expected for name, _, *expected in runs}
+
+
+def lines_of(totals):
+    """The totals in words: flags, not found and errors as numbers, or lines as they are."""
+    if not isinstance(totals, tuple):
+        return totals
+    ok, not_found, errors = totals
+    lines = [f"{ok} flag{'s' * (ok != 1)} downloaded."]
+    lines += [f"{not_found} not found."] * bool(not_found)
+    return lines + [f"{errors} error{'s' * (errors != 1)}."] * bool(errors)
+
+
+def whole_files(entries):
+    """A file for each flag that arrived whole."""
+    made = [entry(n, one) for n, one in enumerate(entries, 1)]
+    return {
+        f"{one.code.lower()}.gif": one.length
+        for one in made
+        if isinstance(one, RequestEntry) and one.code and (one.do, one.status) == ("serve", 200)
+    }
 
 
 EITHER = {"subject": "L-4", "expects": "either"}
@@ -89,8 +122,7 @@ def searching(codes, listed=None, number=None):
 def all_whole(codes):
     return {
         "entries": [f"{code} 200 9" for code in codes.split()],
-        "files": {f"{code.lower()}.gif": 9 for code in codes.split()},
-        "totals": [f"{len(codes.split())} flag{'s' * (len(codes.split()) > 1)} downloaded."],
+        "totals": (len(codes.split()), 0, 0),
     }
 
 
@@ -101,8 +133,8 @@ OLD = {"size": 3, "sha256": "old"}
 """A file that no server sent."""
 
 BAD = {"words": "BRA", "subject": "EXP-9", "expects": "refusal"}
-ONE = {"words": "BR", "start": searching("BR")}
-ONE_LINE = {"words": "-v BR", "start": searching("BR")}
+ONE = {"words": "BR"}
+ONE_LINE = {"words": "-v BR"}
 AT_DELAY = ("DELAY site: http://127.0.0.1:8002/flags", SEARCH, CONNECTIONS)
 ASKED_DELAY = [{"code": code, "server": "DELAY", "length": 9} for code in ("BR", "CN")]
 

@@ -5,7 +5,6 @@ import contextlib
 import io
 import random
 import signal
-import sys
 import threading
 from dataclasses import dataclass, field
 from unittest import mock
@@ -77,12 +76,12 @@ class Run:
         return claims_of(self.stdout.splitlines())
 
 
-def play(runner, codes, m, urls=None, *, verbose=True, press=None, lines=False):
+def play(runner, codes, m, urls=None, *, verbose=True, press=None):
     """Run the program as its command would, on the loop of `runner`.
 
     Ctrl-C is pressed at the moment `press`: a moment is a callback or a step of a task that
-    has ended, or a round of the loop; with `lines`, a line of the program that begins. They are
-    counted from the first step of `downloader_coro` to its last.
+    has ended, or a round of the loop. They are counted from the first step of `downloader_coro` to
+    its last.
     """
     run, loop, out = Run(), runner.get_loop(), io.StringIO()
     sessions, others, threads = [], asyncio.all_tasks(runner.get_loop()), threading.active_count()
@@ -93,8 +92,11 @@ def play(runner, codes, m, urls=None, *, verbose=True, press=None, lines=False):
             signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
 
     async def watched(main):
-        with traced(moment) if lines else each_moment(loop, moment):
+        loop.after_each = moment
+        try:
             return await main
+        finally:
+            loop.after_each = lambda: None
 
     def run_in_loop(main):
         try:
@@ -133,35 +135,6 @@ def play(runner, codes, m, urls=None, *, verbose=True, press=None, lines=False):
 
 async def gathered(tasks):
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@contextlib.contextmanager
-def each_moment(loop, moment):
-    loop.after_each = moment
-    try:
-        yield
-    finally:
-        loop.after_each = lambda: None
-
-
-@contextlib.contextmanager
-def traced(on_line):
-    """Call `on_line` before each line of the program."""
-    program = (flags2_asyncio.__file__, flags2_common.__file__)
-
-    def trace(frame, event, _):
-        if frame.f_code.co_filename not in program:
-            return None
-        if event == "line":
-            on_line()
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(before)
 
 
 def kept(make, instances):

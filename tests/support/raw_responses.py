@@ -1,6 +1,6 @@
-"""What a server can do to one reply, as raw bytes from a server that is not ours.
+"""What a server can do to one response, as raw bytes from a server that is not ours.
 
-Each row is one thing that happens to one code of five; the other four get a small clean file.
+Each row is one thing that happens to a code; all other codes get a small clean file.
 The outcomes are those that a client may report for that code.
 """
 
@@ -9,7 +9,7 @@ import gzip
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 BODY = b"GIF87a" + bytes(range(256)) * 8 + b";"
@@ -44,8 +44,10 @@ _CHUNKED = OK_HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 _MANY = b"".join(b"X-%d: 1\r\n" % n for n in range(120))
 _LONG = b"X-Long: " + b"a" * 60_000 + b"\r\n"
 
+CLEAN = Row("clean", SIZED_HEAD + b"\r\n" + BODY, ("ok",), ends="stay")
+
 ROWS = [
-    Row("clean", SIZED_HEAD + b"\r\n" + BODY, ("ok",)),
+    CLEAN,
     Row("404", _status(404, "Not Found"), ("not_found",)),
     *[
         Row(str(status), _status(status, reason))
@@ -94,12 +96,11 @@ ROWS = [
         ("ok", "error"), ends="wait"),
 ]  # fmt: skip
 
-CLEAN = ROWS[0]
-
 
 @contextlib.contextmanager
-def serving(row: Row) -> Iterator[str]:
-    """The base URL of a server that does `row` to BR and is clean to all others."""
+def serving(rows: Row | Mapping[str, Row]) -> Iterator[str]:
+    """The base URL of a server that does these rows to their codes, or one row to BR."""
+    by_code = {HIT: rows} if isinstance(rows, Row) else rows
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     threads: list[threading.Thread] = []
     connections: list[socket.socket] = []
@@ -115,7 +116,7 @@ def serving(row: Row) -> Iterator[str]:
                 connection.close()
                 return
             connections.append(connection)
-            thread = threading.Thread(target=answer, args=(connection, row))
+            thread = threading.Thread(target=answer, args=(connection, by_code))
             threads.append(thread)
             thread.start()
 
@@ -136,7 +137,7 @@ def serving(row: Row) -> Iterator[str]:
             thread.join()
 
 
-def answer(connection: socket.socket, row: Row) -> None:
+def answer(connection: socket.socket, rows: Mapping[str, Row]) -> None:
     """Answer the requests of one connection until it ends."""
     with connection, contextlib.suppress(OSError):
         heard = b""
@@ -147,15 +148,15 @@ def answer(connection: socket.socket, row: Row) -> None:
                     return
                 heard += data
             head, _, heard = heard.partition(b"\r\n\r\n")
-            hit = b"/br.gif " in head.split(b"\r\n")[0]
-            does = row if hit else CLEAN
-            connection.sendall(does.sends)
-            if not hit or does.ends == "stay":
+            path = head.split(b" ")[1].decode()
+            row = rows.get(path[-6:-4].upper(), CLEAN)
+            connection.sendall(row.sends)
+            if row.ends == "stay":
                 continue
-            if does.ends == "reset":
+            if row.ends == "reset":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
-            if does.ends == "close":
+            if row.ends == "close":
                 connection.shutdown(socket.SHUT_WR)
             while connection.recv(65_536):  # until the client has gone
                 pass

@@ -2,7 +2,6 @@
 
 import json
 
-import pytest
 from support.made_answers import answered
 
 from conformance.adapter.answer import Answer, read_answer
@@ -10,43 +9,29 @@ from conformance.adapter.answer import Answer, read_answer
 DIED = Answer("it died: status 1", fault="crash")
 
 
-@pytest.mark.parametrize(
-    "line",
-    [b'{"result": NaN}', b'{"result": -Infinity}', b"\xff", b"oops", b"[" * 100_000],
-)
-def test_a_line_that_is_not_json_is_quoted_as_bytes(line):
-    assert read_answer(line) == Answer(repr(line[:3000]), None, "malformed")
+def test_a_line_that_is_not_json_is_quoted_as_bytes():
+    for line in (b'{"result": NaN}', b'{"result": -Infinity}', b"\xff", b"oops", b"[" * 100_000):
+        assert read_answer(line) == Answer(repr(line[:3000]), None, "malformed")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "true",
-        '["result"]',
-        "{}",
-        '{"result": 1, "error": ""}',
-        '{"unsupported": false}',
-        '{"unsupported": 1}',
-        '{"error": 1}',
-    ],
-)
-def test_json_that_is_not_an_answer_is_quoted_unchanged(text):
-    assert read_answer(f" {text}\r\n".encode()) == Answer(text, None, "malformed")
+def test_json_that_is_not_an_answer_is_quoted_unchanged():
+    for text in (
+        "true", '["result"]', "{}", '{"result": 1, "error": ""}', '{"unsupported": false}',
+        '{"unsupported": 1}', '{"error": 1}',
+    ):  # fmt: skip
+        assert read_answer(f" {text}\r\n".encode()) == Answer(text, None, "malformed")
 
 
-@pytest.mark.parametrize(
-    ("text", "unsupported"),
-    [
+def test_a_valid_line_is_an_answer_with_its_object():
+    for text, unsupported in (
         ('{"result": null, "swaps": []}', False),
         ('{"error": ""}', False),
         ('{"unsupported": true}', True),
-    ],
-)
-def test_a_valid_line_is_an_answer_with_its_object(text, unsupported):
-    answer = read_answer(f"{text}\n".encode())
-    assert answer == Answer(text, json.loads(text), None)
-    assert answer.unsupported is unsupported
-    assert answer.to_json() == json.loads(text)
+    ):
+        answer = read_answer(f"{text}\n".encode())
+        assert answer == Answer(text, json.loads(text), None)
+        assert answer.unsupported is unsupported
+        assert answer.to_json() == json.loads(text)
 
 
 def test_a_missing_answer_is_not_unsupported():

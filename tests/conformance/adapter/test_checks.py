@@ -57,6 +57,8 @@ FATE = asked(
 )
 
 
+CODE = asked("expand", expand(["br"]), "EXP-1", "EXP-2")
+
 # --- no result ----------------------------------------------------------------------------------
 
 SUBJECTS = [
@@ -65,20 +67,18 @@ SUBJECTS = [
     (sort(2, 1), "QKS-1", '{"result": [1, 2]}'),
     (DRAW, "SRV-1", '{"result": 0.6207789073484968}'),
     (FATE, "SRV-2", '{"result": {"do": "serve"}}'),
-    (asked("expand", expand(["br"]), "EXP-1", "EXP-2"), "EXP-1", "1: BR"),
+    (CODE, "EXP-1", "1: BR"),
 ]
 
 
-@pytest.mark.parametrize("word", NOTHING)
 @pytest.mark.parametrize(("question", "subject", "right"), SUBJECTS, ids=lambda x: str(x)[:20])
-def test_a_missing_result_counts_against_the_subject_of_the_question(
-    question, subject, right, word
-):
-    saw = "it does not have this" if word == "unsupported" else NOTHING[word].text
-    verdict = VERDICTS.get(word, Verdict.FAIL)
-    found = findings(question, NOTHING[word])
-    assert found == [Finding(subject, word, saw, expected=right, verdict=verdict)]
+def test_a_missing_result_counts_against_the_subject_of_the_question(question, subject, right):
     assert right_answer(question) == right
+    for word, answer in NOTHING.items():
+        saw = "it does not have this" if word == "unsupported" else answer.text
+        verdict = VERDICTS.get(word, Verdict.FAIL)
+        found = [Finding(subject, word, saw, expected=right, verdict=verdict)]
+        assert findings(question, answer) == found
 
 
 def test_an_unknown_operation_must_be_unsupported():
@@ -116,35 +116,22 @@ MALFORMED = [
     (DRAW, "0.5", "SRV-1", "a number"),
     (DRAW, True, "SRV-1", "a number"),
     (FATE, "serve", "SRV-2", "a response of a plan; expected a JSON object"),
-    (
-        FATE,
-        {"do": "garbage", "noise": "xx"},
-        "SRV-2",
-        "a response of a plan; non-hexadecimal number found in fromhex() arg at position 0",
-    ),
-    (
-        FATE,
-        {"do": "garbage", "noise": 1},
-        "SRV-2",
-        "a response of a plan; fromhex() argument must be str, not int",
-    ),
-    (
-        FATE,
-        {"do": "empty", "height": 1},
-        "SRV-2",
-        "a response of a plan; answer: rules.AA[0]: unknown key 'height'",
-    ),
-    (asked("expand", expand(["br"]), "EXP-1", "EXP-2"), "BR", "EXP-1", "a list of texts"),
-    (asked("expand", expand(["br"]), "EXP-1", "EXP-2"), ["BR", 1], "EXP-1", "a list of texts"),
-]
+    (FATE, {"do": "garbage", "noise": "xx"}, "SRV-2",
+     "a response of a plan; non-hexadecimal number found in fromhex() arg at position 0"),
+    (FATE, {"do": "garbage", "noise": 1}, "SRV-2",
+     "a response of a plan; fromhex() argument must be str, not int"),
+    (FATE, {"do": "empty", "height": 1}, "SRV-2",
+     "a response of a plan; answer: rules.AA[0]: unknown key 'height'"),
+    (CODE, "BR", "EXP-1", "a list of texts"),
+    (CODE, ["BR", 1], "EXP-1", "a list of texts"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("question", "result", "subject", "right"), MALFORMED)
-def test_a_result_of_a_wrong_type_is_malformed(question, result, subject, right):
-    answer = answered(result=result)
-    assert findings(question, answer) == [
-        Finding(subject, "malformed", answer.text, expected=right)
-    ]
+def test_a_result_of_a_wrong_type_is_malformed():
+    for question, result, subject, right in MALFORMED:
+        answer = answered(result=result)
+        found = [Finding(subject, "malformed", answer.text, expected=right)]
+        assert findings(question, answer) == found
 
 
 # --- expand -------------------------------------------------------------------------------------
@@ -152,14 +139,6 @@ def test_a_result_of_a_wrong_type_is_malformed(question, result, subject, right)
 
 def expansion(*args, clauses=("EXP-1", "EXP-2"), **options):
     return asked("expand", expand(args, **options), *clauses)
-
-
-def test_right_codes_have_no_finding():
-    assert findings(expansion("CN", "br"), answered(result=["BR", "CN"])) == []
-
-
-def test_a_reported_usage_error_has_no_finding():
-    assert findings(expansion("BRA"), answered(error="no")) == []
 
 
 def test_an_accepted_usage_error_breaks_exp_9():
@@ -174,15 +153,17 @@ def test_wrong_codes_are_reported_with_the_right_ones():
     ]
 
 
-@pytest.mark.parametrize(
-    ("known", "clause"),
-    [((), "EXP-5"), (("EXP-4",), "EXP-4"), (("EXP-2", "EXP-4"), "EXP-4"), (("EXP-6",), "EXP-5")],
-)
-def test_a_clause_known_to_be_broken_is_the_preferred_explanation(known, clause):
+def test_a_clause_known_to_be_broken_is_the_preferred_explanation():
     # The first as named: cut too early (EXP-5), never sorted (EXP-4), or the letter overlooked.
-    question = expansion("br", "b", limit=1)
-    (found,) = findings(question, answered(result=["BR"]), known)
-    assert found.clause == clause
+    question, answer = expansion("br", "b", limit=1), answered(result=["BR"])
+    for known, clause in (
+        ((), "EXP-5"),
+        (("EXP-4",), "EXP-4"),
+        (("EXP-2", "EXP-4"), "EXP-4"),
+        (("EXP-6",), "EXP-5"),
+    ):
+        (found,) = findings(question, answer, known)
+        assert found.clause == clause
 
 
 REFUSED = [
@@ -203,10 +184,11 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("question", "known", "clause"), REFUSED)
-def test_a_rejection_breaks_the_clause_that_promises_the_codes(question, known, clause):
-    (found,) = findings(question, answered(error="no"), known)
-    assert found == Finding(clause, "refused", '{"error": "no"}', expected=right_answer(question))
+def test_a_rejection_breaks_the_clause_that_promises_the_codes():
+    for question, known, clause in REFUSED:
+        right = right_answer(question)
+        found = [Finding(clause, "refused", '{"error": "no"}', expected=right)]
+        assert findings(question, answered(error="no"), known) == found
 
 
 # --- is_prime -----------------------------------------------------------------------------------
@@ -223,89 +205,65 @@ def test_the_oracle_knows_large_primes():
     assert is_prime(2**64 - 59)
 
 
-@pytest.mark.parametrize(
-    "n",
-    [
+def test_strong_pseudoprimes_do_not_deceive_the_oracle():
+    # Strong pseudoprimes to the first 1, 2, 3 ... primes (OEIS A014233); for the last it takes 37.
+    for n in (
         2047, 1373653, 25326001, 3215031751, 2152302898747, 3474749660383, 341550071728321,
         3825123056546413051,
-    ],
-)  # fmt: skip
-def test_strong_pseudoprimes_do_not_deceive_the_oracle(n):
-    # Strong pseudoprimes to the first 1, 2, 3 ... primes (OEIS A014233); for the last it takes 37.
-    assert not is_prime(n)
+    ):  # fmt: skip
+        assert not is_prime(n)
 
 
-@pytest.mark.parametrize(
-    ("n", "result", "clause"), [(9, True, "PRM-1"), (7, False, "PRM-1"), (4, True, "PRM-2")]
-)
-def test_a_wrong_answer_about_a_number_breaks_the_clause_for_it(n, result, clause):
-    answer = answered(result=result)
-    right = json.dumps({"result": not result})
-    assert findings(prime(n), answer) == [
-        Finding(clause, "wrong", f"{n}: {answer.text}", expected=right)
-    ]
-    assert findings(prime(n), answered(result=not result)) == []
+def test_a_wrong_answer_about_a_number_breaks_the_clause_for_it():
+    for n, result, clause in ((9, True, "PRM-1"), (7, False, "PRM-1"), (4, True, "PRM-2")):
+        answer = answered(result=result)
+        right = json.dumps({"result": not result})
+        found = [Finding(clause, "wrong", f"{n}: {answer.text}", expected=right)]
+        assert findings(prime(n), answer) == found
 
 
-@pytest.mark.parametrize(
-    ("clause", "n", "answer", "word", "verdict"),
-    [
-        ("L-1", 2, answered(result=False), "legacy", Verdict.LEGACY),
-        ("L-1", 2, answered(result=True), "other", Verdict.INFO),
-        ("L-1", 2, answered(error="no"), "other", Verdict.INFO),
-        ("L-2", 1, answered(result=True), "legacy", Verdict.LEGACY),
-        ("L-2", 1, answered(result=False), "other", Verdict.INFO),
-        ("L-3", -1, answered(error="no"), "legacy", Verdict.LEGACY),
-        ("L-3", -1, answered(result=False), "other", Verdict.INFO),
-        ("L-3", -1, DIED, "other", Verdict.INFO),
-    ],
-)
-def test_a_legacy_accepts_any_answer(clause, n, answer, word, verdict):
-    found = findings(prime(n, clause, "PRM-1"), answer)
-    assert found == [Finding(clause, word, answer.text, expected="any answer", verdict=verdict)]
+LEGACY = [
+    ("L-1", 2, answered(result=False), "legacy", Verdict.LEGACY),
+    ("L-1", 2, answered(result=True), "other", Verdict.INFO),
+    ("L-1", 2, answered(error="no"), "other", Verdict.INFO),
+    ("L-1", 2, LACKING, "unsupported", Verdict.UNSUPPORTED),
+    ("L-2", 1, answered(result=True), "legacy", Verdict.LEGACY),
+    ("L-2", 1, answered(result=False), "other", Verdict.INFO),
+    ("L-3", -1, answered(error="no"), "legacy", Verdict.LEGACY),
+    ("L-3", -1, answered(result=False), "other", Verdict.INFO),
+    ("L-3", -1, DIED, "other", Verdict.INFO),
+]
 
 
-def test_without_a_prime_test_a_legacy_is_unsupported():
-    assert findings(prime(2, "L-1"), LACKING) == [
-        Finding(
-            "L-1",
-            "unsupported",
-            "it does not have this",
-            expected="any answer",
-            verdict=Verdict.UNSUPPORTED,
-        )
-    ]
+def test_a_legacy_accepts_any_answer():
+    for clause, n, answer, word, verdict in LEGACY:
+        saw = "it does not have this" if answer is LACKING else answer.text
+        found = [Finding(clause, word, saw, expected="any answer", verdict=verdict)]
+        assert findings(prime(n, clause, "PRM-1"), answer) == found
 
 
 # --- quicksort ----------------------------------------------------------------------------------
 
 
-def test_a_sorted_list_with_its_duplicates_has_no_finding():
-    assert findings(sort(2, 1, 2, 0.5), answered(result=[0.5, 1, 2, 2])) == []
-
-
 def test_the_first_pair_in_wrong_order_is_named():
     answer = answered(result=[1, 3, 2, 1])
-    assert findings(sort(3, 1, 2, 1), answer) == [
-        Finding(
-            "QKS-1", "order", f"3 before 2 at 1: {answer.text}", expected='{"result": [1, 1, 2, 3]}'
-        )
-    ]
+    (found,) = findings(sort(3, 1, 2, 1), answer)
+    assert found.cause == ("QKS-1", "order")
+    assert found.actual == f"3 before 2 at 1: {answer.text}"
+    assert found.expected == '{"result": [1, 1, 2, 3]}'
 
 
-@pytest.mark.parametrize(
-    ("result", "what"),
-    [
+def test_lost_and_added_items_are_named():
+    for result, what in (
         ([1, 3], "lost [2], added []"),
         ([1, 2, 3, 4, 4], "lost [], added [4, 4]"),
         ([1, 1, 3], "lost [2], added [1]"),
-    ],
-)
-def test_lost_and_added_items_are_named(result, what):
-    answer = answered(result=result, swaps="not looked at")
-    assert findings(sort(3, 1, 2), answer) == [
-        Finding("QKS-2", "items", f"{what}: {answer.text}", expected='{"result": [1, 2, 3]}')
-    ]
+    ):
+        answer = answered(result=result, swaps="not looked at")
+        (found,) = findings(sort(3, 1, 2), answer)
+        assert found.cause == ("QKS-2", "items")
+        assert found.actual == f"{what}: {answer.text}"
+        assert found.expected == '{"result": [1, 2, 3]}'
 
 
 def test_a_long_list_of_items_is_shortened_to_80_characters():
@@ -323,30 +281,26 @@ def test_disorder_and_loss_are_two_findings():
     assert [one.cause for one in found] == [("QKS-1", "order"), ("QKS-2", "items")]
 
 
-@pytest.mark.parametrize(
-    ("swaps", "fault"),
-    [
-        (None, "the swaps are null"),
-        ([[0, 1], [0, 3]], "swap 1 is [0, 3]"),
-        ([[0, -1]], "swap 0 is [0, -1]"),
-        ([[0]], "swap 0 is [0]"),
-        ([[0, 1, 2]], "swap 0 is [0, 1, 2]"),
-        ([[0.0, 1]], "swap 0 is [0.0, 1]"),
-        ([[True, 0]], "swap 0 is [true, 0]"),
-        (["01"], 'swap 0 is "01"'),
-        ([], "the swaps lead to [3, 1, 2]"),
-        ([[0, 1]], "the swaps lead to [1, 3, 2]"),
-        ([[2, 0]], "the swaps lead to [2, 1, 3]"),
-    ],
-)
-def test_a_wrong_trace_breaks_qks_4(swaps, fault):
-    assert findings(sort(3, 1, 2), answered(result=[1, 2, 3], swaps=swaps)) == [
-        Finding("QKS-4", "trace", fault, expected="swaps that turn the input into the result")
-    ]
+WRONG_TRACES = [
+    (None, "the swaps are null"),
+    ([[0, 1], [0, 3]], "swap 1 is [0, 3]"),
+    ([[0, -1]], "swap 0 is [0, -1]"),
+    ([[0]], "swap 0 is [0]"),
+    ([[0, 1, 2]], "swap 0 is [0, 1, 2]"),
+    ([[0.0, 1]], "swap 0 is [0.0, 1]"),
+    ([[True, 0]], "swap 0 is [true, 0]"),
+    (["01"], 'swap 0 is "01"'),
+    ([], "the swaps lead to [3, 1, 2]"),
+    ([[0, 1]], "the swaps lead to [1, 3, 2]"),
+    ([[2, 0]], "the swaps lead to [2, 1, 3]"),
+]
 
 
-def test_a_trace_that_leads_to_the_result_has_no_finding():
-    assert findings(sort(3, 1, 2), answered(result=[1, 2, 3], swaps=[[0, 1], [1, 2]])) == []
+def test_a_wrong_trace_breaks_qks_4():
+    right = "swaps that turn the input into the result"
+    for swaps, fault in WRONG_TRACES:
+        found = findings(sort(3, 1, 2), answered(result=[1, 2, 3], swaps=swaps))
+        assert found == [Finding("QKS-4", "trace", fault, expected=right)]
 
 
 def test_the_right_codes_are_counted_and_listed():

@@ -1,8 +1,5 @@
 """What a run shows of how the program understood its case."""
 
-from dataclasses import FrozenInstanceError
-
-import pytest
 from support.made_runs import ASKED_DELAY, AT_DELAY, ELAPSED, HYPHENS, redirect, searching
 from support.recorded_runs import run_of
 
@@ -61,8 +58,3 @@ def test_a_program_that_neither_announces_nor_requests_nor_reports_did_nothing()
     assert not reading((), WHOLE, ()).did_nothing
     assert not reading(searching("BR CN"), (), ()).did_nothing
     assert not reading((), (), (HYPHENS,)).did_nothing
-
-
-def test_a_reading_does_not_change():
-    with pytest.raises(FrozenInstanceError):
-        reading().label = "DELAY"

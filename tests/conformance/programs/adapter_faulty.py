@@ -132,6 +132,10 @@ def letters_of_any_alphabet(word):
     return [word.upper()] if word.isalpha() and len(word) == 2 else codes_of(word)
 
 
+def with_flags(letter):
+    return [code for code in country_codes() if code[0] == letter.upper()]
+
+
 def ordinary(codes):
     return list(dict.fromkeys(codes))
 
@@ -307,10 +311,7 @@ FAULTS = {
     "upper-case-only": ("EXP-1", two(upper_case_only)),
     "code-as-letter": ("EXP-1", two(lambda word: codes_of(word[0]))),
     "letter-as-code": ("EXP-2", one(lambda word: [word.upper()])),
-    "letter-with-flags": (
-        "EXP-2",
-        one(lambda word: [code for code in country_codes() if code[0] == word.upper()]),
-    ),
+    "letter-with-flags": ("EXP-2", one(with_flags)),
     "letter-short-of-one": ("EXP-2", one(lambda word: codes_of(word)[:25])),
     "no-letters": ("EXP-2", one(lambda word: codes_of(f"{word}??"))),
     "repeats": ("EXP-3", expanding(arrange=lambda codes, limit: sorted(codes)[:limit])),
@@ -344,18 +345,9 @@ FAULTS = {
     "from-one": ("QKS-4", lying(lambda swaps: [[i + 1, j + 1] for i, j in swaps])),
     "unshifted": ("SRV-1", {"draw": unshifted}),
     "other-bucket": ("SRV-2", drawing("bucket", lambda right, *args: 1 - right(*args))),
-    "never-sticky": (
-        "SRV-2",
-        drawing("bucket", lambda right, *args: right(*args[:3], 1, "bucket")),
-    ),
-    "status-by-bucket": (
-        "SRV-3",
-        drawing("status", lambda right, *args: right(*args[:-1], "bucket")),
-    ),
-    "delay-by-bucket": (
-        "SRV-4",
-        drawing("delay", lambda right, *args: right(*args[:-1], "bucket")),
-    ),
+    "never-sticky": ("SRV-2", drawing("bucket", lambda right, *a: right(*a[:3], 1, "bucket"))),
+    "status-by-bucket": ("SRV-3", drawing("status", lambda right, *a: right(*a[:-1], "bucket"))),
+    "delay-by-bucket": ("SRV-4", drawing("delay", lambda right, *a: right(*a[:-1], "bucket"))),
     "slower": ("SRV-4", {"fate": no_delay}),
     "tame-noise": ("SRV-5", {"fate": tame_noise}),
     "no-rules": ("SRV-6", planning(lambda rules, question: {})),

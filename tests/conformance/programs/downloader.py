@@ -12,6 +12,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from string import ascii_uppercase
@@ -348,22 +349,16 @@ def name_of(program: type[Downloader]) -> str:
     ).lower()
 
 
-def breaks(clause: str) -> Callable[[type[Downloader]], type[Downloader]]:
+def entered(table: dict[str, str], clause: str) -> Callable[[type[Downloader]], type[Downloader]]:
     def enter(program: type[Downloader]) -> type[Downloader]:
         PROGRAMS[name_of(program)] = program
-        FAULTY[name_of(program)] = clause
+        table[name_of(program)] = clause
         return program
 
     return enter
 
 
-def misses(clause: str) -> Callable[[type[Downloader]], type[Downloader]]:
-    def enter(program: type[Downloader]) -> type[Downloader]:
-        PROGRAMS[name_of(program)] = program
-        LAX[name_of(program)] = clause
-        return program
-
-    return enter
+breaks, misses = partial(entered, FAULTY), partial(entered, LAX)
 
 
 def run(programs: dict[str, type[Downloader]], words: list[str]) -> int:

@@ -9,30 +9,14 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 LIFE_S = 120
 
-FAULTS: dict[str, str] = {
-    "binary": "prints bytes that are not text",
-    "endless-line": "prints 1 MB without a line end",
-    "flood": "prints 1 GB on stdout",
-    "flood-stderr": "prints 1 GB on stderr",
-    "children": "ends at once and leaves children running that hold its stdout open",
-    "daemon": "ends at once and leaves a daemon running in a new session",
-    "stubborn": "ignores SIGTERM and SIGINT and sleeps",
-    "no-folder": "deletes its working directory",
-    "closed-stdout": "closes stdout and sleeps",
-    "silent": "ends at once with status 0 and prints nothing",
-    "segfault": "dies of SIGSEGV",
-    "killed": "dies of SIGKILL",
-    "sleeps": "sleeps and prints nothing",
-    "reads-stdin": "waits for its stdin to end",
-}
-"""What each of them does."""
-
 
 def flood(fd: int) -> None:
+    """Print 1 GB."""
     block = b"." * 1023 + b"\n"
     for _ in range(1024):
         os.write(fd, block * 1024)
@@ -61,45 +45,46 @@ def delete_folder() -> None:
     shutil.rmtree(folder)
 
 
-def main(name: str) -> None:
-    match name:
-        case "binary":
-            sys.stdout.buffer.write(bytes(range(256)) * 64 + b"\n\x00\xff LOCAL site: \xc3\x28\n")
-        case "endless-line":
-            sys.stdout.write("." * 1_000_000)
-        case "flood":
-            flood(1)
-        case "flood-stderr":
-            flood(2)
-        case "children":
-            leave(3)
-        case "daemon":
-            leave(1, new_session=True)
-        case "stubborn":
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
-            until = time.monotonic() + LIFE_S
-            while time.monotonic() < until:
-                time.sleep(1)
-        case "no-folder":
-            delete_folder()
-        case "closed-stdout":
-            os.close(1)
-            time.sleep(LIFE_S)
-        case "segfault":
-            os.kill(os.getpid(), signal.SIGSEGV)
-        case "killed":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "sleeps":
-            time.sleep(LIFE_S)
-        case "reads-stdin":
-            signal.alarm(LIFE_S)
-            sys.stdin.read()
-        case "silent":
-            pass
+def print_binary() -> None:
+    sys.stdout.buffer.write(bytes(range(256)) * 64 + b"\n\x00\xff LOCAL site: \xc3\x28\n")
 
+
+def ignore_signals() -> None:
+    """Ignore SIGTERM and SIGINT, and sleep."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    until = time.monotonic() + LIFE_S
+    while time.monotonic() < until:
+        time.sleep(1)
+
+
+def close_stdout() -> None:
+    os.close(1)
+    time.sleep(LIFE_S)
+
+
+def read_stdin() -> None:
+    signal.alarm(LIFE_S)
+    sys.stdin.read()
+
+
+FAULTS: dict[str, Callable[[], object]] = {
+    "binary": print_binary,
+    "endless-line": lambda: sys.stdout.write("." * 1_000_000),
+    "flood": lambda: flood(1),
+    "flood-stderr": lambda: flood(2),
+    "children": lambda: leave(3),  # they hold its stdout open
+    "daemon": lambda: leave(1, new_session=True),
+    "stubborn": ignore_signals,
+    "no-folder": delete_folder,
+    "closed-stdout": close_stdout,
+    "silent": lambda: None,
+    "segfault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "sleeps": lambda: time.sleep(LIFE_S),
+    "reads-stdin": read_stdin,
+}
+"""What each of them does."""
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2 or sys.argv[1] not in FAULTS:
-        sys.exit("NAME must be one of: " + ", ".join(FAULTS))
-    main(sys.argv[1])
+    FAULTS[sys.argv[1]]()

@@ -45,11 +45,7 @@ def gaps():
     """What is missing, or names no clause; a line each."""
     known, cases, broken = clauses(), cases_of_clauses(), faulty_of_clauses()
     found = [f"{name} is not a clause, and cases name it" for name in cases if name not in known]
-    found += [
-        f"{name} is not a clause, and faulty implementations name it"
-        for name in broken
-        if name not in known
-    ]
+    found += [f"{name} is not a clause, and faults name it" for name in broken if name not in known]
     for clause in known.values():
         if not cases[clause.id] and not clause.reason:
             found.append(f"{clause.id} has neither a case nor a reason why not")

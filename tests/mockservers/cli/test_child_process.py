@@ -11,7 +11,7 @@ import threading
 from unittest import mock
 
 import pytest
-from support.command_in_process import ended, posix
+from support.command_in_process import posix
 from support.processes import has_ended
 from support.virtual_loop import BEGIN_S, virtual_time
 
@@ -105,12 +105,6 @@ def test_a_last_line_without_its_end_is_heard_too(own_signals, capfd):
     assert ran("printf 'one\\ntwo'", claims) == 0
     assert claims.lines == ["one", "two"]
     assert capfd.readouterr().out == "one\ntwo"
-
-
-@posix
-def test_only_the_first_pair_of_dashes_is_not_of_the_command(own_signals, capsys):
-    words = ["sh", "-c", 'test "$1 $2" = "-- x" && exit 7', "sh", "--", "x"]
-    assert ended(capsys, "run", "--ports", "auto", "--", *words)[0] == 7
 
 
 @posix

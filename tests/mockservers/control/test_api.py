@@ -9,7 +9,8 @@ import subprocess
 import time
 
 from support import TOP
-from support.control_client import FLAKY_BR, Driven, asynchronous, entries, posix, serving
+from support.command_in_process import posix
+from support.control_client import FLAKY_BR, Driven, asynchronous, entries, serving
 
 from mockservers.faults import Hang
 from mockservers.plan import Plan
@@ -141,13 +142,16 @@ async def test_a_reset_ends_what_hangs_at_once_and_in_its_own_run(tmp_path):
 
 
 @asynchronous
-async def test_after_a_reset_the_journals_of_all_earlier_runs_are_whole(tmp_path):
+async def test_a_reset_is_answered_when_all_earlier_journals_are_whole(tmp_path):
     async with Driven(tmp_path, tmp_path / "j") as driven:
-        writers = []
-        for _ in range(3):
+        runs, writers = [driven.runs.current], []
+        for n in range(1, 4):
             writers.append((await driven.begin_request())[1])
-            await driven.put({"plan": 1})
-        await driven.runs.reset()
+            assert (await driven.put({"plan": 1}))["run"] == n + 1
+            runs.append(driven.runs.current)
+        assert [run.over.is_set() for run in runs] == [False] * 4
+        await driven.ask("POST", "/reset")
+        assert [run.over.is_set() for run in runs] == [True] * 4
         for name in ("j", "j.2", "j.3"):
             assert [entry.get("code") for entry in entries(tmp_path / name)] == [None, "BR", None]
             assert entries(tmp_path / name)[-1]["end"] is True

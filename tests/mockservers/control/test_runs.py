@@ -1,7 +1,6 @@
 """The history of runs, and the control API in the loop."""
 
 import asyncio
-import contextlib
 import errno
 import gc
 import json
@@ -10,17 +9,9 @@ import threading
 import weakref
 from pathlib import Path
 
-import aiohttp
 import pytest
-import pytest_asyncio
-from support.server_in_loop import (
-    asynchronous,
-    get,
-    port_of,
-    reply,
-    told_end,
-    with_ipv6,
-)
+from support.control_client import Driven
+from support.server_in_loop import asynchronous, get, port_of, reply, told_end, with_ipv6
 
 import mockservers.control.run_history
 from mockservers.content.resources import FlagCatalogue
@@ -33,42 +24,9 @@ from mockservers.journal_json import JournalFile
 from mockservers.server import MockServers
 
 
-class Driven:
-    """Servers in this loop, their runs, and a client of their control API."""
-
-    def __init__(self, folder, file=None):
-        self.servers = MockServers(FlagCatalogue())
-        self.runs = RunHistory(self.servers, file, folder)
-        self._stack = contextlib.AsyncExitStack()
-
-    async def __aenter__(self):
-        await self.servers.start()
-        self._stack.push_async_callback(self.servers.stop)
-        self.runs.begin({})
-        control = Control(self.servers, self.runs)
-        url = await control.start(0)
-        self._stack.push_async_callback(control.stop)
-        self.session = await self._stack.enter_async_context(aiohttp.ClientSession(url))
-        return self
-
-    async def __aexit__(self, *exc_info):
-        await self._stack.aclose()
-
-    async def ask(self, method, path, body=None, **headers):
-        headers.setdefault("Content-Type", "application/json")
-        async with self.session.request(method, path, data=body, headers=headers) as answer:
-            return answer.status, await answer.json()
-
-
-@pytest_asyncio.fixture
-async def driven(tmp_path):
-    async with Driven(tmp_path) as started:
-        yield started
-
-
 @asynchronous
 async def test_a_method_that_there_is_not_is_answered_with_those_that_there_are(driven):
-    async with driven.session.delete("/plan") as answer:
+    async with driven.session.delete(f"{driven.url}/plan") as answer:
         assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD, PUT")
 
 
@@ -127,35 +85,29 @@ async def test_a_plan_that_comes_slowly_undoes_none_that_came_meanwhile(driven):
 
 
 @asynchronous
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status"),
-    [
-        ("PUT", "/plan", b'\xef\xbb\xbf{"plan": 1}', 200),
-        ("PUT", "/plan", b'{"plan": 1}' + b" " * (control.MAX_BODY - 10), 413),
-        ("POST", "/reset", b"", 200),
-        ("POST", "/reset", b" {}\n", 200),
-        ("POST", "/ledger", b"[" * 200_000, 400),
-        ("POST", "/ledger", rb'{"stdout": "\ud800 OK\n"}', 200),
+async def test_a_call_at_the_edge_of_what_may_be(driven):
+    plan = b'{"plan": 1}'
+    for method, path, body, status in [
         ("GET", "/journal?limit=1000", None, 200),
         ("GET", "/journal?limit=1", None, 200),
         ("GET", "/journal?limit=00010", None, 400),
         ("GET", "/journal?after=2-1", None, 400),
-    ],
-)
-async def test_a_call_at_the_edge_of_what_may_be(driven, method, path, body, status):
-    assert (await driven.ask(method, path, body))[0] == status
+        ("PUT", "/plan", plan.ljust(control.MAX_BODY), 200),
+        ("PUT", "/plan", plan.ljust(control.MAX_BODY + 1), 413),
+        ("POST", "/reset", b"", 200),
+        ("POST", "/reset", b" {}\n", 200),
+        ("POST", "/ledger", b"[" * 200_000, 400),
+        ("POST", "/ledger", rb'{"stdout": "\ud800 OK\n"}', 200),
+    ]:
+        assert (await driven.ask(method, path, body))[0] == status, (path, body)
 
 
 @asynchronous
 async def test_a_page_has_as_many_entries_as_were_asked_for_and_the_first_the_header_too(driven):
-    reader, writer = await asyncio.open_connection("127.0.0.1", port_of(driven.servers))
-    writer.write(get("ZZ") * 3)
-    for _ in range(3):
-        await reply(reader)
-    writer.close()
-    _, first = await driven.ask("GET", "/journal?limit=1")
+    await driven.fetch("ZZ", "ZZ", "ZZ")
+    first = await driven.get("/journal?limit=1")
     assert (first["header"]["journal"], [entry["n"] for entry in first["entries"]]) == (1, [1])
-    _, second = await driven.ask("GET", f"/journal?limit=2&after={first['next']}")
+    second = await driven.get(f"/journal?limit=2&after={first['next']}")
     assert [entry["n"] for entry in second["entries"]] == [2, 3]
 
 
@@ -190,7 +142,7 @@ async def test_an_error_is_at_most_400_letters_long(driven):
 async def test_a_journal_of_serve_from_its_path_to_its_end(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     async with Driven(tmp_path, Path("j.jsonl")) as driven:
-        _, health = await driven.ask("GET", "/health")
+        health = await driven.get("/health")
         assert health["ready"] is True
         assert Path(health["file"]) == tmp_path / "j.jsonl"
         assert (await driven.ask("POST", "/reset"))[1]["file"] == str(tmp_path / "j.2.jsonl")
@@ -241,33 +193,6 @@ async def test_a_reset_keeps_the_plans_and_drops_the_connections(driven):
     assert {plan.seed for plan in driven.runs.current.plans.values()} == {9}
 
 
-@asynchronous
-async def test_a_reset_is_answered_when_all_earlier_journals_are_whole(driven):
-    runs, streams = [driven.runs.current], []
-    for n in range(1, 4):
-        address = ("127.0.0.1", port_of(driven.servers))
-        streams.append(await asyncio.open_connection(*address))
-        streams[-1][1].write(get("BR")[:-2])
-        while not driven.servers.run.under_way:
-            await asyncio.sleep(0)
-        assert (await driven.ask("PUT", "/plan", '{"plan": 1}'))[1]["run"] == n + 1
-        runs.append(driven.runs.current)
-    assert [run.over.is_set() for run in runs] == [False] * 4
-    await driven.ask("POST", "/reset")
-    assert [run.over.is_set() for run in runs] == [True] * 4
-    for _, writer in streams:
-        writer.close()
-
-
-@asynchronous
-async def test_the_first_incomplete_journal_is_the_one_that_is_reported(driven):
-    first = driven.runs.current.journal
-    for _ in range(2):
-        driven.runs.current.journal.error = OSError(errno.ENOSPC, "No space left on device")
-        await driven.ask("POST", "/reset")
-    assert driven.runs.incomplete is first
-
-
 def test_a_journal_that_fails_at_its_first_line_is_closed(monkeypatch, tmp_path):
     made = []
 
@@ -296,16 +221,6 @@ async def test_of_two_incomplete_journals_the_first_is_reported(tmp_path):
     runs.begin({})
     assert runs.incomplete is journals[1]
     await servers.stop()
-
-
-@asynchronous
-async def test_the_port_of_the_control_api_is_free_again_at_the_end(tmp_path):
-    servers = MockServers(FlagCatalogue())
-    stopped = Control(servers, RunHistory(servers, None, tmp_path))
-    port = int((await stopped.start(0)).rsplit(":", 1)[1])
-    await stopped.stop()
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", port))
 
 
 @asynchronous

@@ -5,9 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert, to_builtins
 from support.examples import examples
-from support.small_ledgers import (
-    report,
-)
+from support.small_ledgers import report
 
 from mockservers.flags2.arguments import asked_codes
 from mockservers.flags2.output import LineReader, claims_of
@@ -36,7 +34,7 @@ def test_what_was_asked_is_read_from_command_and_announcement(command, line, ask
 # --- what was said ---------------------------------------------------------------------
 
 
-@examples(500)
+@examples(120)
 @given(
     st.lists(st.text(max_size=20).map(lambda t: t.replace("\n", "").replace("\r", ""))), st.data()
 )
@@ -57,7 +55,7 @@ def test_an_endless_line_takes_bounded_memory():
     assert len(reader.close()[0]) < 200_000
 
 
-@examples(500)
+@examples(120)
 @given(
     st.lists(
         st.sampled_from(

@@ -1,4 +1,4 @@
-"""The page as a file."""
+"""The page as a file, and what is known of the files of a folder."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.viewed import one, view
 
-from mockservers.files import write_whole
+from mockservers.files import files_in, write_whole
 from mockservers.html_report.render import compare_page, run_page, script_hash
 
 posix = pytest.mark.skipif(os.name != "posix", reason="files have POSIX modes")
@@ -68,3 +68,12 @@ def test_control_characters_and_turns_of_direction_are_shown_as_escapes():
         assert not set(text) & {"\x1b", "\u202e", "\x07"}
         assert r"\x1b[31mred" in text
         assert r"\u202eback" in text
+
+
+def test_the_time_of_a_change_to_a_file_is_known_to_the_nanosecond(tmp_path):
+    file = tmp_path / "br.gif"
+    file.write_bytes(b"GIF")
+    os.utime(file, ns=(1, 1_000_000_000_123_456_789))
+    (kept,) = files_in(tmp_path).values()
+    assert kept.mtime_ns == file.stat().st_mtime_ns
+    assert kept.mtime_ns % 1_000_000_000

@@ -1,15 +1,15 @@
 """What a page says in single cases: its sentences, charts, table, and the file it is written to."""
 
 import re
-import shlex
 
 import pytest
-from support.journals import balance, journal, lines_of, report, request
+from support.journals import balance, journal, report, request
 from support.viewed import one, view
 
+from mockservers.faults import KINDS
 from mockservers.html_report import charts, render
 from mockservers.html_report import view as html_view
-from mockservers.html_report.charts import LOOKS, MOST_POINTS, chart_of
+from mockservers.html_report.charts import LOOKS, chart_of
 from mockservers.html_report.render import compare_page, page_file, run_page
 
 
@@ -20,9 +20,13 @@ def facts(lines):
 # --- the sentences ---------------------------------------------------------------------
 
 
-def test_the_seed_is_that_of_the_server_that_was_asked():
-    plans = {"LOCAL": {"plan": 1, "seed": 1}, "ERROR": {"plan": 1, "seed": 2}}
-    assert facts(one(plans=plans))["Seed"] == "2"
+def test_the_seed_is_that_of_the_server_that_was_asked_or_of_all():
+    apart = {"LOCAL": {"plan": 1, "seed": 1}, "ERROR": {"plan": 1, "seed": 2}}
+    alike = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1, "seed": 3}}
+    entries = [request(1, "BR", 0.0, 0.5)]
+    assert facts(one(plans=apart))["Seed"] == "2"
+    assert facts(journal(["BR"], entries, [], plans=alike))["Seed"] == "3"
+    assert "Seed" not in facts(journal(["BR"], entries, [], plans=apart))
 
 
 def test_the_command_is_shown_as_a_shell_takes_it():
@@ -56,14 +60,6 @@ def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
     assert seen["notes"][0].split(":")[0] in run_page(seen)
 
 
-def test_the_seed_of_an_unknown_server_is_shown_if_all_have_the_same():
-    alike = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1, "seed": 3}}
-    apart = {"LOCAL": {"plan": 1, "seed": 3}, "ERROR": {"plan": 1}}
-    entries = [request(1, "BR", 0.0, 0.5)]
-    assert facts(journal(["BR"], entries, [], plans=alike))["Seed"] == "3"
-    assert "Seed" not in facts(journal(["BR"], entries, [], plans=apart))
-
-
 def test_without_an_announced_limit_the_bound_is_that_of_what_was_seen():
     entries = [
         request(1, "BR", 0.0, 0.5, delay_s=0.5),
@@ -73,35 +69,43 @@ def test_without_an_announced_limit_the_bound_is_that_of_what_was_seen():
     assert dict(seen["facts"])["In flight at most"] == "2, none announced"
     assert seen["bound"].startswith("With 2 at a time (seen), the 1.00 s of waiting")
     assert seen["chart"]["limit"] is None
+    announced = view(journal(["BR", "CN"], entries, report(["BR", "CN"], 7, 2)))
+    assert announced["chart"]["limit"] == 7
 
 
-def test_a_drip_is_as_slow_as_the_plan_has_it_at_that_attempt():
-    rule = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}]
-    plans = {"ERROR": {"plan": 1, "rules": {"BR": rule}}}
-    entry = request(1, "BR", 0.0, 30.0, do="drip", bytes_sent=1000, attempt=2, delay_s=1.0)
-    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans=plans))
-    assert "the 11.00 s of waiting that the plan asks for take 11.00 s at least" in seen["bound"]
+def drip(n, bytes_sent, **more):
+    return request(n, "BR", 0.0, 9.0, do="drip", bytes_sent=bytes_sent, **more)
 
 
-def test_a_hang_whose_client_went_early_waits_as_long_as_its_delay():
-    entry = request(1, "BR", 3.0, 3.5, do="hang", status=None, delay_s=2.0, first_byte_s=None)
-    assert "the 2.00 s of waiting" in view(journal(["BR"], [entry], []))["bound"]
+def hang(n, start_s, end_s, **more):
+    return request(n, "CN", start_s, end_s, do="hang", status=None, bytes_sent=0,
+                   first_byte_s=None, **more)  # fmt: skip
 
 
-def test_a_drip_of_a_path_and_one_without_an_attempt_are_found_in_the_plan():
-    slow, slower = {"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 10}
-    plans = {"ERROR": {"plan": 1, "rules": {"/x": [slow], "BR": [slow, slower]}}}
-    path = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000) | {"code": None, "path": "/x"}
-    code = request(2, "BR", 0.0, 9.0, do="drip", bytes_sent=2000)
-    del code["attempt"]
-    seen = view(journal(["BR"], [path, code], [], plans=plans, files={}))
-    assert "the 3.00 s of waiting that the plan asks for" in seen["bound"]
+DRIPS = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}]
 
 
-def test_a_drip_that_the_plan_does_not_know_waits_for_its_delay_only():
-    entry = request(1, "BR", 0.0, 9.0, do="drip", bytes_sent=1000, delay_s=1.0)
-    seen = view(journal(["BR"], [entry], report(["BR"], 1, 1), plans={}))
-    assert "the 1.00 s of waiting that the plan asks for take 1.00 s" in seen["bound"]
+@pytest.mark.parametrize(
+    ("entries", "rules", "wait"),
+    [
+        # to its end, whose client waits as long
+        ([drip(1, 2000), hang(2, 0.0, 5.0)], {"BR": DRIPS}, "7.00"),
+        # the rule of the second attempt, after its delay
+        ([drip(1, 1000, attempt=2, delay_s=1.0)], {"BR": DRIPS}, "11.00"),
+        # the client of a hang went early
+        ([hang(1, 3.0, 3.5, delay_s=2.0)], {}, "2.00"),
+        # the rule of a path
+        ([drip(1, 1000) | {"code": None, "path": "/x"}], {"/x": DRIPS}, "1.00"),
+        # without an attempt it is the first
+        ([{k: v for k, v in drip(1, 2000).items() if k != "attempt"}], {"BR": DRIPS}, "2.00"),
+        # the plan does not know of a drip
+        ([drip(1, 1000, delay_s=1.0)], {}, "1.00"),
+    ],
+)
+def test_a_drip_and_a_hang_wait_as_the_plan_has_it(entries, rules, wait):
+    plans = {"ERROR": {"plan": 1, "rules": rules}}
+    lines = journal(["BR", "CN"], entries, [], plans=plans, files={})
+    assert f"the {wait} s of waiting that the plan asks for" in view(lines)["bound"]
 
 
 # --- the charts ------------------------------------------------------------------------
@@ -115,29 +119,19 @@ def test_each_fate_is_counted_with_its_look():
     ]
 
 
-def test_the_page_has_every_colour_in_light_and_dark_and_every_pattern():
+def test_every_fate_has_a_look_of_its_own_and_the_page_has_it_in_light_and_dark():
+    assert set(LOOKS) == {*KINDS, "not found", "bad request", "other"}
+    assert len(set(LOOKS.values())) == len(LOOKS)
     colours = re.findall(r"--c-(\w+):", page_file("page.css"))
     strokes = page_file("page.js").partition("const STROKES = {")[2].partition("};")[0]
     assert sorted(colours) == sorted(2 * [*{look.colour for look in LOOKS.values()}])
     assert set(re.findall(r"(\w+): \[", strokes)) == {look.pattern for look in LOOKS.values()}
 
 
-def test_the_chart_has_the_limit_that_was_announced():
-    entries = [request(1, "BR", 0.0, 0.5), request(2, "CN", 0.1, 0.6, in_flight=2)]
-    lines = journal(["BR", "CN"], entries, report(["BR", "CN"], 7, 2))
-    assert view(lines)["chart"]["limit"] == 7
-
-
-def test_a_bar_without_a_first_byte_is_waiting_to_its_end():
-    entry = request(1, "BR", 1.0, 3.0, do="hang", status=None, first_byte_s=None)
-    bars = view(journal(["BR"], [entry], []))["chart"]["bars"]
-    assert (bars["start"], bars["first"], bars["end"]) == ([0.0], [2.0], [2.0])
-
-
-def test_a_request_of_which_no_end_is_known_ends_as_it_begins():
-    entries = [request(1, "BR", 1.0, None), request(2, "CN", 1.5, 2.0)]
+def test_a_bar_without_a_first_byte_waits_to_its_end_and_one_without_an_end_has_no_length():
+    entries = [hang(1, 1.0, 3.0), request(2, "BR", 1.5, None)]
     bars = view(journal(["BR", "CN"], entries, []))["chart"]["bars"]
-    assert (bars["start"], bars["end"]) == ([0.0, 0.5], [0.0, 1.0])
+    assert (bars["start"], bars["first"], bars["end"]) == ([0.0, 0.5], [2.0, 0.5], [2.0, 0.5])
 
 
 def test_times_are_shown_to_the_microsecond():
@@ -158,22 +152,6 @@ def test_a_chart_of_nothing_has_one_lane_and_one_point():
     assert chart["in_flight"] == {"s": [0.0], "n": [0]}
 
 
-def test_a_lane_is_free_at_the_moment_at_which_its_request_ends():
-    entries = [request(n, "BR", float(n), n + 1.0) for n in range(5)]
-    bars = chart_of(lines_of(entries), set())["bars"]
-    assert (bars["lane"], bars["lanes"]) == ([0] * 5, 1)
-
-
-@pytest.mark.parametrize("peak", [6000, 6001, 6002])
-def test_of_many_changes_the_curve_keeps_the_highest_and_the_end(peak):
-    """Somewhere in the middle, for a moment, one more is in flight than at any other time."""
-    spans = [(float(n), n + 0.5) for n in range(3 * MOST_POINTS)]
-    flight = charts._in_flight([*spans, (peak + 0.1, peak + 0.2)], 0.0)
-    assert len(flight["s"]) <= MOST_POINTS + 1
-    assert max(flight["n"]) == 2
-    assert (flight["s"][-1], flight["n"][-1]) == (spans[-1][1], 0)
-
-
 def test_of_each_few_points_the_highest_is_kept_and_the_last_of_all(monkeypatch):
     monkeypatch.setattr(charts, "MOST_POINTS", 3)
     spans = [(1.0, 2.0), (1.5, 9.0), (4.0, 5.0), (4.5, 6.0)]
@@ -181,9 +159,11 @@ def test_of_each_few_points_the_highest_is_kept_and_the_last_of_all(monkeypatch)
     assert charts._in_flight(spans, 1.0) == {"s": [0.5, 3.5, 4.0, 8.0], "n": [2, 3, 2, 0]}
 
 
-def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept():
-    spans = [(float(n), n + 0.5) for n in range(MOST_POINTS // 2)]
-    assert len(charts._in_flight(spans, 0.0)["s"]) == MOST_POINTS // 2 + 2
+def test_of_one_change_more_than_there_is_room_for_one_in_two_is_kept(monkeypatch):
+    monkeypatch.setattr(charts, "MOST_POINTS", 40)
+    spans = [(float(n), n + 0.5) for n in range(20)]  # and one point is before all of them
+    assert len(charts._in_flight(spans, 0.0)["s"]) == 20 + 2
+    assert len(charts._in_flight([(1.0, 1.7), *spans[1:]], 0.0)["s"]) == 40
 
 
 def test_of_a_code_that_does_not_balance_a_hundred_requests_are_drawn_besides(monkeypatch):
@@ -213,30 +193,25 @@ def test_what_is_no_request_is_passed_over():
     assert chart["bars"]["fate"] == ["serve", "serve"]
 
 
-def test_of_no_request_nothing_is_thinned():
+def test_where_there_is_room_for_all_requests_all_are_drawn(monkeypatch):
+    monkeypatch.setattr(html_view, "MOST_BARS", 30)
     assert view(journal(["BR"], [], report(["BR"], 1, 0)))["thinned"] is None
-
-
-def test_of_a_few_thousand_requests_all_are_drawn():
-    count = 3000
-    entries = [request(n, "BR", n / 10, n / 10 + 0.05) for n in range(count)]
-    seen = view(journal(["BR"], entries, []))
+    entries = [request(n, "BR", n / 10, n / 10 + 0.05) for n in range(31)]
+    seen = view(journal(["BR"], entries[1:], []))
     assert seen["thinned"] is None
-    assert len(seen["chart"]["bars"]["start"]) == count
-    flight = charts._in_flight([(float(n), n + 0.5) for n in range(1900)], 0.0)
-    assert len(flight["s"]) == 2 * 1900 + 1
+    assert len(seen["chart"]["bars"]["start"]) == 30
+    assert view(journal(["BR"], entries, []))["thinned"]["of"] == 31
 
 
 # --- the table -------------------------------------------------------------------------
 
 
-def test_the_table_has_two_thousand_codes_and_says_how_many_more_there_are():
-    codes = [f"/{n}" for n in range(2003)]
-    entries = [
-        request(n, code, 0.0, 0.5, do="status", status=503) for n, code in enumerate(codes, 1)
-    ]
+def test_the_table_says_how_many_more_codes_there_are_than_it_has(monkeypatch):
+    monkeypatch.setattr(html_view, "MOST_ROWS", 20)
+    codes = [f"/{n}" for n in range(23)]
+    entries = [request(n, code, 0.0, 0.5, status=503) for n, code in enumerate(codes, 1)]
     seen = view(journal(codes, entries, []))
-    assert (len(seen["codes"]), seen["more_codes"]) == (2000, 3)
+    assert (len(seen["codes"]), seen["more_codes"]) == (20, 3)
     assert view(one())["more_codes"] == 0
 
 
@@ -247,18 +222,13 @@ def asked_again(statuses):
     ]
 
 
-def test_a_row_has_the_status_of_the_last_request():
-    (row,) = view(journal(["BR"], asked_again([503, 404]), []))["codes"]
-    assert (row["requests"], row["status"]) == (2, 404)
-
-
 def test_a_row_tells_what_it_met_and_what_was_seen_and_said():
     lines = journal(
         ["BR"], asked_again([503, 404]), report(["BR"], 1, 1, told=["BR OK", "BR not found"])
     )
     (row,) = view(lines)["codes"]
     saw = "503 with 2 of 2 bytes; then 404 with 2 of 2 bytes"
-    assert row["fates"] == ["status"]
+    assert (row["requests"], row["status"], row["fates"]) == (2, 404, ["status"])
     assert row["said"] == "ok, not found"
     assert row["words"] == ["duplicated", "duplicated"]
     assert row["evidence"] == [
@@ -302,14 +272,6 @@ def test_a_row_counts_also_the_requests_that_the_ledger_does_not_keep():
     assert view(lines)["codes"][0]["requests"] == 2000
 
 
-def test_a_flag_is_shown_also_where_it_was_there_before_and_is_the_same():
-    lines = one()
-    lines[0]["files_before"] = lines[-1]["files_after"]
-    (row,) = view(lines)["codes"]
-    assert row["file"] == "kept"
-    assert row["picture"].startswith("data:image/gif;base64,R0lGOD")
-
-
 def test_runs_differ_where_only_their_files_do():
     before = one()
     before[0]["files_before"] = before[-1]["files_after"]
@@ -318,23 +280,3 @@ def test_runs_differ_where_only_their_files_do():
         assert first["codes"][0][key] == second["codes"][0][key]
     ((code, _, differ),) = render._differences([first, second])
     assert (code, differ) == ("BR", True)
-
-
-# --- to run it again ---------------------------------------------------------------------
-
-
-def test_the_folder_of_the_files_is_one_word_for_the_shell():
-    for folder in ("a b", "it's", "$HOME", "; true"):
-        words = shlex.split(view(one(dest=folder, plans={}))["replay"])
-        assert words == ["mockservers", "run", "--dest", folder, "--", "flags2-threadpool"]
-    assert view(one(plans={}))["replay"] == "mockservers run -- flags2-threadpool"
-
-
-def test_the_plans_of_the_servers_are_files_of_the_line():
-    plan = {"plan": 1, "seed": 5}
-    line = view(one(plans={"OTHER": plan, "LOCAL": plan, "ERROR": plan}))["replay"]
-    text = '\'{"plan": 1, "seed": 5}\''
-    assert line == (
-        f"printf %s {text} > plan-local.json && printf %s {text} > plan-error.json && mockservers "
-        "run --plan LOCAL=plan-local.json --plan ERROR=plan-error.json -- flags2-threadpool"
-    )

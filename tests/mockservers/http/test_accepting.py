@@ -6,10 +6,7 @@ import itertools
 import os
 import socket
 
-from support.server_in_loop import (
-    asynchronous,
-    told_end,
-)
+from support.server_in_loop import asynchronous, told_end
 
 from mockservers import connection
 from mockservers.journal import Recorder

@@ -9,15 +9,7 @@ import sys
 from urllib.parse import urlsplit
 
 import pytest
-from support.server_in_loop import (
-    WAIT_S,
-    House,
-    asynchronous,
-    get,
-    port_of,
-    reply,
-    with_ipv6,
-)
+from support.server_in_loop import WAIT_S, House, asynchronous, get, port_of, reply, with_ipv6
 
 from mockservers import running
 from mockservers.content.resources import FlagCatalogue

@@ -319,7 +319,9 @@ def in_pieces(data, size):
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-@pytest.mark.parametrize("size", [None, 1], ids=["at once", "byte by byte"])
+@pytest.mark.parametrize(
+    "size", [None, pytest.param(1, marks=pytest.mark.slow)], ids=["at once", "byte by byte"]
+)
 @pytest.mark.parametrize("row", CASES, ids=lambda row: f"{row.section} {row.name}")
 def test_the_server_answers_as_the_rfc_asks(port, row, size):
     pieces = [row.sent] if isinstance(row.sent, bytes) else row.sent

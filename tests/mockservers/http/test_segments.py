@@ -66,10 +66,7 @@ REQUESTS = {
     ),
     "empty lines before": (b"\r\n\r\n" + SHORT, [BR, PLAIN]),
     "two at once": (SHORT + SHORT, [BR, PLAIN, BR, PLAIN]),
-    "nothing behind a close": (
-        SHORT[:-2] + b"Connection: close\r\n\r\n" + SHORT,
-        [BR, CLOSING],
-    ),
+    "nothing behind a close": (SHORT[:-2] + b"Connection: close\r\n\r\n" + SHORT, [BR, CLOSING]),
     "length": (
         LENGTH,
         [RequestLine("POST", "/a"), Continue(), RequestComplete(RequestForm(), 405)],

@@ -9,23 +9,9 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import pytest
-from support.exchanges import (
-    BR,
-    LAST,
-    NOT_FOUND,
-    WAIT_S,
-    WHOLE,
-    connect,
-    drain,
-    exactly,
-    get,
-)
+from support.exchanges import BR, LAST, NOT_FOUND, WAIT_S, WHOLE, connect, drain, exactly, get
 
-from mockservers.faults import (
-    Drip,
-    Hang,
-    Serve,
-)
+from mockservers.faults import Drip, Hang, Serve
 from mockservers.plan import Plan
 
 # --- a client that goes away -----------------------------------------------------------

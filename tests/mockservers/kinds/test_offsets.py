@@ -140,6 +140,7 @@ def comes(kind, code, stop):
     return body(code)[: max(0, stop - len(HEAD))] if kind == "reset" else body(code)[:stop]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_response_that_breaks_off_is_judged_by_where(
@@ -170,6 +171,7 @@ def test_a_response_that_breaks_off_is_judged_by_where(
     prove(list(cut.items()), check, record_property)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 @pytest.mark.parametrize("kind", ["reset", "truncate"])
 def test_only_a_retry_repairs_a_response_that_breaks_off_once(

@@ -212,10 +212,7 @@ def test_downloads_that_share_a_loop_are_judged_by_their_own_ends():
         whole("FI", n=82, conn=3),
     ]
     ledger = judge(["AD", "AE", "AF"], round_and_round, report(1, 0, 2), ("AF",))
-    assert found_in(ledger) == [
-        "note",
-        "note",
-    ]
+    assert found_in(ledger) == ["note", "note"]
 
 
 def test_a_thousand_requests_for_what_is_no_code_are_called_unexpected():
@@ -255,10 +252,7 @@ def test_a_server_that_is_not_ours_cannot_be_seen():
     ledger = balance(books(asked=["BR"], totals={"error": 1}, claims={"label": "REMOTE"}))
     assert found_in(ledger) == ["note"]
     ledger = balance(books(asked=["BR"], totals={"ok": 1}, claims=claims))
-    assert found_in(ledger) == [
-        "lost BR",
-        "note",
-    ]
+    assert found_in(ledger) == ["lost BR", "note"]
 
 
 @pytest.mark.parametrize(
@@ -275,10 +269,7 @@ def test_a_gate_is_noted_only_where_its_time_opened_it():
         {"type": "gate", "server": label, "held": 2, "filled": filled}
         for label, filled in (("LOCAL", True), ("ERROR", False), ("DELAY", False))
     ]
-    assert found_in(balance(books(*gates, asked=[], totals={}))) == [
-        "note",
-        "note",
-    ]
+    assert found_in(balance(books(*gates, asked=[], totals={}))) == ["note", "note"]
 
 
 def test_a_journal_without_a_line_is_refused():

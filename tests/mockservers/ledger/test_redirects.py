@@ -76,10 +76,7 @@ def test_a_request_on_another_connection_may_be_its_own():
     entries = [redirected("BR", "CN"), whole("CN", n=2, conn=2)]
     ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
     assert seen_of(ledger) == {"BR": "indeterminate", "CN": "indeterminate"}
-    assert found_in(ledger) == [
-        "note",
-        "note",
-    ]
+    assert found_in(ledger) == ["note", "note"]
 
 
 def test_of_two_redirects_to_one_path_the_one_on_the_same_connection_goes_on():
@@ -108,10 +105,7 @@ def test_redirects_to_one_path_do_not_concern_another():
         led("DE", "/y", n=5), led("FR", "/y", n=6), at("/y", n=7), at("/y", n=8),
     ]  # fmt: skip
     ledger = judge(asked, entries, report(3, 0, 1), ("BR", "DE", "FR"))
-    assert found_in(ledger) == [
-        "note",
-        "note",
-    ]
+    assert found_in(ledger) == ["note", "note"]
 
 
 def test_redirects_that_share_paths_in_turn_are_one_group():
@@ -133,10 +127,7 @@ NONE = {"status": None, "do": "empty", "length": 0, "bytes_sent": 0, "sha256": N
 
 def test_at_the_end_of_a_redirect_a_second_try_is_the_last():
     entries = [led("BR", "/x"), at("/x", n=2, **NONE), at("/x", n=3, **NONE), at("/x", n=4)]
-    assert found_in(judge(["BR"], entries, report(error=1))) == [
-        "unexpected --",
-        "note",
-    ]
+    assert found_in(judge(["BR"], entries, report(error=1))) == ["unexpected --", "note"]
 
 
 def test_at_each_end_of_a_redirect_one_may_try_again():
@@ -170,10 +161,7 @@ def test_no_code_is_recovered_if_its_requests_are_unknown():
         led("BR", "/x"), led("CN", "/x", n=2),
         at("/x", n=3, **NONE), at("/x", n=4, **NONE), at("/x", n=5),
     ]  # fmt: skip
-    assert found_in(judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))) == [
-        "note",
-        "note",
-    ]
+    assert found_in(judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))) == ["note", "note"]
 
 
 def test_however_often_a_code_was_asked_for_it_is_duplicated_once():

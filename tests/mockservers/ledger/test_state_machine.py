@@ -11,12 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from msgspec import to_builtins
 from support.drawn_ledgers import (
     CODES,
@@ -49,9 +44,7 @@ from support.plain_ledger import SAYINGS, PlainBooks, Told, file_of, path_of
 
 from mockservers import running
 from mockservers.cli import commands as cli
-from mockservers.faults import (
-    Hang,
-)
+from mockservers.faults import Hang
 from mockservers.journal import End
 from mockservers.journal_json import read_journal
 from mockservers.plan import LABELS, Gate, Plan
@@ -341,16 +334,13 @@ def doors():
         other = stack.enter_context(tempfile.TemporaryDirectory())
         controlled = Controlled(stack.enter_context(running()), folder)
         stack.callback(controlled.close)
-        yield {
-            "control": controlled,
-            "embed": Embedded(stack.enter_context(running()), other),
-        }
+        yield {"control": controlled, "embed": Embedded(stack.enter_context(running()), other)}
 
 
-@pytest.mark.parametrize("door", ["control", "embed"])
+@pytest.mark.parametrize("door", [pytest.param("control", marks=pytest.mark.slow), "embed"])
 def test_after_any_actions_in_any_order_the_ledger_agrees_with_plain_lists(doors, door):
     run_state_machine_as_test(
-        lambda: Machine(doors[door]), settings=settings(examples(12), stateful_step_count=25)
+        lambda: Machine(doors[door]), settings=settings(examples(25), stateful_step_count=15)
     )
 
 

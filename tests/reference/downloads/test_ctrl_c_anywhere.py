@@ -14,26 +14,10 @@ from mockservers.faults import Reset, Serve
 from mockservers.plan import Plan
 from reference import flags2_asyncio, flags2_common
 
-
-def play_joined(plan, codes, m, choose=in_turn, **how):
-    """With the real client and the real servers; their ledger is the other result."""
-    with virtual_time(choose) as runner, joined(runner, plan) as (servers, wire):
-        run = play(runner, codes, m, servers.urls, **how)
-        run.left += wire.open_ends
-        runner.run(servers.settle())
-        return run, runner.run(servers.ledger(stdout=run.stdout, asked=sorted(codes)))
-
-
-# --- Ctrl-C at every moment ----------------------------------------------------------------
-
-
-WORLDS = [
-    {"BR": Fate("ok", 0.5), "CN": Fate("not_found", 0.5), "DE": Fate("error", 1), "FR": Fate("ok")},
-    {"BR": Fate("error"), "CN": Fate("ok"), "ZZ": Fate("not_found")},
-]
-
-SHUFFLES = [in_turn, *range(2 * SCALE)]
-"""Orders: that of asyncio, and some by chance."""
+THREE = {"BR": Fate("error"), "CN": Fate("ok"), "ZZ": Fate("not_found")}
+FOUR = {
+    "BR": Fate("ok", 0.5), "CN": Fate("not_found", 0.5), "DE": Fate("error", 1), "FR": Fate("ok"),
+}  # fmt: skip
 
 
 def check_interrupted(run, codes):
@@ -60,32 +44,30 @@ def check_interrupted(run, codes):
     assert run.left == []
 
 
-def interrupt_everywhere(world, m=2, shuffle=in_turn, **how):
+def interrupt_everywhere(codes, shuffle=in_turn, **how):
     """Check a run for every moment at which Ctrl-C may come; tell how many these are."""
-    moments = play_double(world, m, order_of(shuffle), **how)[0].moments
+    moments = play_double(codes, 2, order_of(shuffle), **how)[0].moments
     for moment in range(moments):
-        run, _ = play_double(world, m, order_of(shuffle), press=moment, **how)
-        check_interrupted(run, world)
+        run, _ = play_double(codes, 2, order_of(shuffle), press=moment, **how)
+        check_interrupted(run, codes)
     return moments
 
 
 @pytest.mark.parametrize("verbose", [True, False])
-@pytest.mark.parametrize("shuffle", SHUFFLES)
-@pytest.mark.parametrize("world", WORLDS)
-def test_ctrl_c_at_any_moment_ends_with_a_true_report(world, shuffle, verbose, record_property):
-    moments = interrupt_everywhere(world, shuffle=shuffle, verbose=verbose)
+def test_ctrl_c_at_any_moment_ends_with_a_true_report(verbose, record_property):
+    moments = interrupt_everywhere(FOUR, verbose=verbose)
     assert moments > 15
     record_property("cases", moments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbose", [True, False])
-@pytest.mark.parametrize("world", WORLDS)
-def test_ctrl_c_before_any_line_of_the_program_ends_with_a_true_report(
-    world, verbose, record_property
+@pytest.mark.parametrize("shuffle", range(2 * SCALE))
+@pytest.mark.parametrize("codes", [FOUR, THREE])
+def test_ctrl_c_at_any_moment_in_an_order_by_chance_ends_with_a_true_report(
+    codes, shuffle, verbose, record_property
 ):
-    lines = interrupt_everywhere(world, verbose=verbose, lines=True)
-    assert lines > 50
-    record_property("cases", lines)
+    record_property("cases", interrupt_everywhere(codes, shuffle=shuffle, verbose=verbose))
 
 
 async def calls_what_did_not_start_an_error(session, cc, *args):
@@ -99,34 +81,42 @@ DOWNLOAD_ONE = flags2_asyncio.download_one
 
 
 def test_a_downloader_that_ctrl_c_breaks_is_found():
-    twinned = mock.patch.object(flags2_asyncio, "download_one", calls_what_did_not_start_an_error)
-    with twinned, pytest.raises(AssertionError):
-        interrupt_everywhere(WORLDS[0])
+    faulty = mock.patch.object(flags2_asyncio, "download_one", calls_what_did_not_start_an_error)
+    with faulty, pytest.raises(AssertionError):
+        interrupt_everywhere(FOUR)
 
 
 # --- with the real client and the real servers --------------------------------------------
 
 
-PLAN = Plan(
-    rules={"BR": (Serve(delay_s=0.5),), "DE": (Reset(300),), "FR": (Serve(delay_s=2.0),)},
-)
+PLAN = Plan(rules={"BR": Serve(delay_s=0.5), "DE": Reset(300), "FR": Serve(delay_s=2.0)})
 CODES = ("BR", "DE", "FR", "ZZ")
 
 
+def play_joined(choose=in_turn, **how):
+    """A run, and the ledger of the servers."""
+    with virtual_time(choose) as runner, joined(runner, PLAN) as (servers, wire):
+        run = play(runner, CODES, 2, servers.urls, **how)
+        run.left += wire.open_ends
+        runner.run(servers.settle())
+        return run, runner.run(servers.ledger(stdout=run.stdout, asked=CODES))
+
+
+@pytest.mark.slow
 def test_ctrl_c_at_any_moment_of_client_and_server_leaves_a_balanced_ledger(record_property):
-    moments = play_joined(PLAN, CODES, 2)[0].moments
+    moments = play_joined()[0].moments
     assert moments > 100
     record_property("cases", moments)
     for moment in range(moments):
-        run, ledger = play_joined(PLAN, CODES, 2, press=moment)
+        run, ledger = play_joined(press=moment)
         check_interrupted(run, CODES)
         assert ledger.balanced, ledger.imbalances
 
 
-@examples(30)
+@examples(25)
 @given(choose=orders(400), moment=st.integers(0, 120))
 def test_ctrl_c_at_some_moment_in_any_order_leaves_a_balanced_ledger(choose, moment):
-    run, ledger = play_joined(PLAN, CODES, 2, choose, press=moment)
+    run, ledger = play_joined(choose, press=moment)
     if moment < run.moments:
         check_interrupted(run, CODES)
     else:

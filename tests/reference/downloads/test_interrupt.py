@@ -12,6 +12,7 @@ import threading
 import time
 from concurrent.futures import _base as library_futures
 from concurrent.futures import thread as library_pool
+from itertools import product
 from unittest import mock
 
 import aiohttp
@@ -31,7 +32,6 @@ from mockservers.plan import Gate, Plan
 from reference import flags2_common, flags2_threadpool
 from reference.flags2_common import HTTPStatus, on_ctrl_c
 
-COMMANDS = ("flags2-threadpool", "flags2-asyncio")
 CODES = ["AD", "BR", "CN", "DE", "FR", "US"]
 posix = pytest.mark.skipif(os.name != "posix", reason="sends SIGINT to another process")
 
@@ -95,7 +95,7 @@ def handled(network):
 
 @posix
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
-@examples(60)
+@examples(25)
 @given(press_at=st.integers(1, 7), m=st.integers(1, 4), verbose=st.booleans())
 def test_what_is_counted_on_ctrl_c_is_what_is_saved_and_nothing_new_starts(
     downloader, press_at, m, verbose
@@ -138,14 +138,14 @@ def test_ctrl_c_within_any_call_of_the_thread_library_ends_with_a_true_count(rec
         with handled(Network(99)) as (folder, _):
             sys.settrace(watch)
             try:
-                counter = flags2_threadpool.download_many(CODES, "http://x", False, 2)
+                counter = flags2_threadpool.download_many(CODES[:2], "http://x", True, 2)
             finally:
                 sys.settrace(tracer)
             saved = list(folder.iterdir()) if folder.exists() else []
         assert counter == ({HTTPStatus.ok: len(saved)} if saved else {})
         if next(calls) <= moment:
             break
-    assert len(saved) == len(CODES)
+    assert len(saved) == 2
     assert moment > 50
     record_property("cases", moment)
 
@@ -172,31 +172,49 @@ def test_without_a_reader_of_stdout_nothing_new_starts(downloader):
     assert 1 <= len(network.asked) <= 2
 
 
+# --- as processes of their own -------------------------------------------------------------
+
+
+THREADS, TASKS = "flags2-threadpool", "flags2-asyncio"
+
+
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
 @contextlib.contextmanager
 def started(servers, command, plan, *words, cwd):
-    """A downloader on LOCAL, as a process of its own."""
+    """A downloader on LOCAL, and a function that waits until something is true of it."""
     servers.begin_run({"LOCAL": plan})
     with subprocess.Popen(
         command_line(command, *words), cwd=cwd,
         env=environment(FLAGS2_LOCAL_URL=servers.urls["LOCAL"], PYTHONUNBUFFERED="1"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     ) as program:  # fmt: skip
+
+        def until(true):
+            while not true():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    pytest.fail(f"it has ended, with status {program.wait(0.02)}")
+
         try:
-            yield program
+            yield program, until
         finally:
             program.kill()
 
 
 @posix
-@pytest.mark.parametrize("verbose", [["-v"], []])
-@pytest.mark.parametrize("command", COMMANDS)
-def test_requests_in_flight_finish_and_the_report_has_them(servers, command, verbose, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [(THREADS, ["-v"]), (TASKS, []), slow(THREADS, []), slow(TASKS, ["-v"])],
+)
+def test_requests_in_flight_finish_and_the_report_has_them(servers, command, options, tmp_path):
     # All wait for two that are in flight, and then BR and CN for the signal.
-    slow = (Serve(delay_s=0.5),)
-    plan = Plan(rules={"BR": slow, "CN": slow}, gate=Gate(2, or_s=30))
-    with started(servers, command, plan, *verbose, "-m", "2", *CODES[1:], cwd=tmp_path) as program:
-        while servers.under_way < 2:
-            assert program.poll() is None
+    late = (Serve(delay_s=0.5),)
+    plan = Plan(rules={"BR": late, "CN": late}, gate=Gate(2, or_s=30))
+    words = *options, "-m", "2", *CODES[1:]
+    with started(servers, command, plan, *words, cwd=tmp_path) as (program, until):
+        until(lambda: servers.under_way == 2)
         until_it_waits(program.pid)
         program.send_signal(signal.SIGINT)
         stdout, stderr = program.communicate(timeout=15)
@@ -206,16 +224,15 @@ def test_requests_in_flight_finish_and_the_report_has_them(servers, command, ver
     assert claims.totals == {"ok": 2, "not_found": 0, "error": 0, "interrupted": 3}
     assert stdout.splitlines()[-1] == "3 interrupted."
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"br.gif", "cn.gif"}
-    assert claims.outcomes == ({"BR": {"ok": 1}, "CN": {"ok": 1}} if verbose else {})
+    assert claims.outcomes == ({"BR": {"ok": 1}, "CN": {"ok": 1}} if options else {})
 
 
 @posix
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [THREADS, slow(TASKS)])
 def test_a_second_ctrl_c_ends_the_program_at_once(servers, command, tmp_path):
-    plan = Plan(rules={"BR": (Hang(),)})
-    with started(servers, command, plan, "-v", "-m", "2", "BR", "CN", cwd=tmp_path) as program:
-        while not (tmp_path / "downloads/cn.gif").exists():
-            assert program.poll() is None
+    plan, words = Plan(rules={"BR": (Hang(),)}), ("-v", "-m", "2", "BR", "CN")
+    with started(servers, command, plan, *words, cwd=tmp_path) as (program, until):
+        until((tmp_path / "downloads/cn.gif").exists)
         for _ in range(2):
             until_it_waits(program.pid)
             program.send_signal(signal.SIGINT)
@@ -225,21 +242,28 @@ def test_a_second_ctrl_c_ends_the_program_at_once(servers, command, tmp_path):
     assert {path.name for path in (tmp_path / "downloads").iterdir()} == {"cn.gif"}
 
 
+ENDS = {"| :": 1, ">/dev/full": 1, ">&-": 0}
+DAILY = [(THREADS, "-v", "| :"), (THREADS, "-v", ">/dev/full")]
+OTHERS = [
+    slow(*case)
+    for case in product((THREADS, TASKS), ("-v", ""), ENDS)
+    if case not in DAILY and (case[1] or case[2] != ">&-")
+]
+
+
 @posix
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("arguments", [["-v"], []])
-@pytest.mark.parametrize(("redirection", "status"), [("| :", 1), (">&-", 0), (">/dev/full", 1)])
+@pytest.mark.parametrize(("command", "options", "redirection"), [*DAILY, *OTHERS])
 def test_a_stdout_that_is_closed_or_full_ends_without_a_traceback(
-    command, arguments, redirection, status, tmp_path
+    command, options, redirection, tmp_path
 ):
-    words = " ".join([*command_line(command), *arguments, "A"])
+    words = " ".join([*command_line(command), options, "A"])
     script = f"({words}; echo $? >status) {redirection}"
     with serving(CLEAN) as base_url:
         done = subprocess.run(
             ["sh", "-c", script], cwd=tmp_path, capture_output=True,
             env=environment(FLAGS2_LOCAL_URL=base_url), text=True, timeout=30, check=False,
         )  # fmt: skip
-    assert (tmp_path / "status").read_text() == f"{status}\n"
+    assert (tmp_path / "status").read_text() == f"{ENDS[redirection]}\n"
     assert "Traceback" not in done.stderr
     assert "Error" not in done.stderr
     if redirection == ">/dev/full":

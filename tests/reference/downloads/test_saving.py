@@ -2,23 +2,19 @@
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.commands import environment, mockservers_run
+from support.commands import mockservers_run
 from support.downloaders import DOWNLOADERS, run_main, workplace
 from support.examples import examples
-from support.raw_responses import BODY, CLEAN, CODES, serving
+from support.raw_responses import CLEAN, CODES, serving
 
 from mockservers.flags2.output import claims_of
 from reference import flags2_common
-
-COMMANDS = ("flags2-threadpool", "flags2-asyncio")
 
 
 def download(downloader, prepare):
@@ -56,8 +52,9 @@ def test_a_disk_without_room_leaves_no_partial_file(downloader):
     assert left == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="limits the size of files as POSIX systems can")
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", ["flags2-threadpool", "flags2-asyncio"])
 def test_a_real_limit_of_room_is_accounted_for(command, tmp_path):
     # `tox -e coverage` measures children too, and needs room for that.
     limited = (
@@ -74,7 +71,7 @@ def test_a_real_limit_of_room_is_accounted_for(command, tmp_path):
     assert all(path.suffix == ".gif" and path.stat().st_size <= 4096 for path in left)
 
 
-@examples(200)
+@examples(120)
 @given(old=st.none() | st.binary(max_size=50), new=st.binary(max_size=50), fails=st.booleans())
 def test_a_file_is_the_old_one_or_the_new_one_never_a_part(old, new, fails):
     def fail(*_):
@@ -92,15 +89,3 @@ def test_a_file_is_the_old_one_or_the_new_one_never_a_part(old, new, fails):
         expected = old if fails else new
         left = {path.name: path.read_bytes() for path in folder.iterdir()}
         assert left == ({} if expected is None else {"br.gif": expected})
-
-
-@pytest.mark.parametrize("module", ["flags2_threadpool", "flags2_asyncio"])
-def test_a_run_as_a_module_saves_below_the_working_directory(module, tmp_path):
-    with serving(CLEAN) as base_url:
-        done = subprocess.run(
-            [sys.executable, "-m", f"reference.{module}", *CODES], cwd=tmp_path, check=True,
-            env=environment(FLAGS2_LOCAL_URL=base_url), capture_output=True, text=True, timeout=30,
-        )  # fmt: skip
-    assert "5 flags downloaded." in done.stdout
-    assert "100%" in done.stderr, "the progress bar is on stderr"
-    assert (tmp_path / "downloads/br.gif").read_bytes() == BODY

@@ -9,7 +9,7 @@ import aiohttp.connector
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.downloaders import keep_books, run_main, workplace
+from support.downloaders import judged, run_main, workplace
 from support.examples import examples
 from support.virtual_loop import BEGIN_S, in_turn, joined, orders, virtual_time
 
@@ -18,7 +18,7 @@ from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import Drip, Empty, Hang, Reset, Serve, Status, Truncate
 from mockservers.http import sender
-from mockservers.plan import Bucket, Gate, Plan
+from mockservers.plan import Plan
 from mockservers.predict import predict
 from reference import flags2_asyncio, flags2_common
 
@@ -31,8 +31,8 @@ SWEPT_S = 1.01
 # --- the downloader's time-outs -----------------------------------------------------------
 
 
-def play(plan, codes, m=5, choose=in_turn, connect_s=0.0):
-    """Client and server to the end; the books, and how long it took."""
+def downloaded(plan, codes, m=5, choose=in_turn, connect_s=0.0):
+    """Client and server to the end: the run, and how long it took."""
     with virtual_time(choose) as runner, joined(runner, plan) as (servers, wire):
         wire.connect_s, began_s = connect_s, runner.get_loop().time()
         command = ["program", "-v", "-m", str(m), *codes]
@@ -42,7 +42,7 @@ def play(plan, codes, m=5, choose=in_turn, connect_s=0.0):
             runner.run(servers.settle())
             runner.run(asyncio.sleep(0))
             assert wire.open_ends == []
-            return keep_books(command, stdout, servers.entries, folder), took_s
+            return judged(command, stdout, servers.entries, folder), took_s
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def play(plan, codes, m=5, choose=in_turn, connect_s=0.0):
     ],
 )
 def test_a_silence_of_30_s_and_nothing_shorter_is_an_error(reply, outcome, after_s):
-    played, took_s = play(Plan(rules={"FR": (reply,)}), ["BR", "FR"])
-    assert played.outcomes == {"FR": outcome, "BR": "ok"}
-    assert played.ledger.balanced, played.ledger.imbalances
+    run, took_s = downloaded(Plan(rules={"FR": (reply,)}), ["BR", "FR"])
+    assert run.outcomes == {"FR": outcome, "BR": "ok"}
+    assert run.ledger.balanced, run.ledger.imbalances
     assert after_s - 0.01 <= took_s <= after_s + ROUNDED_S
 
 
 def test_a_connection_that_takes_longer_than_30_s_is_an_error():
-    assert play(Plan(), ["BR"], connect_s=29.0)[0].outcomes == {"BR": "ok"}
-    played, took_s = play(Plan(), ["BR"], connect_s=100.0)
-    assert played.outcomes == {"BR": "error"}
-    assert played.entries == []
+    assert downloaded(Plan(), ["BR"], connect_s=29.0)[0].outcomes == {"BR": "ok"}
+    run, took_s = downloaded(Plan(), ["BR"], connect_s=100.0)
+    assert run.outcomes == {"BR": "error"}
+    assert run.entries == []
     assert SILENCE_S <= took_s <= SILENCE_S + ROUNDED_S
 
 
@@ -76,9 +76,9 @@ def test_a_connection_that_takes_longer_than_30_s_is_an_error():
 def test_half_a_second_each_is_half_a_second_for_as_many_as_there_are_connections(codes, m):
     asked = ["BR", "CN", "DE", "FR", "IN", "US", "ZZ"][:codes]
     plan = Plan(rules={code: (Serve(delay_s=0.5),) for code in asked})
-    played, took_s = play(plan, asked, m)
+    run, took_s = downloaded(plan, asked, m)
     assert took_s == pytest.approx(0.5 * -(-codes // m), abs=0.01)
-    assert played.ledger.most_in_flight == min(m, codes)
+    assert run.ledger.most_in_flight == min(m, codes)
 
 
 HALF = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + bytes(50)
@@ -135,61 +135,59 @@ slow_replies = st.one_of(
     st.builds(Drip, st.sampled_from([20_000, 50_000]), delay_s=delays),
 )
 slow_plans = st.dictionaries(
-    st.sampled_from(["BR", "CN", "DE", "FR", "ZZ"]), slow_replies.map(lambda reply: (reply,))
+    st.sampled_from(["BR", "CN", "ZZ"]), slow_replies.map(lambda reply: (reply,))
 ).map(lambda rules: Plan(rules=rules))
 
 
-@examples(50)
-@given(
-    plan=slow_plans,
-    m=st.integers(1, 5),
-    choose=orders(400),
-)
+@examples(25)
+@given(plan=slow_plans, m=st.integers(1, 5), choose=orders(400))
 def test_in_any_order_and_with_any_delay_the_ledger_balances_as_predicted(plan, m, choose):
-    codes = ["BR", "CN", "DE", "FR", "US", "ZZ"]
-    played, _ = play(plan, codes, m, choose)
-    assert played.ledger.balanced, played.ledger.imbalances
-    assert played.claims.totals is not None
-    assert all(sum(said.values()) == 1 for said in played.claims.outcomes.values())
+    codes = ["BR", "CN", "FR", "ZZ"]
+    run, _ = downloaded(plan, codes, m, choose)
+    assert run.ledger.balanced, run.ledger.imbalances
+    assert run.claims.totals is not None
+    assert all(sum(said.values()) == 1 for said in run.claims.outcomes.values())
     for code, forecast in predict(plan, "LOCAL", codes, info_in(FlagCatalogue())).items():
         (reply,) = plan.rules.get(code, (Serve(),))
         late = reply.wait_s > SILENCE_S
-        assert played.outcomes[code] == ("error" if late else forecast.outcome)
+        assert run.outcomes[code] == ("error" if late else forecast.outcome)
 
 
 def test_a_404_after_the_client_gave_up_is_no_miscount():
     rules = {"AB": (Serve(delay_s=45.0),), "BR": (Serve(delay_s=29.0),)}
-    played, _ = play(Plan(rules=rules), ["AB", "BR"], m=1)
-    assert played.outcomes == {"AB": "error", "BR": "ok"}
-    assert played.ledger.balanced, played.ledger.imbalances
+    run, _ = downloaded(Plan(rules=rules), ["AB", "BR"], m=1)
+    assert run.outcomes == {"AB": "error", "BR": "ok"}
+    assert run.ledger.balanced, run.ledger.imbalances
 
 
 # --- the servers' own time limits --------------------------------------------------------
 
 
-@contextlib.contextmanager
-def served(plan=None):
-    """The servers, a function that runs a conversation with LOCAL, and its journal."""
-    with virtual_time() as runner, joined(runner, plan or Plan()) as (servers, wire):
-        port = int(servers.urls["LOCAL"].split(":")[2].split("/")[0])
+def converse(talk, **rules):
+    """What a conversation with LOCAL gives, and the journal.
 
-        def converse(talk):
-            async def conversation():
-                await asyncio.sleep(0.5)  # between two looks of the servers at who is late
-                sock = await wire.connect(port)
-                reader, writer = await asyncio.open_connection(sock=sock)
-                loop = asyncio.get_running_loop()
-                began_s = loop.time()
-                try:
-                    return await talk(reader, writer, lambda: loop.time() - began_s)
-                finally:
-                    writer.close()
-                    while servers._servers.states["LOCAL"].connections:
-                        await asyncio.sleep(0.01)
+    It gets a stream; `clock`: the seconds since it began; `gone`, to wait for LOCAL to have no
+    connection.
+    """
+    with virtual_time() as runner, joined(runner, Plan(rules=rules)) as (servers, wire):
+        loop, connections = runner.get_loop(), servers._servers.states["LOCAL"].connections
 
-            return runner.run(conversation())
+        async def gone():
+            while connections:
+                await asyncio.sleep(0.01)
 
-        yield converse, servers, runner, wire
+        async def conversation():
+            await asyncio.sleep(0.5)  # between two looks of the servers at who is late
+            sock = await wire.connect(int(servers.urls["LOCAL"].split(":")[2].split("/")[0]))
+            reader, writer = await asyncio.open_connection(sock=sock)
+            began_s = loop.time()
+            try:
+                return await talk(reader, writer, lambda: loop.time() - began_s, gone)
+            finally:
+                writer.close()
+                await gone()
+
+        return runner.run(conversation()), servers.entries
 
 
 def get(code, fields=""):
@@ -197,39 +195,24 @@ def get(code, fields=""):
     return f"GET {path} HTTP/1.1\r\nHost: x\r\n{fields}\r\n".encode()
 
 
-async def ended(reader, clock):
-    """All that the server still says, and when it closed its side."""
-    return await reader.read(), clock()
-
-
-def test_a_connection_without_a_request_is_closed_after_75_s():
-    async def say_nothing(reader, writer, clock):
-        return await ended(reader, clock)
-
-    with served() as (converse, servers, _, _):
-        said, closed_s = converse(say_nothing)
-        assert said == b""
-        assert connection.IDLE_S < closed_s <= connection.IDLE_S + SWEPT_S
-        (entry,) = servers.entries
-        assert entry["type"] == "connection"
+GET_BR = get("BR", "X-Padding: " + "a" * 60 + "\r\n")
 
 
 def test_a_connection_is_closed_75_s_after_its_last_response():
-    async def ask_once(reader, writer, clock):
+    async def ask_once(reader, writer, clock, gone):
         await asyncio.sleep(50)
         writer.write(GET_BR)
-        said, closed_s = await ended(reader, clock)
-        assert said.endswith(flag("BR"))
-        return closed_s
+        assert (await reader.read()).endswith(flag("BR"))
+        return clock()
 
-    with served(Plan(rules={"BR": (Serve(delay_s=60.0),)})) as (converse, *_):
-        idle_s = 50 + 60 + connection.IDLE_S
-        assert idle_s < converse(ask_once) <= idle_s + SWEPT_S
+    closed_s, _ = converse(ask_once, BR=Serve(delay_s=60.0))
+    idle_s = 50 + 60 + connection.IDLE_S
+    assert idle_s < closed_s <= idle_s + SWEPT_S
 
 
 @pytest.mark.parametrize("pause_s", [1000, 10, 0.3])
 def test_a_request_has_30_s_to_arrive_whole_however_steadily_it_trickles(pause_s):
-    async def trickle(reader, writer, clock):
+    async def trickle(reader, writer, clock, gone):
         async def send():
             with contextlib.suppress(ConnectionError):
                 for n in range(len(GET_BR) - 1):
@@ -237,51 +220,40 @@ def test_a_request_has_30_s_to_arrive_whole_however_steadily_it_trickles(pause_s
                     await asyncio.sleep(pause_s)
 
         sending = asyncio.create_task(send())
-        said, closed_s = await ended(reader, clock)
+        said = await reader.read()
         sending.cancel()
-        return said, closed_s
+        return said, clock()
 
-    with served() as (converse, servers, _, _):
-        said, closed_s = converse(trickle)
-        assert said.startswith(b"HTTP/1.1 408 ")
-        assert connection.REQUEST_S < closed_s <= connection.REQUEST_S + SWEPT_S
-        assert servers.entries[0]["status"] == 408
-
-
-GET_BR = get("BR", "X-Padding: " + "a" * 60 + "\r\n")
+    (said, closed_s), entries = converse(trickle)
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert connection.REQUEST_S < closed_s <= connection.REQUEST_S + SWEPT_S
+    assert entries[0]["status"] == 408
 
 
 def test_a_client_that_does_not_close_is_dropped_2_s_after_the_server_did():
-    async def stay(reader, writer, clock):
+    async def stay(reader, writer, clock, gone):
         writer.write(get("BR"))
-        _, closed_s = await ended(reader, clock)
-        while servers._servers.states["LOCAL"].connections:
-            await asyncio.sleep(0.01)
+        await reader.read()
+        closed_s = clock()
+        await gone()
         return closed_s, clock()
 
-    with served(Plan(rules={"BR": (Truncate(9),)})) as (converse, servers, _, _):
-        closed_s, dropped_s = converse(stay)
-        assert closed_s < 0.01
-        assert dropped_s == pytest.approx(sender.LINGER_S, abs=0.02)
+    (closed_s, dropped_s), _ = converse(stay, BR=Truncate(9))
+    assert closed_s < 0.01
+    assert dropped_s == pytest.approx(sender.LINGER_S, abs=0.02)
 
 
-@pytest.mark.parametrize("resets", [False, True])
-def test_a_client_that_takes_nothing_for_75_s_is_dropped(resets):
-    """Also where a reset waits for the client to take what comes before it."""
-
-    async def take_nothing(reader, writer, clock):
+def test_a_client_that_takes_nothing_for_75_s_is_dropped_though_a_reset_waits_for_it(monkeypatch):
+    async def take_nothing(reader, writer, clock, gone):
         writer.transport.pause_reading()
-        writer.write(get("CN") if resets else get("BR") * 60)
-        await asyncio.sleep(1)
-        while servers._servers.states["LOCAL"].connections:
-            await asyncio.sleep(0.1)
+        writer.write(get("CN"))
+        await asyncio.sleep(0)
+        await gone()
         return clock()
 
-    with served(Plan(rules={"CN": (Reset(400),)})) as (converse, servers, _, _):
-        dropped_s = converse(take_nothing)
-        assert connection.IDLE_S - 0.1 < dropped_s <= connection.IDLE_S + SWEPT_S
-        if not resets:
-            assert not servers.entries[-1]["complete"]
+    monkeypatch.setattr(sender, "LOOK_S", 0.1)
+    dropped_s, _ = converse(take_nothing, CN=Reset(400))
+    assert connection.IDLE_S - 0.1 < dropped_s <= connection.IDLE_S + SWEPT_S
 
 
 @pytest.mark.parametrize(
@@ -294,27 +266,13 @@ def test_a_client_that_takes_nothing_for_75_s_is_dropped(resets):
     ],
 )
 def test_a_response_comes_when_it_is_planned(reply, first_byte_s, end_s):
-    async def ask(reader, writer, clock):
+    async def ask(reader, writer, clock, gone):
         writer.write(get("FR", "Connection: close\r\n"))
-        return await ended(reader, clock)
+        await reader.read()
+        return clock()
 
-    with served(Plan(rules={"FR": (reply,)})) as (converse, servers, _, _):
-        _, closed_s = converse(ask)
-        (entry,) = servers.entries
-        assert closed_s == pytest.approx(end_s, abs=0.001)
-        assert entry["end_s"] - entry["start_s"] == pytest.approx(end_s, abs=0.001)
-        if first_byte_s is not None:
-            assert entry["first_byte_s"] - entry["start_s"] == pytest.approx(
-                first_byte_s, abs=0.001
-            )
-
-
-@pytest.mark.parametrize(("together", "opens_s"), [(3, 2.0), (2, 0.0)])
-def test_a_gate_opens_when_it_is_full_or_its_time_is_up(together, opens_s):
-    plan = Plan(mix=(Bucket(100, Serve(delay_s=3.0)),), gate=Gate(together, or_s=2.0))
-    played, took_s = play(plan, ["BR", "CN", "DE", "FR"], m=2)
-    assert took_s == pytest.approx(opens_s + 2 * 3.0, abs=0.001)
-    (gate,) = [entry for entry in played.entries if entry["type"] == "gate"]
-    assert (gate["held"], gate["filled"]) == (2, together == 2)
-    assert gate["at_s"] == pytest.approx(opens_s, abs=0.001)
-    assert played.ledger.balanced
+    closed_s, (entry,) = converse(ask, FR=reply)
+    assert closed_s == pytest.approx(end_s, abs=0.001)
+    assert entry["end_s"] - entry["start_s"] == pytest.approx(end_s, abs=0.001)
+    if first_byte_s is not None:
+        assert entry["first_byte_s"] - entry["start_s"] == pytest.approx(first_byte_s, abs=0.001)

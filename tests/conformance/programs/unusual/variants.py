@@ -180,21 +180,5 @@ class OtherLines(Downloader):
         return ["", "Done.", *lines, f"Thank you for {totals[OK]} flag{plural(totals[OK])}"]
 
 
-ODD = (
-    RawHttp10,
-    OneByOne,
-    KeptAlive,
-    Reversed,
-    Shuffled,
-    SlowStart,
-    Crlf,
-    NoisyStderr,
-    FixedPorts,
-    Status64,
-    SlowReader,
-    FollowsRedirects,
-    OtherLines,
-)
-
 if __name__ == "__main__":
-    sys.exit(run({name_of(program): program for program in ODD}, sys.argv[1:]))
+    sys.exit(run({name_of(one): one for one in Downloader.__subclasses__()}, sys.argv[1:]))
