@@ -24,9 +24,9 @@ def servers():
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Leave out folders that need packages of the slow suite alone, unless it runs."""
-    needs_packages = collection_path.name in ("browser", "cluster")
-    return True if needs_packages and config.option.markexpr == "not slow" else None
+    """Leave out the folders that are slow as a whole, unless the slow tests run."""
+    slow = collection_path.name in ("browser", "cluster", "docs", "machine")
+    return True if slow and config.option.markexpr == "not slow" else None
 
 
 @pytest.hookimpl(trylast=True)

@@ -13,6 +13,7 @@ from functools import cache
 
 import pytest
 from support import TOP
+from support.rows import each
 
 import conformance
 import mockservers
@@ -110,7 +111,7 @@ LISTED = {
 """The functions of each listing, in their order."""
 
 
-@pytest.mark.parametrize("port", LISTED)
+@each("port", LISTED)
 def test_a_port_has_the_functions_of_its_listing_in_their_order(port):
     nodes = nodes_of(TOP / f"reference/{port}.py")
     found = sorted((n for n in nodes if isinstance(n, FUNCTIONS)), key=lambda n: n.lineno)
@@ -200,7 +201,7 @@ def test_the_core_has_every_kind_and_everything_of_http():
     assert not [name for name in CORE if name.split("/")[0] in AROUND]
 
 
-@pytest.mark.parametrize("name", PURE)
+@each("name", PURE)
 def test_a_pure_module_uses_no_socket_thread_clock_or_file_nor_does_what_it_imports(name):
     seen, to_do = set(), {name}
     while to_do:

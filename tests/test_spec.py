@@ -17,6 +17,7 @@ from support.commands import command_line, environment
 from support.downloaders import DOWNLOADERS, play_in_process, play_sockets
 from support.faults import fate_of
 from support.processes import until_it_waits
+from support.rows import each
 
 from conformance.adapter.answer import read_answer
 from conformance.adapter.cases import Question
@@ -78,7 +79,7 @@ def test_the_table_has_every_kind_and_no_other():
     assert set(KIND_ROWS) == set(KINDS)
 
 
-@pytest.mark.parametrize("do", KIND_ROWS)
+@each("do", KIND_ROWS)
 def test_the_row_of_a_kind_says_what_its_class_says(do):
     kind, (name, _, *keys) = KINDS[do], KIND_ROWS[do]
     keys = "".join(keys)
@@ -173,7 +174,7 @@ def agrees(codes, said):
     return " ".join(codes) == said
 
 
-@pytest.mark.parametrize(("arguments", "codes"), table("arguments | codes"))
+@each(("arguments", "codes"), table("arguments | codes"))
 def test_arguments_of_an_example_stand_for_its_codes(arguments, codes, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call, _ = called(arguments)
@@ -183,7 +184,7 @@ def test_arguments_of_an_example_stand_for_its_codes(arguments, codes, tmp_path,
         assert agrees(call[0], codes)
 
 
-@pytest.mark.parametrize(("arguments", "server", "codes"), table("command line | server | codes"))
+@each(("arguments", "server", "codes"), table("command line | server | codes"))
 def test_a_command_line_of_an_example_asks_for_its_codes_of_its_server(arguments, server, codes):
     call, _ = called(arguments)
     if codes == "usage error":
@@ -244,7 +245,7 @@ def test_a_program_that_asks_again_would_be_served_in_the_example_of_one_that_do
     assert [fate(plan, "LOCAL", "BR", attempt).do for attempt in (1, 2)] == ["status", "serve"]
 
 
-@pytest.mark.parametrize(("number", "prime"), table("number | prime"))
+@each(("number", "prime"), table("number | prime"))
 def test_a_number_of_an_example_is_prime_as_it_says(number, prime):
     assert is_prime(int(number)) == {"yes": True, "no": False}[prime]
 
@@ -271,7 +272,7 @@ def judged(question, answer):
     return findings(asked, read_answer(answer.encode()))
 
 
-@pytest.mark.parametrize(("question", "answer"), table("question | answer"))
+@each(("question", "answer"), table("question | answer"))
 def test_the_kit_takes_an_answer_of_an_example_and_no_other(question, answer):
     assert not judged(question, answer)
     assert judged(question, '{"result": "something else"}')
@@ -298,9 +299,7 @@ def plan_of(text):
     return plan_from_json(text)
 
 
-@pytest.mark.parametrize(
-    ("plan", "request_", "reply"), table("plan | label, resource, attempt | response")
-)
+@each(("plan", "request_", "reply"), table("plan | label, resource, attempt | response"))
 def test_a_request_of_an_example_meets_its_response(plan, request_, reply):
     label, resource, attempt = request_.split()
     met = fault_to_json(fate_of(plan_of(plan), label, resource, int(attempt)))

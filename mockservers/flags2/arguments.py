@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -84,13 +85,18 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Flags2Reques
     return Flags2Request(tuple(sorted(wanted)[: args.limit]) or POP20, label)
 
 
-def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Flags2Request:
-    """Read `words` by the flags2 grammar; raises CommandLineError where they do not parse."""
+@cache
+def _parser() -> _Parser:
     parser = _Parser(add_help=False)
     add_flags2_arguments(parser)
     parser.add_argument("-m", "--max_req", type=int, default=1)
     parser.add_argument("-v", "--verbose", action="store_true")
-    args = parser.parse_args(list(words))
+    return parser
+
+
+def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Flags2Request:
+    """Read `words` by the flags2 grammar; raises CommandLineError where they do not parse."""
+    args = _parser().parse_args(list(words))
     if args.max_req < 1:
         raise CommandLineError(f"--max_req must be at least 1, not {args.max_req}")
     return expand(args, folder)

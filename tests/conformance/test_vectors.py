@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 from support import TOP
 from support.faults import fate_of
+from support.rows import each
 
 from conformance import vectors
 from conformance.clauses import clauses
@@ -136,13 +137,13 @@ def answer(capsys, monkeypatch, tmp_path):
     return lambda name, case: ANSWERS[name](case, capsys, monkeypatch)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_the_programs_here_agree_with_every_vector(name, answer):
     wrong = [case["id"] for case in vectors.cases(name) if answer(name, case) != case["output"]]
     assert wrong == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_a_changed_vector_is_noticed(name, answer):
     case = json.loads(json.dumps(vectors.cases(name)[0]))
     key = next(iter(case["output"]))

@@ -2,11 +2,11 @@
 
 import json
 
-import pytest
 from matrix.clients import CLIENTS
 from matrix.measure import drift
 from matrix.page import JSON_FILE, PAGE_FILE, dumps, page
 from matrix.replies import ROWS
+from support.rows import each
 
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import KINDS
@@ -64,7 +64,7 @@ def test_the_downloaders_meet_what_was_predicted():
             assert outcome in (None, forecast.outcome) or forecast.outcome == "depends", row.name
 
 
-@pytest.mark.parametrize(
+@each(
     ("change", "noticed_elsewhere"),
     [({"outcome": "ok"}, True), ({"exit": 56}, True), ({"says": "Oops"}, False),
      ({"requests": 2}, False), ({"saved": "part"}, False), ({"imbalances": ["lost"]}, False)],

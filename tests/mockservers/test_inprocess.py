@@ -29,9 +29,13 @@ from mockservers.run_state import ServerRun
 from mockservers.strategies import STRATEGIES, code_lists, replies, sticky_plans
 
 
-@pytest.mark.parametrize("downloader", DOWNLOADERS)
 @examples(25)
-@given(plan=sticky_plans(replies(*CARRIED)), codes=code_lists(max_size=5), m=st.integers(1, 5))
+@given(
+    downloader=st.sampled_from(DOWNLOADERS),
+    plan=sticky_plans(replies(*CARRIED)),
+    codes=code_lists(max_size=5),
+    m=st.integers(1, 5),
+)
 def test_what_is_carried_in_process_is_what_sockets_carry(servers, downloader, plan, codes, m):
     arguments = ["-v", "-m", str(m), *codes]
     inside = play_in_process(downloader, plan, arguments)

@@ -6,6 +6,7 @@ import re
 
 import psutil
 import pytest
+from support.rows import each
 
 from mockservers.faults import KINDS
 from mockservers.journal import (
@@ -231,7 +232,7 @@ def test_a_last_line_that_was_cut_short_is_left_out(tmp_path):
 NOT_NEEDED = "attempt client_closed location delay_s start_s first_byte_s end_s".split()
 
 
-@pytest.mark.parametrize("name", [name for name in REQUEST if name != "type"])
+@each("name", [name for name in REQUEST if name != "type"])
 def test_a_request_entry_that_cannot_be_judged_names_what_it_lacks(tmp_path, name):
     problem = f"line 2 is no request entry: '{name}' is missing or of another type"
     with pytest.raises(ValueError, match=named(tmp_path, problem)):
@@ -244,9 +245,7 @@ def test_a_request_entry_that_cannot_be_judged_names_what_it_lacks(tmp_path, nam
             read(tmp_path, line(HEADER), without)
 
 
-@pytest.mark.parametrize(
-    "name", ["code", "do", "status", "length", "sha256", "start_s", "end_s", "location"]
-)
+@each("name", ["code", "do", "status", "length", "sha256", "start_s", "end_s", "location"])
 def test_a_field_may_be_null_where_there_was_nothing(tmp_path, name):
     _, entry = read(tmp_path, line(HEADER), line({**REQUEST, name: None}))
     assert not getattr(entry, name) or name in ("end_s", "location")
@@ -265,7 +264,7 @@ def test_lines_that_are_not_judged_need_no_fields(tmp_path):
     assert gate == GateEntry(server="LOCAL", filled=False)
 
 
-@pytest.mark.parametrize(
+@each(
     ("content", "problem"),
     [
         (b"[]\n", "line 1 is not the header of a journal"),
@@ -285,7 +284,7 @@ def test_what_is_no_journal_is_named_with_file_and_line(tmp_path, content, probl
         read(tmp_path, content)
 
 
-@pytest.mark.parametrize(
+@each(
     ("do", "status", "name"),
     [
         *((do, 200, do) for do in KINDS),

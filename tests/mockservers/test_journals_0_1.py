@@ -2,8 +2,8 @@
 
 import json
 
-import pytest
 from support import TESTS
+from support.rows import each
 
 from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
@@ -17,7 +17,7 @@ def test_every_journal_has_its_verdict():
     assert len(VERDICTS) > 20
 
 
-@pytest.mark.parametrize("name", VERDICTS)
+@each("name", VERDICTS)
 def test_a_journal_of_version_0_1_is_judged_as_before(name):
     found = balance(read_journal(FOLDER / f"{name}.jsonl")).to_json()
     assert VERDICTS[name] == {

@@ -5,6 +5,7 @@ import re
 import pytest
 from msgspec.structs import fields, replace
 from support.examples import simplest
+from support.rows import each
 
 from mockservers.faults import KINDS, Drip, Redirect, Reset, Serve, Status, Truncate, Uniform
 from mockservers.plan import Bucket, Gate, Plan, PlanError
@@ -43,7 +44,7 @@ BAD_VALUES = {
 }
 
 
-@pytest.mark.parametrize("name", BAD_VALUES)
+@each("name", BAD_VALUES)
 def test_a_value_that_no_plan_in_json_could_have_is_refused_when_it_is_made(name):
     make, message = BAD_VALUES[name]
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
@@ -58,7 +59,7 @@ def test_a_single_fault_means_a_list_of_one_and_an_integer_one_status():
     assert Status(503, headers={"A": "b"}) == Status(503, headers=(("A", "b"),))
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@each("kind", KINDS.values())
 def test_every_field_of_every_kind_is_checked(kind):
     good = simplest(kind)
     for field in fields(good):

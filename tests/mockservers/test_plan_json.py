@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import examples
+from support.rows import each
 
 from mockservers.plan import PlanError
 from mockservers.plan_json import plan_from_json, plan_to_json
@@ -84,7 +85,7 @@ BAD_PLANS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "message"), BAD_PLANS)
+@each(("text", "message"), BAD_PLANS)
 def test_a_bad_plan_is_refused_with_file_place_and_value(text, message):
     with pytest.raises(PlanError) as caught:
         plan_from_json(text, "file.json")

@@ -4,6 +4,7 @@ import hashlib
 import json
 
 import pytest
+from support.rows import each
 
 from mockservers.faults import (
     Empty,
@@ -116,7 +117,7 @@ def test_a_plan_of_nothing_serves():
 BR_RULES = {"BR": (Reset(), Empty()), "/flags/br/br.gif": (RateLimit(),), "/a": (Hang(), Reset())}
 
 
-@pytest.mark.parametrize(
+@each(
     ("rules", "resource", "attempt", "expected"),
     [
         (("BR",), "BR", 1, Reset()),

@@ -1,6 +1,6 @@
 """The built-in profiles: what single codes meet, and how the profiles are printed."""
 
-import pytest
+from support.rows import each
 
 from mockservers.faults import Serve, Status
 from mockservers.plan import fate
@@ -10,7 +10,7 @@ from mockservers.profiles import PROFILES
 AT_ONCE, LATE = Serve(), Serve(delay_s=0.5)
 
 
-@pytest.mark.parametrize(
+@each(
     ("label", "code", "expected"),
     [  # with the percent at which the code falls, hard by an edge
         ("ERROR", "DS", Status((501,))),  # 24.76

@@ -2,9 +2,9 @@
 
 import json
 
-import pytest
 from hypothesis import Phase, find, given, settings
 from support.examples import FOUND_IS_ENOUGH, examples
+from support.rows import each
 
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
@@ -43,7 +43,7 @@ FLAGS = FlagCatalogue()
 SIMPLEST = settings(deadline=None, phases=[Phase.generate, Phase.shrink], database=None)
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
+@each("kind", KINDS.values())
 def test_every_kind_can_be_drawn_with_and_without_delay(kind):
     for late in (True, False):
         assert find(
@@ -106,7 +106,7 @@ CAN_BE_DRAWN = {
 }
 
 
-@pytest.mark.parametrize("strategy", CAN_BE_DRAWN)
+@each("strategy", CAN_BE_DRAWN)
 def test_every_field_and_form_can_be_drawn(strategy):
     wanted = list(CAN_BE_DRAWN[strategy])
 
@@ -151,18 +151,20 @@ def test_there_is_a_strategy_for_every_kind():
     assert list(STRATEGIES) == list(KINDS.values())
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
-def test_the_kinds_that_are_clear_are_those_of_which_clients_make_the_same(kind):
-    @settings(max_examples=25, deadline=None, phases=[Phase.generate], database=None)
-    @given(replies(kind))
-    def claim(reply):
-        plan = Plan(rules={"BR": (reply,), "US": (Serve(),)})
-        found = predict(plan, "LOCAL", ["BR"], info_in(FLAGS))
-        outcomes.add(found["BR"].outcome)
+def depends_on_the_client(fault):
+    plan = Plan(rules={"BR": (fault,), "US": (Serve(),)})
+    return predict(plan, "LOCAL", ["BR"], info_in(FLAGS))["BR"].outcome == "depends"
 
-    outcomes = set()
-    claim()
-    assert ("depends" not in outcomes) is (kind in CLEAR)
+
+@examples(120)
+@given(replies(*CLEAR))
+def test_of_a_clear_kind_all_clients_make_the_same(fault):
+    assert not depends_on_the_client(fault)
+
+
+@each("kind", [kind for kind in KINDS.values() if kind not in CLEAR])
+def test_a_kind_that_is_not_clear_can_depend_on_the_client(kind):
+    assert find(replies(kind), depends_on_the_client, settings=FOUND_IS_ENOUGH)
 
 
 @examples(60)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import examples
+from support.rows import each
 
 from reference.flags2_common import error_text, one_line, refuse_coding
 
@@ -22,7 +23,7 @@ def test_an_error_is_its_type_and_the_first_line_of_its_text(exc, text):
     assert error_text(exc) == text
 
 
-@examples(120)
+@examples(200)
 @given(st.text())
 @example("a\x85b\u2028c\rd")  # what str.splitlines takes for the end of a line
 def test_any_text_becomes_one_line_of_printable_ascii(text):
@@ -31,9 +32,7 @@ def test_any_text_becomes_one_line_of_printable_ascii(text):
     assert line.isprintable()
 
 
-@pytest.mark.parametrize(
-    "codings", ["", "identity", "Identity", " identity ", "identity,identity", "identity, , "]
-)
+@each("codings", ["", "identity", "Identity", " identity ", "identity,identity", "identity, , "])
 def test_a_body_that_is_not_coded_is_taken(codings):
     refuse_coding(codings)
 

@@ -71,7 +71,7 @@ def test_each_recorded_final_report_is_printed_alike():
     assert not different
 
 
-@examples(120)
+@examples(200)
 @given(code_lists, st.integers(0, 1000), st.sampled_from(["LOCAL", "DELAY", "ERROR", "REMOTE"]))
 def test_the_initial_report_tells_server_number_codes_and_connections(codes, requests, label):
     site, search, connections = printed_before(codes, requests, label).splitlines()
@@ -86,7 +86,7 @@ def test_the_initial_report_tells_server_number_codes_and_connections(codes, req
     assert words == (str(requests), "connection" if requests == 1 else "connections")
 
 
-@examples(120)
+@examples(200)
 @given(counts, counts, counts)
 def test_the_final_report_has_a_line_for_each_count_but_none_for_no_failures(ok, missed, failed):
     counter = Counter(dict(zip(HTTPStatus, (ok, missed, failed), strict=True)))
@@ -100,7 +100,7 @@ def test_the_final_report_has_a_line_for_each_count_but_none_for_no_failures(ok,
     assert seen == expected
 
 
-@examples(120)
+@examples(200)
 @given(st.integers(0, 10**6))
 def test_the_elapsed_time_is_in_seconds_to_the_hundredth(hundredths):
     *_, line = printed_after(Counter(), hundredths / 100).splitlines()

@@ -6,8 +6,8 @@ The questions are made by hand, so that every part of a finding is known beforeh
 import json
 import math
 
-import pytest
 from support.made_answers import answered, asked
+from support.rows import each
 
 from conformance.adapter.answer import Answer, read_answer
 from conformance.adapter.cases import expand
@@ -71,7 +71,7 @@ SUBJECTS = [
 ]
 
 
-@pytest.mark.parametrize(("question", "subject", "right"), SUBJECTS, ids=lambda x: str(x)[:20])
+@each(("question", "subject", "right"), SUBJECTS)
 def test_a_missing_result_counts_against_the_subject_of_the_question(question, subject, right):
     assert right_answer(question) == right
     for word, answer in NOTHING.items():

@@ -49,10 +49,10 @@ def test_sizes_spread_like_those_of_real_flags():
     assert min(sizes) < 2_000
 
 
-@pytest.mark.parametrize(
-    "code", ["AA", "BR", "QX", "ZW", min(ALL_CODES, key=lambda c: len(flag(c)))]
-)
+@pytest.mark.parametrize("code", ["AA", "BR", "QX", "ZW", "the smallest"])
 def test_a_flag_is_a_gif_of_three_bands_with_the_code_on_a_plate(code):
+    if code == "the smallest":
+        code = min(ALL_CODES, key=lambda c: len(flag(c)))
     kind, image = picture(code)
     assert kind == "GIF"
     width, height = image.size

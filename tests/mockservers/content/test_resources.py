@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 from support.examples import examples
+from support.rows import each
 
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue, info_in
@@ -123,7 +124,7 @@ def test_nothing_outside_is_found_by_its_absolute_path(root, path):
         assert not leaks(FolderCatalogue(root), quote(start, safe="") + path)
 
 
-@pytest.mark.parametrize("name", INSIDE)
+@each("name", INSIDE)
 def test_every_file_inside_is_found_however_it_is_encoded(root, name):
     catalogue = FolderCatalogue(root)
     for path in (quote(f"/{name}"), f"/{quote(name, safe='')}", f"/{all_encoded(name)}"):

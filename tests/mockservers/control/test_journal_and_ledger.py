@@ -12,6 +12,7 @@ import aiohttp.web
 import pytest
 from support.command_in_process import ended
 from support.control_client import FLAKY_BR, Driven, asynchronous
+from support.rows import each
 
 from mockservers.content.flag_images import flag
 from mockservers.control import api as control
@@ -188,7 +189,7 @@ def test_the_largest_report_is_accepted():
     assert len(end_as_reported(json.dumps(told)).files_after) == 10_000
 
 
-@pytest.mark.parametrize(
+@each(
     ("told", "says"),
     [
         ("", "not JSON"),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.control_client import Driven
+from support.rows import each
 from support.server_in_loop import asynchronous, get, port_of, reply, told_end, with_ipv6
 
 import mockservers.control.run_history
@@ -111,7 +112,7 @@ async def test_a_page_has_as_many_entries_as_were_asked_for_and_the_first_the_he
     assert [entry["n"] for entry in second["entries"]] == [2, 3]
 
 
-@pytest.mark.parametrize(
+@each(
     ("told", "asked", "fates"),
     [
         ({}, None, None),

@@ -1,10 +1,10 @@
 """What was asked for, and what was said of it."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert, to_builtins
 from support.examples import examples
+from support.rows import each
 from support.small_ledgers import report
 
 from mockservers.flags2.arguments import asked_codes
@@ -14,7 +14,7 @@ from mockservers.journal import Claims
 # --- who was asked for what ------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("command", "line", "asked"),
     [
         (["go", "br", "cn"], "Searching for 2 flags: BR, CN", ("BR", "CN")),

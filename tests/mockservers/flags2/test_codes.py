@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import TOP
 from support.examples import examples
+from support.rows import each
 
 import mockservers
 from mockservers.flags2 import arguments as ours
@@ -27,7 +28,7 @@ def test_the_two_packages_have_the_one_file():
     assert len(packaged_codes()) == len(set(packaged_codes())) == 194
 
 
-@examples(120)
+@examples(200)
 @given(every=st.booleans(), every_known=st.booleans(), words=WORDS, limit=st.integers(1, 30))
 def test_expansion_is_that_of_the_reference(every, every_known, words, limit):
     args = argparse.Namespace(every=every, all=every_known, cc=words, limit=limit, server="error")
@@ -42,7 +43,7 @@ def test_expansion_is_that_of_the_reference(every, every_known, words, limit):
         assert request.label == "ERROR"
 
 
-@examples(120)
+@examples(200)
 @given(st.text(max_size=3))
 def test_a_word_is_a_code_for_both_or_for_neither(word):
     args = argparse.Namespace(every=False, all=False, cc=[word], limit=999, server="LOCAL")
@@ -61,14 +62,12 @@ def test_every_code_has_its_own_path():
     assert [CODE_OF_PATH[path_of_code(code)] for code in ALL_CODES] == list(ALL_CODES)
 
 
-@pytest.mark.parametrize(
-    "path", ["/flags/BR/BR.gif", "/flags/br/us.gif", "/flags/br/br.gif/", "/br/br.gif", "", "/"]
-)
+@each("path", ["/flags/BR/BR.gif", "/flags/br/us.gif", "/flags/br/br.gif/", "/br/br.gif", "", "/"])
 def test_no_other_path_is_that_of_a_code(path):
     assert path not in CODE_OF_PATH
 
 
-@pytest.mark.parametrize(
+@each(
     ("command", "tails"),
     [
         (["flags2"], [("BD", "VN")]),

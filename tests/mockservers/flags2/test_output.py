@@ -2,6 +2,7 @@
 
 import pytest
 from msgspec import convert, to_builtins
+from support.rows import each
 from support.small_ledgers import whole
 
 from mockservers.flags2 import arguments, codes
@@ -26,7 +27,7 @@ def test_the_codes_are_those_from_aa_to_zz():
     assert codes.CODE_OF_PATH["/flags/br/br.gif"] == "BR"
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "is_one"),
     [
         ("AA", True), ("ZZ", True), ("BR", True), ("br", False), ("Br", False), ("B", False),
@@ -66,12 +67,12 @@ ORDERS = [
 REFUSED = ["-l 0", "-l -5", "-m 0", "-m -5", "-s here", "BRA", "br é", "-l x", "-m x", "-x", "-h"]
 
 
-@pytest.mark.parametrize(("words", "order"), ORDERS)
+@each(("words", "order"), ORDERS)
 def test_a_command_line_of_flags2_is_an_order(words, order):
     assert arguments.parse_flags2(words.split()) == order
 
 
-@pytest.mark.parametrize("words", REFUSED)
+@each("words", REFUSED)
 def test_what_is_none_is_refused_and_the_value_is_named(words):
     with pytest.raises(arguments.CommandLineError, match=words.split()[-1]):
         arguments.parse_flags2(words.split())
@@ -126,7 +127,7 @@ def test_a_report_is_heard_line_by_line():
     assert to_builtins(Claims()) == NOTHING
 
 
-@pytest.mark.parametrize(
+@each(
     ("lines", "heard"),
     [
         (["Searching for 676 flags: from AA to ZZ"],

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from support.journals import balance, journal, report, request
+from support.rows import each
 from support.viewed import one, view
 
 from mockservers.faults import KINDS
@@ -85,7 +86,7 @@ def hang(n, start_s, end_s, **more):
 DRIPS = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}]
 
 
-@pytest.mark.parametrize(
+@each(
     ("entries", "rules", "wait"),
     [
         # to its end, whose client waits as long

@@ -10,6 +10,7 @@ from hypothesis import example, find, given
 from hypothesis import strategies as st
 from support.examples import FOUND_IS_ENOUGH, examples
 from support.parsed import GET, GZIP, PLAIN, line_of, read, with_fields
+from support.rows import each
 
 from mockservers.http import request_parser as parser
 from mockservers.http.fast_path import KnownHeaders
@@ -273,7 +274,7 @@ def test_the_short_cut_is_taken_by_a_plain_request():
     assert whole_get(line_of(b"/a.b")) == ("/a.b", PLAIN.form)
 
 
-@pytest.mark.parametrize(
+@each(
     "data",
     [
         b"",

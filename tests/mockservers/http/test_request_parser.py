@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import examples
 from support.parsed import CLOSING, GET, GZIP, PLAIN, ROOT, line_of, read, with_fields
+from support.rows import each
 
 from mockservers.http.request_parser import (
     MAX_BODY,
@@ -185,7 +186,7 @@ EXACTLY = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("data", "events"), EXACTLY, ids=range(len(EXACTLY)))
+@each(("data", "events"), EXACTLY)
 def test_exactly_these_events_come_out(data, events):
     assert read(data)[0] == events
 
@@ -196,7 +197,7 @@ def test_exactly_these_events_come_out_wherever_the_bytes_are_cut():
             assert read(data[:at], data[at:])[0] == events
 
 
-@pytest.mark.parametrize(
+@each(
     ("pieces", "mid_request"),
     [
         ([], False),
@@ -238,7 +239,7 @@ def test_empty_lines_without_an_end_are_refused_as_no_request_line():
     assert reading.feed(b"\r\n") == [BadRequest(400, "request line too long")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "last"),
     [
         (line_of(b"/" + b"a" * 8191), PLAIN),
@@ -256,7 +257,6 @@ def test_empty_lines_without_an_end_are_refused_as_no_request_line():
         # A head that fills its bounds and is refused is refused once.
         (GET + b"X y" + b" " * (65536 - len(GET) - 5) + b"\r\n", BAD),
     ],
-    ids=lambda value: repr(value)[-50:],
 )
 def test_the_longest_that_is_served_and_the_shortest_that_is_not(data, last):
     events = read(data)[0]
@@ -271,7 +271,7 @@ START = b"GET / HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = START + b"Transfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("start", "endless", "status"),
     [
         (b"", b"\r\n", 400),

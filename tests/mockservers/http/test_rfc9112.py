@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.rfc9112 import BR, NOT_ALLOWED, SERVED, ZZ, case, chunked, get, post
+from support.rows import each
 from support.strict_client import Client
 
 from mockservers.content.flag_images import flag
@@ -322,7 +323,7 @@ def in_pieces(data, size):
 @pytest.mark.parametrize(
     "size", [None, pytest.param(1, marks=pytest.mark.slow)], ids=["at once", "byte by byte"]
 )
-@pytest.mark.parametrize("row", CASES, ids=lambda row: f"{row.section} {row.name}")
+@each("row", CASES)
 def test_the_server_answers_as_the_rfc_asks(port, row, size):
     pieces = [row.sent] if isinstance(row.sent, bytes) else row.sent
     with Client(port) as client:

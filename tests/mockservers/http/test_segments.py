@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.exhaustive_cases import prove
+from support.rows import each
 
 from mockservers.connection import Connection
 from mockservers.content.flag_images import flag
@@ -108,7 +109,7 @@ def cut(data, *places):
     return [data[a:b] for a, b in pairwise((0, *places, len(data)))]
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@each("name", REQUESTS)
 def test_the_parser_hears_the_same_of_every_two_segments(name, record_property):
     data, expected = REQUESTS[name]
     events, mid_request = read([data])

@@ -2,6 +2,7 @@
 
 import pytest
 from support.faults import effective, render
+from support.rows import each
 
 from mockservers.faults import (
     BadChunk,
@@ -174,7 +175,7 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("reply", "asked", "found", "planned"), ROWS)
+@each(("reply", "asked", "found", "planned"), ROWS)
 def test_a_response_is_exactly_these_bytes(reply, asked, found, planned):
     assert render(reply, asked, found) == planned
 
@@ -227,7 +228,7 @@ PHRASES = {
 }
 
 
-@pytest.mark.parametrize("status", [status for status in PHRASES if status > 200])
+@each("status", [status for status in PHRASES if status > 200])
 def test_the_reason_phrase_is_that_of_rfc_9110(status):
     sent = render(Status((status,)), GET, PNG).head
     assert sent.startswith(f"HTTP/1.1 {status} {PHRASES[status]}\r\n".encode())
@@ -260,12 +261,12 @@ FOR_ANY = [
 ]
 
 
-@pytest.mark.parametrize("reply", ACTS_ON_RESOURCES, ids=str)
+@each("reply", ACTS_ON_RESOURCES)
 def test_damage_to_what_is_not_there_is_a_whole_404_as_late(reply):
     assert effective(reply, GZIP, None) == Serve(delay_s=0.5)
 
 
-@pytest.mark.parametrize("reply", FOR_ANY, ids=str)
+@each("reply", FOR_ANY)
 def test_what_needs_no_resource_stays(reply):
     assert effective(reply, GET, None) is reply
 
@@ -281,7 +282,7 @@ def test_what_a_client_cannot_take_is_truncated_at_half(asked):
 # --- rejections --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "asked", "sent", "ending"),
     [
         (405, GET, head("405 Method Not Allowed", "Allow: GET, HEAD", NOTHING), KEEP),

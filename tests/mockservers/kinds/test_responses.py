@@ -147,7 +147,7 @@ def test_a_loop_leads_back_to_the_very_same_path(path):
     assert f"\r\nLocation: {wire.location}\r\n".encode() in wire.head
 
 
-@examples(250)
+@examples(120)
 @given(reply=resolved(), asked=GETS, body=BODIES)
 def test_a_client_that_is_not_ours_reads_what_was_planned(reply, asked, body):
     wire, sent = rendered(reply, asked, body)

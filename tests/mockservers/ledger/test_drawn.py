@@ -128,7 +128,7 @@ def of_seeds(count, check):
             raise
 
 
-@examples(120)
+@examples(60)
 @given(st.data())
 def test_the_ledger_agrees_with_the_plain_oracle(data):
     compare(Chance(lambda below: data.draw(st.integers(0, below - 1))))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from support.journals import balance
 from support.ledger_of_rows import NOW, OTHER, TOTALS, WAS, at, books, led
+from support.rows import each
 from support.small_ledgers import (
     closed,
     cut,
@@ -124,7 +125,7 @@ UNANNOUNCED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", UNANNOUNCED)
+@each("name", UNANNOUNCED)
 def test_of_a_program_that_announces_nothing_requests_and_counts_are_reconciled(name):
     journal, seen, expected = UNANNOUNCED[name]
     ledger = balance(journal)
@@ -191,6 +192,7 @@ def test_to_what_is_no_code_two_requests_for_each_redirect_are_kept():
     assert Counter(one.kind for one in ledger.imbalances)["unexpected"] == 1001
 
 
+@pytest.mark.slow
 def test_ten_thousand_redirects_make_room_and_further_ones_do_not():
     path = "/flags/br/br.gif"
     entries = [led("US", path, n=n) for n in range(10_005)]
@@ -311,7 +313,7 @@ def test_the_counts_of_a_run_are_in_the_ledger():
 # --- who was asked for what ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@each(
     ("words", "announced", "asked"),
     [
         ("dl BR CN US", (3, "BR", "US"), ("BR", "CN", "US")),

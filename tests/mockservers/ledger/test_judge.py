@@ -1,7 +1,7 @@
 """The ledger names what does not balance, by the right word, and nothing else."""
 
-import pytest
 from support.journals import balance
+from support.rows import each
 from support.small_ledgers import (
     BODY,
     bad_gzip,
@@ -106,7 +106,7 @@ BALANCED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", BALANCED)
+@each("name", BALANCED)
 def test_a_correct_run_balances(name):
     ledger = judge(*BALANCED[name])
     assert ledger.balanced, ledger.imbalances
@@ -291,7 +291,7 @@ IMBALANCED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", IMBALANCED)
+@each("name", IMBALANCED)
 def test_each_wrong_is_called_by_its_word_with_what_was_seen_and_said(name):
     *books, expected = IMBALANCED[name]
     ledger = judge(*books)

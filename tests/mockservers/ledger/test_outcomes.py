@@ -3,6 +3,7 @@
 import pytest
 from support.journals import balance
 from support.ledger_of_rows import NOW, OTHER, WAS, at, books
+from support.rows import each
 from support.small_ledgers import (
     BODY,
     bad_gzip,
@@ -72,7 +73,7 @@ REQUESTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", REQUESTS)
+@each("name", REQUESTS)
 def test_what_came_of_a_request_has_one_of_five_names(name):
     entry, seen = REQUESTS[name]
     ledger = judge(["BR"], [entry], ["BR not found", "BR OK", *report(error=1)], ())
@@ -261,7 +262,7 @@ SAID = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", SAID)
+@each("name", SAID)
 def test_claims_are_compared_with_what_was_seen(name):
     *told, expected = SAID[name]
     assert found_in(judge(*told)) == expected
