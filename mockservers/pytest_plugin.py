@@ -55,7 +55,7 @@ def pytest_runtest_makereport(
 
 def _used(servers: "RunningServers") -> bool:
     """Whether this test had anything to do with them."""
-    return bool(servers.plans or servers.entries)
+    return bool(servers.plans or servers.entries or servers.under_way)
 
 
 def how_to_meet_again(plans: Mapping[str, "Plan"]) -> str:

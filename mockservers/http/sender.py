@@ -1,6 +1,7 @@
 """One response on a transport: its bytes at the planned rate, and the end of the connection."""
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable
@@ -115,7 +116,8 @@ class Closing:
         and the client might lose the end of the response (RFC 9112, section 9.6).
         """
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with contextlib.suppress(OSError):  # the client has just reset the connection
+                self._transport.write_eof()
         self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
         if not self._transport.is_reading():
             self._transport.resume_reading()

@@ -12,8 +12,7 @@ from support.virtual_loop import joined, virtual_time
 from mockservers import connection
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue
-from mockservers.faults import Drip, Fault, Hang, Serve, TooLong, Truncate
-from mockservers.kinds.framing import SURPLUS
+from mockservers.faults import Drip, Fault, Hang, Serve, Truncate
 from mockservers.kinds.resource import Resource, ResourceInfo
 from mockservers.plan import LABELS, Gate, Plan
 
@@ -184,27 +183,6 @@ def test_each_of_many_requests_sent_together_waits_for_its_own_delay():
     with timed(BR=Serve(delay_s=1.0), CN=Serve(delay_s=5.0)) as (talk, servers, _):
         assert talk(conversation) == pytest.approx([1.0, 6.0, 6.0], abs=0.001)
         assert [entry["delay_s"] for entry in servers.entries] == [1, 5, 0]
-
-
-def test_without_expect_no_100_continue_is_sent():
-    async def conversation(reader, writer, gone):
-        writer.write(get("BR") + get("CN").removesuffix(b"\r\n"))
-        assert (await reply(reader))[0] == 200
-        await asyncio.sleep(1.0)
-        writer.write(b"\r\n")
-        return await reader.readline()
-
-    with timed(BR=Serve(delay_s=1.0)) as (talk, *_):
-        assert talk(conversation).startswith(b"HTTP/1.1 200 ")
-
-
-def test_a_request_after_a_body_is_read():
-    async def conversation(reader, writer, gone):
-        writer.write(get("BR"))
-        return await reader.read()
-
-    with timed(BR=TooLong()) as (talk, *_):
-        assert talk(conversation).endswith(flag("BR") + SURPLUS)
 
 
 SINGLE = {name: fate.reply for name, fate in FATES.items() if isinstance(fate.reply, Fault)}

@@ -17,7 +17,7 @@ from mockservers.http import sender
 from mockservers.journal import Recorder
 from mockservers.journal_json import JournalFile
 from mockservers.kinds.resource import Resource, ResourceInfo
-from mockservers.plan import Bucket, Gate, Plan, fate
+from mockservers.plan import Gate, Plan
 
 BROKEN = Status((503,))
 
@@ -133,20 +133,6 @@ async def test_a_file_that_has_gone_is_no_client_that_has(tmp_path):
 
 
 @asynchronous
-@pytest.mark.parametrize(
-    ("rules", "statuses"),
-    [
-        ({"/flags/br/br.gif": (BROKEN, Serve()), "BR": (Status((418,)),)}, [503, 200, 200]),
-        ({"/flags/br/br.gif": (BROKEN,), "BR": (Status((418,)), Serve())}, [503, 503, 503]),
-        ({"BR": (BROKEN, BROKEN, Serve())}, [503, 503, 200]),
-    ],
-)
-async def test_the_rule_of_a_path_goes_before_that_of_its_code(house, rules, statuses):
-    house.begin_run(Plan(rules=rules))
-    assert [await house.ask("BR") for _ in range(3)] == statuses
-
-
-@asynchronous
 async def test_the_attempts_of_a_path_with_a_rule_are_counted(house):
     house.begin_run(Plan(rules={"/list": (BROKEN, Status((418,)), Serve())}))
     reader, writer = await house.connect()
@@ -154,16 +140,6 @@ async def test_the_attempts_of_a_path_with_a_rule_are_counted(house):
         writer.write(b"GET /list HTTP/1.1\r\nHost: x\r\n\r\n")
         assert (await reply(reader))[0] == status
     assert [entry["attempt"] for entry in house.entries] == [1, 2, 3]
-
-
-@asynchronous
-async def test_a_plan_that_draws_anew_for_each_attempt_does_so(house):
-    plan = Plan(7, (Bucket(50, BROKEN),), per_attempt=True)
-    house.begin_run(plan)
-    drawn = [fate(plan, "LOCAL", "BR", attempt) for attempt in range(1, 13)]
-    expected = [503 if reply == BROKEN else 200 for reply in drawn]
-    assert set(expected) == {200, 503}
-    assert [await house.ask("BR") for _ in expected] == expected
 
 
 @asynchronous

@@ -63,15 +63,6 @@ def test_a_response_is_resolved_by_the_draws_of_its_attempt(
     assert met(several, attempt, per_attempt) == expected
 
 
-def test_a_lognormal_delay_is_never_longer_than_its_longest():
-    assert met(Serve(delay_s=Lognormal(2.0, 0.5, 0.75))) == Serve(delay_s=0.75)
-
-
-@pytest.mark.parametrize("status", [(503,), (503, 503)])
-def test_one_of_one_or_two_statuses_is_met(status):
-    assert met(Status(status)) == Status((503,))
-
-
 @pytest.mark.parametrize(
     ("code", "start", "digest"),
     [  # The first bit drawn is set for BR, and has to be set for DE.
@@ -108,10 +99,6 @@ BR_PERCENT = 34.92983572755133
 def test_a_code_falls_into_the_bucket_below_whose_upper_edge_it_is(weights, expected):
     mix = tuple(map(Bucket, weights, (Empty(), Reset())))
     assert fate(Plan(7, mix), "LOCAL", "BR", 1) == expected
-
-
-def test_a_plan_of_nothing_serves():
-    assert fate(Plan(), "LOCAL", "BR", 1) == Serve()
 
 
 BR_RULES = {"BR": (Reset(), Empty()), "/flags/br/br.gif": (RateLimit(),), "/a": (Hang(), Reset())}
@@ -245,11 +232,6 @@ def test_a_seed_a_status_and_a_gate_may_be_written_with_a_point():
 def test_weights_of_100_percent_are_taken_with_what_rounding_adds(weights):
     mix = [{"weight": weight, "do": "empty"} for weight in weights]
     assert len(plan_from_json(json.dumps({"plan": 1, "mix": mix})).mix) == len(weights)
-
-
-def test_the_bounds_of_a_uniform_delay_may_be_the_same():
-    text = '{"plan": 1, "mix": [{"weight": 1, "do": "serve", "delay_s": {"uniform": [2, 2]}}]}'
-    assert plan_from_json(text).mix == (Bucket(1, Serve(delay_s=Uniform(2, 2))),)
 
 
 def test_the_greatest_seed_is_the_last_that_every_double_can_hold():

@@ -45,14 +45,6 @@ def test_a_forecast_tells_kind_status_and_outcome_of_each_code_in_the_order_aske
     ]
 
 
-def test_if_connections_are_refused_each_code_is_predicted_so():
-    plan = Plan(rules={"BR": (Serve(),)}, refuse=True)
-    assert foreseen(plan, "BR", "ZZ") == [
-        line("BR", "refuse", None, "error"),
-        line("ZZ", "refuse", None, "error"),
-    ]
-
-
 def test_the_totals_name_every_outcome_in_its_order_also_those_that_nothing_comes_to():
     forecasts = {
         "BR": Forecast("serve", 200, "ok"),
@@ -111,13 +103,3 @@ def test_a_thousand_redirects_are_followed_to_find_other_requests_for_a_code(bet
     rules = {one: (Redirect(other),) for one, other in pairwise(chain)}
     plan = Plan(rules={**rules, "US": (Serve(), Status((503,)))})
     assert predict(plan, "LOCAL", ["BR", "US"], FLAGS)["US"].outcome == expected
-
-
-def test_a_retry_after_an_empty_response_may_succeed_or_fail():
-    rules = {"BR": (Redirect(US),), "US": (Serve(), Empty(), Serve())}
-    assert outcome(Plan(rules=rules)) == "depends"
-
-
-def test_a_circle_that_a_redirect_leads_into_is_an_error():
-    rules = {"BR": (Redirect(US),), "US": (Redirect("/a"),), "/a": (Redirect(US),)}
-    assert outcome(Plan(rules=rules)) == "error"

@@ -146,10 +146,6 @@ def test_a_prediction_says_what_a_correct_client_reports_and_a_downloader_does(
     check_prediction(servers, Plan(rules=rules), list(outcomes), downloaders=[downloader])
 
 
-def test_if_connections_are_refused_both_downloaders_report_errors(servers):
-    check_prediction(servers, Plan(refuse=True), ["BR", "ZZ"])
-
-
 AMONG_FEW = st.lists(
     st.sampled_from([BR, US, ZZ, "/a"]).map(Redirect)
     | st.sampled_from([LOOP, Serve(), Status((404,)), Status((503,)), Empty(), Truncate(9)]),

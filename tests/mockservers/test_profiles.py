@@ -4,7 +4,6 @@ from support.rows import each
 
 from mockservers.faults import Serve, Status
 from mockservers.plan import fate
-from mockservers.plan_json import plan_to_json
 from mockservers.profiles import PROFILES
 
 AT_ONCE, LATE = Serve(), Serve(delay_s=0.5)
@@ -26,18 +25,3 @@ AT_ONCE, LATE = Serve(), Serve(delay_s=0.5)
 )
 def test_a_code_at_the_edge_meets_what_the_shares_of_its_server_give_it(label, code, expected):
     assert fate(PROFILES[label], label, code, 1) == expected
-
-
-def test_the_profiles_are_printed_with_the_shares_of_the_listings():
-    assert {label: plan_to_json(plan) for label, plan in PROFILES.items()} == {
-        "LOCAL": {"plan": 1, "seed": 0},
-        "DELAY": {"plan": 1, "seed": 0, "mix": [{"weight": 100, "do": "serve", "delay_s": 0.5}]},
-        "ERROR": {
-            "plan": 1,
-            "seed": 629,
-            "mix": [
-                {"weight": 25, "do": "status", "status": [501, 502, 503]},
-                {"weight": 50, "do": "serve", "delay_s": 0.5},
-            ],
-        },
-    }

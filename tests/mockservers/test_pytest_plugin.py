@@ -2,9 +2,13 @@
 
 import os
 import re
+import socket
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -13,9 +17,10 @@ from support import TOP
 from support.commands import pytest_in, run, sections, write
 from support.examples import examples
 
+from mockservers import running
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_from_json
-from mockservers.pytest_plugin import how_to_meet_again
+from mockservers.pytest_plugin import _SERVERS, how_to_meet_again, pytest_runtest_setup
 from mockservers.strategies import code_lists, plans, request_orders
 
 posix = pytest.mark.skipif(os.name != "posix", reason="uses a POSIX shell")
@@ -30,6 +35,21 @@ def test_to_load_the_plugin_imports_nothing_but_itself():
     """
     done = run("python", "-c", program, cwd=TOP)
     assert done.stdout == "['mockservers', 'mockservers.pytest_plugin']\n", done.stderr
+
+
+def test_a_request_that_a_test_left_under_way_is_not_of_the_run_of_the_next_one():
+    with running() as servers:
+        item = SimpleNamespace(config=SimpleNamespace(stash={_SERVERS: servers}))
+        address = urlsplit(servers.urls["LOCAL"])
+        with socket.create_connection((address.hostname, address.port), 30) as client:
+            client.sendall(b"GET /flags/br/br.gif HTTP/1.1\r\nHost: x\r\n")
+            while not servers.under_way:
+                time.sleep(0.001)
+            pytest_runtest_setup(item)
+            client.sendall(b"\r\n")
+            assert client.recv(12) == b"HTTP/1.1 200"
+        servers.settle()
+        assert servers.entries == []
 
 
 SESSION = {

@@ -1,20 +1,19 @@
 """Every mutant of the ports is killed by a test, or explained.
 
-    python tests/mutation/mutate.py [--workers N] [--record] [MODULE ...]
+    python tests/mutation/mutate.py [--workers N] [MODULE ...]
     python tests/mutation/mutate.py --sample N [--seed S]
 
 A mutant is the tree with one small change, made by Cosmic Ray's operators and two of our own
 (operators.py). It is killed if a test of the default run fails: those of its module are tried
-first. A survivor must be in equivalents.toml with the reason why its behaviour is the same. This
-fails if a port has more survivors than `scores.json` records, or if an entry of equivalents.toml
-is unused. A sample is drawn from the ports and the pure modules of `mockservers`, and only shown.
+first. A survivor of a port must be in equivalents.toml with the reason why its behaviour is the
+same. This fails if it is not, or if an entry of equivalents.toml is unused. A sample is drawn from
+the ports and the pure modules of `mockservers`, and only shown.
 """
 
 import argparse
 import ast
 import contextlib
 import difflib
-import json
 import multiprocessing
 import os
 import queue
@@ -37,15 +36,10 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 HERE = Path(__file__).parent
 TOP = HERE.parents[1]
-SCORES = HERE / "scores.json"
-KILLERS = TOP / ".mutation"
-"""Here is kept which test killed which mutant the last time: it is tried first."""
 TEST_LIMIT_S = 15
 """A test that takes longer fails: it waits for ever. In all of them the longest takes 3 s."""
 LIMIT_S = 400
 """The same for all tests of the default run."""
-NO_SUCH_TEST = 4
-"""What pytest says where a test has got another name."""
 UNCHANGED = "unchanged"
 MADE = "country_codes.txt"
 """What the build puts beside the code, and a clone has not."""
@@ -138,8 +132,8 @@ class Workshop:
         for package in ("reference", "mockservers"):
             shutil.copy2(TOP / MADE, folder / package / MADE)
 
-    def fails(self, module, code, tests, killer=None):
-        """Whether the tests fail with this code as that module; the killer is tried first."""
+    def fails(self, module, code, tests):
+        """Whether the tests fail with this code as that module."""
         place = self.folder / module
         before = place.read_bytes()
         self.count += 1
@@ -147,8 +141,6 @@ class Workshop:
             place.write_text(code, encoding="utf-8")
             # A compiled module is known by the second of its source and its size only.
             os.utime(place, (self.count, self.count))
-            if killer and self.run([killer]) not in (0, NO_SUCH_TEST):
-                return True
             return any(self.run(some) != 0 for some in tests)
         finally:
             place.write_bytes(before)
@@ -206,16 +198,9 @@ def tests_of(module):
 
 def examine(everything, workers):
     """These mutants, each with whether it was killed."""
-    modules = sorted({one.module for one in everything})
-    KILLERS.mkdir(exist_ok=True)
-    kept = {module: KILLERS / f"{module.replace('/', '.')}.json" for module in modules}
-    killers = {
-        module: json.loads(kept[module].read_text()) for module in modules if kept[module].exists()
-    }
     waiting = queue.SimpleQueue()
-    first = modules[0]
-    source = (TOP / first).read_text(encoding="utf-8")
-    waiting.put(Mutant(first, UNCHANGED, 0, "", "", source))
+    first = everything[0].module
+    waiting.put(Mutant(first, UNCHANGED, 0, "", "", (TOP / first).read_text(encoding="utf-8")))
     for one in everything:
         waiting.put(one)
     killed, faults = {}, []
@@ -227,17 +212,14 @@ def examine(everything, workers):
                 one = waiting.get_nowait()
             except queue.Empty:
                 return
-            known, name = killers.setdefault(one.module, {}), f"{one.was}\n{one.now}"
             tests = [["tests"]] if one.operator == UNCHANGED else tests_of(one.module)
-            fails = workshop.fails(one.module, one.code, tests, known.get(name))
+            fails = workshop.fails(one.module, one.code, tests)
             if one.operator == UNCHANGED:
                 if fails:
                     said = workshop.said()[-2000:]
                     faults.append(f"the tests fail without any change\n{said}")
                 continue
             killed[one.module, one.code] = fails
-            if found := re.search(r"^FAILED (\S+::.+?)(?: - |$)", workshop.said(), re.MULTILINE):
-                known[name] = found[1]
             if not fails:
                 print(f"{one.module}:{one.line} {one.operator}", flush=True)
                 print(f"  - {one.was}\n  + {one.now}", flush=True)
@@ -249,8 +231,6 @@ def examine(everything, workers):
         ThreadPoolExecutor(workers) as pool,
     ):
         list(pool.map(work, [Path(top, str(n)) for n in range(workers)]))
-    for module, known in killers.items():
-        kept[module].write_text(json.dumps(known))
     if faults:
         sys.exit("\n".join(faults))
     return [(one, killed[one.module, one.code]) for one in everything]
@@ -259,7 +239,6 @@ def examine(everything, workers):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--record", action="store_true", help="write scores.json")
     parser.add_argument("--sample", type=int, metavar="N", help="only so many mutants")
     parser.add_argument("--seed", type=int, default=1, help="of the sample")
     parser.add_argument("modules", metavar="MODULE", nargs="*")
@@ -279,7 +258,6 @@ def main():
         return
     with (HERE / "equivalents.toml").open("rb") as file:
         excuses = tomllib.load(file)
-    scores = json.loads(SCORES.read_text()) if SCORES.exists() else {}
     modules = args.modules or ports
     if unknown := set(modules) - set(ports):
         parser.error(f"no port: {', '.join(sorted(unknown))}")
@@ -298,19 +276,8 @@ def main():
             f"{module:36} {len(of_module):7} {killed:7} {equivalent:11} {survived:9} {score:8.1%}"
         )
         wrong += [f"{module}: {was!r} -> {now!r} is no survivor" for was, now in excused - alive]
-        most = scores.get(module, {}).get("survived", 0)
-        if survived > most:
-            wrong.append(f"{module}: {survived} survived, {most} on record")
-        if args.record:
-            scores[module] = {
-                "mutants": len(of_module), "killed": killed, "equivalent": equivalent,
-                "survived": survived,
-            }  # fmt: skip
-    if args.record:
-        lines = ",\n".join(
-            f"{json.dumps(module)}: {json.dumps(scores[module])}" for module in sorted(scores)
-        )
-        SCORES.write_text(f"{{\n{lines}\n}}\n")
+        if survived:
+            wrong.append(f"{module}: {survived} survived")
     for line in wrong:
         print(line)
     sys.exit(bool(wrong))

@@ -207,8 +207,7 @@ def test_a_text_for_a_number_is_an_error_of_argparse_that_requests_nothing(name,
 
 COUNTS = {"too few": [1, 0, 0], "none": [0, 0, 0], "too many": [3, 0, 1]}
 counters = st.builds(
-    lambda *numbers: Counter(dict(zip(HTTPStatus, numbers, strict=True))),
-    *[st.integers(0, 3)] * 3,
+    lambda *numbers: Counter(dict(zip(HTTPStatus, numbers, strict=True))), *[st.integers(0, 3)] * 3
 )
 
 

@@ -39,10 +39,7 @@ def printed_before(codes: list[str], requests: int, label: str) -> str:
 
 def printed_after(counter: Counter, seconds: float = 0.0) -> str:
     clock = SimpleNamespace(time=lambda: 1000.0 + seconds)
-    with (
-        mock.patch.object(common, "time", clock),
-        contextlib.redirect_stdout(io.StringIO()) as out,
-    ):
+    with mock.patch.object(common, "time", clock), contextlib.redirect_stdout(io.StringIO()) as out:
         common.final_report([], counter, 1000.0)
     return out.getvalue()
 

@@ -71,10 +71,7 @@ def play_in_process(
     """Run with the client library's network code replaced."""
     entries: list[dict[str, Any]] = []
     command = ["program", "-s", label, *arguments]
-    with (
-        workplace({label: BASE_URL}) as folder,
-        CARRIERS[downloader](plan, label, entries.append),
-    ):
+    with workplace({label: BASE_URL}) as folder, CARRIERS[downloader](plan, label, entries.append):
         stdout = run_main(downloader, command, download_many)
         return judged(command, stdout, entries, folder)
 

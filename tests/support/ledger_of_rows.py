@@ -1,10 +1,6 @@
 """Small ledgers, by hand."""
 
-from support.small_ledgers import (
-    file,
-    redirected,
-    whole,
-)
+from support.small_ledgers import file, redirected, whole
 
 TOTALS = {"ok": 0, "not_found": 0, "error": 0, "interrupted": 0}
 

@@ -1,10 +1,6 @@
 """A request parser, fed with pieces."""
 
-from mockservers.http.request_parser import (
-    RequestComplete,
-    RequestLine,
-    RequestParser,
-)
+from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
 from mockservers.kinds.response import RequestForm
 
 

@@ -28,11 +28,7 @@ NOTHING = {
 }
 """Answers without a result, by the word that is said of them."""
 
-VERDICTS = {
-    "crash": Verdict.CRASH,
-    "timeout": Verdict.TIMEOUT,
-    "unsupported": Verdict.UNSUPPORTED,
-}
+VERDICTS = {"crash": Verdict.CRASH, "timeout": Verdict.TIMEOUT, "unsupported": Verdict.UNSUPPORTED}
 
 
 def prime(n, *clauses):

@@ -1,5 +1,8 @@
 """What was asked for, and what was said of it."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import convert, to_builtins
@@ -8,27 +11,44 @@ from support.rows import each
 from support.small_ledgers import report
 
 from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.codes import POP20
 from mockservers.flags2.output import LineReader, claims_of
 from mockservers.journal import Claims
 
-# --- who was asked for what ------------------------------------------------------------
+# --- who was asked for what ---------------------------------------------------------------------
 
 
 @each(
-    ("command", "line", "asked"),
+    ("words", "announced", "asked"),
     [
-        (["go", "br", "cn"], "Searching for 2 flags: BR, CN", ("BR", "CN")),
-        (["dl"], "Searching for 20 flags: from BD to VN", "default"),
-        (["node", "dl", "br"], "Searching for 1 flag: BR", ("BR",)),
-        (["sh", "dl.sh"], "Searching for 2 flags: XX, YY", ("XX", "YY")),
-        (["sh", "dl.sh"], "Searching for 12 flags: from XA to XL", None),
-        (["sh", "dl.sh"], "Looking for flags", None),
+        ("dl BR CN US", (3, "BR", "US"), ("BR", "CN", "US")),
+        ("dl BR CN US", (3, "BR", "CN"), None),
+        ("dl BR CN US", (3, "CN", "US"), None),
+        ("dl BR CN US", (2, "BR", "US"), None),
+        ("dl BR CN US", (2, "CN", "US"), ("CN", "US")),
+        ("dl BR CN US", (20, "BD", "VN"), POP20),
+        ("dl BR CN US", (None, "BR", "US"), None),
     ],
 )
-def test_what_was_asked_is_read_from_command_and_announcement(command, line, asked):
-    claims = claims_of([line])
-    resolved = asked_codes(command, claims)
-    assert (len(resolved) == 20) if asked == "default" else (resolved == asked)
+def test_a_command_line_is_read_where_it_agrees_with_all_that_was_announced(
+    words, announced, asked
+):
+    count, first, last = announced
+    claims = Claims(announced=count, first=first, last=last)
+    assert asked_codes(words.split(), claims) == asked
+
+
+@pytest.mark.parametrize(("count", "asked"), [(2, ("XX", "YY")), (1, None), (3, None), (0, None)])
+def test_a_printed_list_is_believed_where_it_is_as_long_as_announced(count, asked):
+    claims = Claims(announced=count, first="XX", last="YY", listed=("XX", "YY"))
+    assert asked_codes(["sh", "dl.sh"], claims) == asked
+
+
+def test_all_codes_are_those_of_the_folder_that_is_given(tmp_path):
+    Path(tmp_path, "country_codes.txt").write_text("QA QB QC\n", encoding="utf-8")
+    claims = Claims(announced=3, first="QA", last="QC")
+    assert asked_codes(["dl", "-a"], claims, tmp_path) == ("QA", "QB", "QC")
+    assert asked_codes(["dl", "-a"], claims) is None
 
 
 # --- what was said ---------------------------------------------------------------------

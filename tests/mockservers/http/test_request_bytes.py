@@ -138,15 +138,6 @@ def test_a_request_is_under_way_from_its_first_byte_to_its_last(request_, data):
     assert [*events, *reading.feed(request_.data[cut:])] == request_.events
 
 
-@pytest.mark.parametrize("wanted", [RequestLine, Continue, RequestComplete])
-def test_every_event_of_a_request_in_order_can_be_drawn(wanted):
-    find(
-        sent(),
-        lambda request: any(isinstance(event, wanted) for event in request.events),
-        settings=FOUND_IS_ENOUGH,
-    )
-
-
 # --- bytes that may be anything --------------------------------------------------------
 
 

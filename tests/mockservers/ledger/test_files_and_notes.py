@@ -1,7 +1,6 @@
 """Files, limits, notes, and programs that announce nothing."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from support.journals import balance
@@ -19,10 +18,6 @@ from support.small_ledgers import (
     report,
     whole,
 )
-
-from mockservers.flags2.arguments import asked_codes
-from mockservers.flags2.codes import POP20
-from mockservers.journal import Claims
 
 # --- files --------------------------------------------------------------------------------------
 
@@ -308,39 +303,3 @@ def test_the_counts_of_a_run_are_in_the_ledger():
     assert books_of_it == ("ERROR", ("BR",), 1, 2, "there")
     assert ledger.claims.totals == TOTALS | {"ok": 1}
     assert ledger.balanced is True
-
-
-# --- who was asked for what ---------------------------------------------------------------------
-
-
-@each(
-    ("words", "announced", "asked"),
-    [
-        ("dl BR CN US", (3, "BR", "US"), ("BR", "CN", "US")),
-        ("dl BR CN US", (3, "BR", "CN"), None),
-        ("dl BR CN US", (3, "CN", "US"), None),
-        ("dl BR CN US", (2, "BR", "US"), None),
-        ("dl BR CN US", (2, "CN", "US"), ("CN", "US")),
-        ("dl BR CN US", (20, "BD", "VN"), POP20),
-        ("dl BR CN US", (None, "BR", "US"), None),
-    ],
-)
-def test_a_command_line_is_read_where_it_agrees_with_all_that_was_announced(
-    words, announced, asked
-):
-    count, first, last = announced
-    claims = Claims(announced=count, first=first, last=last)
-    assert asked_codes(words.split(), claims) == asked
-
-
-@pytest.mark.parametrize(("count", "asked"), [(2, ("XX", "YY")), (1, None), (3, None), (0, None)])
-def test_a_printed_list_is_believed_where_it_is_as_long_as_announced(count, asked):
-    claims = Claims(announced=count, first="XX", last="YY", listed=("XX", "YY"))
-    assert asked_codes(["sh", "dl.sh"], claims) == asked
-
-
-def test_all_codes_are_those_of_the_folder_that_is_given(tmp_path):
-    Path(tmp_path, "country_codes.txt").write_text("QA QB QC\n", encoding="utf-8")
-    claims = Claims(announced=3, first="QA", last="QC")
-    assert asked_codes(["dl", "-a"], claims, tmp_path) == ("QA", "QB", "QC")
-    assert asked_codes(["dl", "-a"], claims) is None

@@ -7,11 +7,9 @@ import pytest
 from support.server_fixture import House, get
 
 from mockservers import connection
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue
+from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Serve
 from mockservers.http import sender
-from mockservers.http.listeners import PortInUseError, bind
-from mockservers.server import MockServers
 
 pytestmark = pytest.mark.asyncio
 
@@ -42,30 +40,6 @@ async def test_too_many_connections_are_closed_at_once(house, monkeypatch):
         assert await reader.read() == b""
     first.close()
     second.close()
-
-
-async def test_a_taken_port_is_named():
-    (first, *more) = bind("127.0.0.1", 0)
-    port = first.port
-    try:
-        with pytest.raises(PortInUseError, match=f"port {port} is in use.*--ports auto"):
-            bind("127.0.0.1", port)
-    finally:
-        for listener in (first, *more):
-            listener.close()
-
-
-async def test_ports_are_free_again_after_a_stop():
-    for _ in range(3):
-        house = House()
-        await house.servers.start()
-        ports = [int(url.split(":")[2].split("/")[0]) for url in house.servers.urls.values()]
-        _, writer = await house.connect()
-        await house.servers.stop()
-        writer.close()
-        again = MockServers(FlagCatalogue())
-        await again.start(ports=ports)
-        await again.stop()
 
 
 async def test_a_stop_writes_the_entries_of_what_was_under_way():

@@ -3,14 +3,12 @@
 import asyncio
 import contextlib
 import json
-import socket
-import struct
 
 import pytest
 from support.server_fixture import get
 
 from mockservers.content.flag_images import flag
-from mockservers.faults import Empty, Reset, Serve, Status, Truncate
+from mockservers.faults import Empty, Reset, Serve, Truncate
 from mockservers.plan import Gate, Plan
 
 pytestmark = pytest.mark.asyncio
@@ -30,21 +28,6 @@ async def test_a_request_whose_head_never_ends_has_an_entry(house):
     assert (entry["type"], entry["code"], entry["status"]) == ("request", "BR", None)
     assert entry["client_gone"]
     assert not entry["complete"]
-
-
-async def test_a_client_that_leaves_in_a_delay_is_seen(house):
-    house.begin_run(BR=[Serve(delay_s=30)])
-    _, writer = await house.connect()
-    writer.write(get())
-    while not house.servers.states["LOCAL"].server_run.in_flight:
-        await asyncio.sleep(0.001)
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
-    await house.quiet()
-    (entry,) = house.requests
-    assert entry["client_gone"]
-    assert entry["status"] is None
 
 
 async def test_a_client_that_half_closes_before_its_response_is_marked(house):
@@ -126,14 +109,6 @@ async def test_leave_to_send_comes_when_it_is_the_turn_of_the_request(house):
     await reader.readexactly(len(flag("BR")))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.close()
-
-
-async def test_a_new_run_counts_from_zero(house):
-    for _ in range(2):
-        house.begin_run(BR=[Status((503,)), Serve()])
-        received, _ = await house.send(get())
-        assert received.startswith(b"HTTP/1.1 503")
-        assert [entry["n"] for entry in house.requests] == [1]
 
 
 async def test_attempts_are_counted_for_a_bounded_set_of_names(house):

@@ -10,14 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import examples
-from support.played_orders import (
-    OUTCOMES,
-    Fate,
-    fates,
-    order_of,
-    play_double,
-    whole,
-)
+from support.played_orders import OUTCOMES, Fate, fates, order_of, play_double, whole
 from support.virtual_loop import BEGIN_S, Stuck, choices, in_turn, orders, virtual_time
 
 from mockservers.flags2.codes import ALL_CODES

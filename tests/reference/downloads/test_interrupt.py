@@ -205,8 +205,7 @@ def started(servers, command, plan, *words, cwd):
 
 @posix
 @pytest.mark.parametrize(
-    ("command", "options"),
-    [(THREADS, ["-v"]), (TASKS, []), slow(THREADS, []), slow(TASKS, ["-v"])],
+    ("command", "options"), [(THREADS, ["-v"]), (TASKS, []), slow(THREADS, []), slow(TASKS, ["-v"])]
 )
 def test_requests_in_flight_finish_and_the_report_has_them(servers, command, options, tmp_path):
     # All wait for two that are in flight, and then BR and CN for the signal.
