@@ -91,11 +91,6 @@ def ways(trials, percent):
     return list(accumulate(exactly))
 
 
-def test_the_chance_of_a_share_is_exact():
-    assert tail(0, 3, 50) == tail(3, 3, 50) == 1 / 8
-    assert tail(1, 2, 10) == 19 / 100
-
-
 @pytest.mark.parametrize("per_attempt", [False, True])
 @examples(25)
 @given(seed=seeds(), before=st.integers(0, 60), weight=st.integers(1, 39))

@@ -1,4 +1,4 @@
-"""The built-in profiles: what single codes meet, and how the profiles are printed."""
+"""What single codes meet under the built-in profiles."""
 
 from support.rows import each
 
