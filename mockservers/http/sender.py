@@ -115,12 +115,10 @@ class Closing:
         To close at once, with something unread, would make the operating system send a reset,
         and the client might lose the end of the response (RFC 9112, section 9.6).
         """
-        if self._transport.can_write_eof():
-            with contextlib.suppress(OSError):  # the client has just reset the connection
-                self._transport.write_eof()
+        with contextlib.suppress(OSError):  # the client has just reset the connection
+            self._transport.write_eof()
         self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
-        if not self._transport.is_reading():
-            self._transport.resume_reading()
+        self._transport.resume_reading()
 
     def reset(self) -> None:
         """Reset once the client has all that was planned: a reset discards the rest."""

@@ -133,16 +133,6 @@ async def test_a_file_that_has_gone_is_no_client_that_has(tmp_path):
 
 
 @asynchronous
-async def test_the_attempts_of_a_path_with_a_rule_are_counted(house):
-    house.begin_run(Plan(rules={"/list": (BROKEN, Status((418,)), Serve())}))
-    reader, writer = await house.connect()
-    for status in (503, 418, 404):
-        writer.write(b"GET /list HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert (await reply(reader))[0] == status
-    assert [entry["attempt"] for entry in house.entries] == [1, 2, 3]
-
-
-@asynchronous
 async def test_the_digest_of_a_file_is_that_of_all_its_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(sender, "CHUNK", 100)
     body = bytes(range(256)) * 2

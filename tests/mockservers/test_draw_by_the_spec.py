@@ -38,7 +38,7 @@ def same(one, other):
     return one == other and apart <= MICROSECOND
 
 
-@examples(200)
+@examples(300)
 @given(seeds(), st.sampled_from(LABELS), RESOURCES, st.integers(0, 9), PURPOSES)
 def test_the_draw_is_the_formula_of_the_spec(seed, label, resource, attempt, purpose):
     u = draw(seed, label, resource, attempt, purpose)

@@ -23,7 +23,7 @@ def test_an_error_is_its_type_and_the_first_line_of_its_text(exc, text):
     assert error_text(exc) == text
 
 
-@examples(200)
+@examples(400)
 @given(st.text())
 @example("a\x85b\u2028c\rd")  # what str.splitlines takes for the end of a line
 def test_any_text_becomes_one_line_of_printable_ascii(text):

@@ -61,13 +61,13 @@ def test_every_recorded_call_has_the_recorded_outcome(monkeypatch, tmp_path):
     assert not different
 
 
-@examples(200)
+@examples(80)
 @given(argument_lists)
 def test_the_codes_are_those_that_start_with_an_argument(args):
     assert codes(args) == selected(args)
 
 
-@examples(200)
+@examples(80)
 @given(st.lists(arguments | st.sampled_from(list(CAPITALS)), max_size=6), limits)
 def test_codes_are_sorted_distinct_and_from_aa_to_zz(args, limit):
     found = codes(args, limit)
@@ -75,7 +75,7 @@ def test_codes_are_sorted_distinct_and_from_aa_to_zz(args, limit):
     assert set(found) <= set(EVERY)
 
 
-@examples(200)
+@examples(80)
 @given(argument_lists, st.integers(0, 2**32))
 def test_order_case_and_repetition_of_arguments_do_not_matter(args, seed):
     chance = random.Random(seed)
@@ -85,13 +85,13 @@ def test_order_case_and_repetition_of_arguments_do_not_matter(args, seed):
     assert codes(recased) == codes(args)
 
 
-@examples(200)
+@examples(80)
 @given(argument_lists, argument_lists)
 def test_the_codes_of_two_lists_of_arguments_are_the_union(some, others):
     assert codes(some + others) == sorted({*codes(some), *codes(others)})
 
 
-@examples(200)
+@examples(80)
 @given(argument_lists, st.integers(0, 800), st.booleans(), st.booleans())
 def test_a_limit_takes_a_prefix(args, limit, every, every_country):
     unlimited = expand_cc_args(every, every_country, args, NO_LIMIT)
@@ -117,7 +117,7 @@ def test_any_other_text_among_the_arguments_is_the_usage_error(before, text, aft
         codes([*before, text, *after])
 
 
-@examples(200)
+@examples(400)
 @given(near_misses)
 def test_a_text_is_accepted_exactly_if_its_capitals_are_one_or_two_of_a_to_z(text):
     if is_meant(text):

@@ -90,7 +90,7 @@ def test_the_two_oracles_agree():
     assert all(passes_miller_rabin(n) is prime[n] for n in range(39, SIEVED, 2))
 
 
-@examples(200)
+@examples(400)
 @given(st.integers(SIEVED, MOST))
 def test_beyond_the_sieve_the_verdict_is_that_of_miller_and_rabin(n):
     assert quietly(n) is (n % 2 == 1 and passes_miller_rabin(n))
@@ -105,7 +105,7 @@ def test_the_next_prime_after_any_number_is_found_prime(n):
     assert quietly(n) is True
 
 
-@examples(200)
+@examples(400)
 @given(st.integers(3, 10**5), st.integers(3, 10**5))
 def test_no_product_is_prime(a, b):
     assert quietly(a * b) is False
@@ -123,14 +123,14 @@ def test_one_is_prime():
     assert quietly(1) is True
 
 
-@examples(200)
+@examples(400)
 @given(st.integers(max_value=-1).map(lambda n: n | 1))
 def test_an_odd_negative_number_raises_value_error(n):
     with pytest.raises(ValueError):  # noqa: PT011 - the text differs between Python versions
         quietly(n)
 
 
-@examples(200)
+@examples(400)
 @given(st.integers(max_value=0).map(lambda n: n * 2))
 def test_zero_and_even_negative_numbers_are_not_prime(n):
     assert quietly(n) is False
@@ -160,7 +160,7 @@ def test_a_verdict_is_announced_before_and_after(n):
     ]
 
 
-@examples(200)
+@examples(400)
 @given(st.text())
 def test_a_displayed_message_is_one_write_where_the_listing_made_two(message):
     assert GOLDEN["display_writes"] == ["[TIME] a message", "\n"]

@@ -89,7 +89,7 @@ def test_comparisons_and_swaps_are_those_of_the_listings_in_their_order():
     assert different == []
 
 
-@examples(200)
+@examples(120)
 @given(lists)
 def test_swaps_within_the_list_alone_turn_the_input_into_the_output(items):
     moved, output = items.copy(), items.copy()
@@ -106,7 +106,7 @@ def test_swaps_within_the_list_alone_turn_the_input_into_the_output(items):
 # That it sorts.
 
 
-@examples(200)
+@examples(120)
 @given(lists)
 def test_the_result_is_the_sorted_list_of_the_very_items_in_place(items):
     expected, given_items = sorted(items), sorted(map(id, items))

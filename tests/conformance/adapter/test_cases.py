@@ -37,7 +37,7 @@ def test_right_answers_to_drawn_questions_have_no_findings(question):
 
 
 @given(WORDS | st.just([]), st.sampled_from(["", "-e", "-a"]), LIMITS)
-@examples(200)
+@examples(80)
 def test_an_expansion_is_what_the_ledger_reads(words, option, limit):
     if option or not words:
         words = []
@@ -49,7 +49,7 @@ def test_an_expansion_is_what_the_ledger_reads(words, option, limit):
 
 
 @given(WORDS, LIMITS, st.sampled_from(ARRANGED + MISREAD))
-@examples(200)
+@examples(80)
 def test_a_misreading_is_among_the_explanations_of_its_codes(words, limit, misreading):
     codes = [code for word in words for code in misreading.word(word)]
     codes = list(misreading.arrange(codes, limit))

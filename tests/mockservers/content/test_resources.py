@@ -106,7 +106,7 @@ def leaks(catalogue, path):
     return resource is not None and SECRET in resource.read(0, 10_000)
 
 
-@examples(120)
+@examples(60)
 @given(path=PATHS)
 def test_nothing_outside_is_ever_found(root, path):
     resource = FolderCatalogue(root).find(path)

@@ -195,7 +195,7 @@ async def test_what_is_hardly_http_brings_neither_a_traceback_nor_the_servers_do
         assert (capfd.readouterr().err, caplog.records) == ("", []), sent
 
 
-@examples(200)
+@examples(300)
 @given(st.text(max_size=20), st.integers(1, 5))
 def test_no_text_for_a_cursor_is_a_fault_of_ours(text, number):
     with contextlib.suppress(control.RequestError):

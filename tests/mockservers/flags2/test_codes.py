@@ -28,7 +28,7 @@ def test_the_two_packages_have_the_one_file():
     assert len(packaged_codes()) == len(set(packaged_codes())) == 194
 
 
-@examples(200)
+@examples(80)
 @given(every=st.booleans(), every_known=st.booleans(), words=WORDS, limit=st.integers(1, 30))
 def test_expansion_is_that_of_the_reference(every, every_known, words, limit):
     args = argparse.Namespace(every=every, all=every_known, cc=words, limit=limit, server="error")
@@ -43,7 +43,7 @@ def test_expansion_is_that_of_the_reference(every, every_known, words, limit):
         assert request.label == "ERROR"
 
 
-@examples(200)
+@examples(400)
 @given(st.text(max_size=3))
 def test_a_word_is_a_code_for_both_or_for_neither(word):
     args = argparse.Namespace(every=False, all=False, cc=[word], limit=999, server="LOCAL")

@@ -113,7 +113,7 @@ def sent(draw):
     )
 
 
-@examples(60)
+@examples(40)
 @given(st.lists(sent(), min_size=1, max_size=4))
 def test_a_request_in_order_is_a_line_and_whole_with_its_form(several):
     events, reading = read(b"".join(request.data for request in several))
@@ -126,7 +126,7 @@ def test_a_request_in_order_is_a_line_and_whole_with_its_form(several):
     assert not reading.mid_request
 
 
-@examples(60)
+@examples(40)
 @given(sent(), st.data())
 def test_a_request_is_under_way_from_its_first_byte_to_its_last(request_, data):
     cut = data.draw(st.integers(0, len(request_.data) - 1))
@@ -178,7 +178,7 @@ def cut(draw, data):
     return [data[at:stop] for at, stop in zip([0, *marks], [*marks, len(data)], strict=True)]
 
 
-@examples(60)
+@examples(40)
 @given(STREAMS, st.data())
 @example(b"GET / HTTP/9.1x", None)  # the line was told of, or not, by what else was there
 @example(WHOLE + b"GET /2 HTTP/1.1\r\nHo", None)  # the second line was lost
@@ -207,7 +207,7 @@ def test_a_parser_that_reads_beyond_a_request_would_be_caught():
     assert find(mangled(), differs, settings=FOUND_IS_ENOUGH)
 
 
-@examples(60)
+@examples(40)
 @given(STREAMS, st.data())
 @example(AWAITS_CHUNKS.replace(b"d\r", b"d\t\r"), None)  # refused, then asked for (found by fuzz/)
 @example(POST + b"Content-Length: %b3\r\n\r\nabc" % (b"0" * 5000), None)  # int(): a ValueError
@@ -247,7 +247,7 @@ PLAIN_HEADS = st.lists(st.sampled_from(LINES), max_size=4).map(
 )
 
 
-@examples(60)
+@examples(40)
 @given(PLAIN_HEADS | mangled())
 def test_the_short_cut_says_what_the_parser_says_or_nothing(stream):
     plain = KnownHeaders().whole_get(stream)

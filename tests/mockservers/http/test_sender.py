@@ -11,7 +11,6 @@ def test_a_client_that_has_just_reset_the_connection_is_no_error_of_ours():
     async def close():
         transport = mock.Mock()
         transport.write_eof.side_effect = OSError(errno.ENOTCONN, "not connected")
-        transport.is_reading.return_value = False
         closing = Closing(transport)
         closing.linger()
         transport.resume_reading.assert_called_once_with()  # so the loop sees that it has gone

@@ -337,10 +337,11 @@ def doors():
         yield {"control": controlled, "embed": Embedded(stack.enter_context(running()), other)}
 
 
-@pytest.mark.parametrize("door", [pytest.param("control", marks=pytest.mark.slow), "embed"])
+@pytest.mark.slow
+@pytest.mark.parametrize("door", ["control", "embed"])
 def test_after_any_actions_in_any_order_the_ledger_agrees_with_plain_lists(doors, door):
     run_state_machine_as_test(
-        lambda: Machine(doors[door]), settings=settings(examples(25), stateful_step_count=10)
+        lambda: Machine(doors[door]), settings=settings(examples(25), stateful_step_count=25)
     )
 
 
