@@ -24,7 +24,7 @@ HOSTILE = "</script><script>window.broken = 1</script><img src=x onerror='window
 INTERACTIVE_S = 3.0
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs in this thread, and no other may then
 def browser():
     with chromium.launched() as started:
         yield started
