@@ -1,6 +1,6 @@
 """Mock servers that break exactly as planned, and a ledger that shows the result.
 
-To understand how a plan becomes bytes, and bytes a verdict, read the core (40 minutes without
+To understand how a plan becomes bytes, and bytes a verdict, read the core (80 minutes without
 `kinds/` and `http/`, 80 with them). This order is its import order:
 
     kinds/resource kinds/response kinds/chance

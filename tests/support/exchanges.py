@@ -49,7 +49,7 @@ class Row(NamedTuple):
     reply: object
     before: bytes = b""
     body: bytes = b""
-    behind: bytes = b""
+    after: bytes = b""
     ending: str = "stays"
     status: int | None = None
     length: int | None = None

@@ -3,10 +3,7 @@
 import asyncio
 import contextlib
 
-from mockservers.content.resources import FlagCatalogue
-from mockservers.journal import Recorder
-from mockservers.plan import Plan
-from mockservers.server import MockServers
+from support import server_in_loop
 
 
 def get(path="/flags/br/br.gif", *fields, method="GET", version="1.1"):
@@ -14,25 +11,12 @@ def get(path="/flags/br/br.gif", *fields, method="GET", version="1.1"):
     return "\r\n".join(lines).encode()
 
 
-class House:
-    """Servers in this loop, with the entries of their latest run."""
-
-    def __init__(self, catalogue=None):
-        self.servers = MockServers(catalogue or FlagCatalogue())
-        self.entries = []
-
-    def begin_run(self, plan=None, **rules):
-        plan = plan or Plan(rules={code: tuple(rule) for code, rule in rules.items()})
-        self.entries = []
-        self.servers.begin_run({"LOCAL": plan}, Recorder(self.entries.append))
+class House(server_in_loop.House):
+    """The same, with what comes back for some bytes."""
 
     @property
     def requests(self):
         return [entry for entry in self.entries if entry["type"] == "request"]
-
-    async def connect(self):
-        port = int(self.servers.urls["LOCAL"].split(":")[2].split("/")[0])
-        return await asyncio.open_connection("127.0.0.1", port)
 
     async def send(self, *pieces, eof=True):
         """All that comes back on a connection that sends `pieces` one by one, or the error."""

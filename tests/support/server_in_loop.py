@@ -59,7 +59,7 @@ class House:
         await self.servers.stop()
 
     def begin_run(self, plan=None, over=lambda: None, **rules):
-        plan = plan or Plan(rules={code: (rule,) for code, rule in rules.items()})
+        plan = plan or Plan(rules=rules)
         self.entries = []
         plans = dict.fromkeys(LABELS, plan)
         self.servers.begin_run(plans, Recorder(self.entries.append), over)

@@ -94,9 +94,9 @@ def sent(draw):
         body = draw(chunked(content))
     lines = [f"{method} {origin}{path}{query} HTTP/1.{minor}"]
     for name, value in draw(st.permutations(fields)):
-        # No tab behind a value: httptools refuses it behind some (400 is a safe answer to that).
-        before, behind = draw(st.sampled_from([(" ", ""), ("", ""), ("\t ", "  ")]))
-        lines.append(f"{draw(st.sampled_from([name, name.swapcase()]))}:{before}{value}{behind}")
+        # No tab behind a value: httptools refuses it after some (400 is a safe answer to that).
+        before, after = draw(st.sampled_from([(" ", ""), ("", ""), ("\t ", "  ")]))
+        lines.append(f"{draw(st.sampled_from([name, name.swapcase()]))}:{before}{value}{after}")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")
     options = [option.lower() for option in options]
     form = RequestForm(
@@ -182,7 +182,7 @@ def cut(draw, data):
 @given(STREAMS, st.data())
 @example(b"GET / HTTP/9.1x", None)  # the line was told of, or not, by what else was there
 @example(WHOLE + b"GET /2 HTTP/1.1\r\nHo", None)  # the second line was lost
-@example(WHOLE + b"BREW / HTTP/1.1\r\n\r\n", None)  # 405 alone, 400 behind another
+@example(WHOLE + b"BREW / HTTP/1.1\r\n\r\n", None)  # 405 alone, 400 after another
 @example(b"\r\r\n", None)  # an empty line, or none
 @example(b"GET /" + b"a" * 60 + b"\xff HTTP/1.1\r\n", None)  # too long, or not ASCII
 @example(WHOLE + b"\n" * 60, None)
@@ -230,7 +230,7 @@ def test_events_come_in_order_and_none_after_the_last(stream, data):
                     assert 400 <= status < 600
                     assert reason
                 case _:
-                    pytest.fail(f"{event} behind {before}")
+                    pytest.fail(f"{event} after {before}")
         if events and is_last(events[-1]):
             assert reading.feed(WHOLE) == []
             assert not reading.mid_request

@@ -69,7 +69,7 @@ def tiny(folder):
 
 
 def hear(url, code):
-    """All that comes back for a code and, behind it, for what there is not; and how it ends."""
+    """All that comes back for a code and, after it, for a path that is absent; and how it ends."""
     port, heard = urlsplit(url).port, b""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as sock:
         sock.sendall(
@@ -85,7 +85,7 @@ def hear(url, code):
 
 
 def on_the_wire(kind, code, stop):
-    """What has to come back: nothing behind a reply that breaks off."""
+    """What has to come back: nothing after a reply that breaks off."""
     whole = HEAD + body(code)
     if kind == "truncate" and stop >= 9:
         return whole + NOT_FOUND, "close"

@@ -156,14 +156,14 @@ def test_a_kind_is_exactly_its_bytes_its_ending_and_its_entry(servers, row):
     received, ending = exchange(
         servers, row.request, get("/flags/zz/zz.gif", "Connection: close"), get("/flags/us/us.gif")
     )
-    planned = row.before + row.body + row.behind
-    if row.ending == "stays":  # then what was sent behind it is answered
+    planned = row.before + row.body + row.after
+    if row.ending == "stays":  # then what was sent after it is answered
         assert received == planned + LAST
         assert ending == "FIN"
     else:
         assert received == planned
         assert ending == row.ending
-    first, *behind = entries
+    first, *after = entries
     assert {name: first[name] for name in ("do", "status", "length", "code", "attempt")} == {
         "do": row.do or row.reply.do,
         "status": row.status,
@@ -176,12 +176,12 @@ def test_a_kind_is_exactly_its_bytes_its_ending_and_its_entry(servers, row):
     assert first["sha256"] == (hashlib.sha256(row.body).hexdigest() if row.body else None)
     assert (first["complete"], first["client_gone"], first["delay_s"]) == (True, False, 0)
     assert (first["first_byte_s"] is None) is (planned == b"")
-    served = [(entry["code"], entry["status"], entry["complete"]) for entry in behind]
+    served = [(entry["code"], entry["status"], entry["complete"]) for entry in after]
     if row.ending == "stays":
         assert served == [("ZZ", 404, True)]
     else:  # read or not, it gets no reply
         assert served in ([], [("ZZ", None, False)])
-        assert not any(entry["client_gone"] for entry in behind)
+        assert not any(entry["client_gone"] for entry in after)
 
 
 @pytest.mark.parametrize("kind", [*NEVER_ABSENT, Reset])

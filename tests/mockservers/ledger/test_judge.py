@@ -100,7 +100,7 @@ BALANCED = {
     "interrupted before the request": (
         ["BR", "US"], [whole("BR")], report(1, interrupted=1), ("BR",),
     ),
-    "interrupted behind the last byte": (
+    "interrupted after the last byte": (
         ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1, interrupted=1)], ("BR",),
     ),
 }  # fmt: skip
@@ -228,7 +228,7 @@ IMBALANCED = {
             "corrupt BR",
         ],
     ),
-    "asks again behind a redirect": (
+    "asks again after a redirect": (
         ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("BR", n=3)], report(1), ("BR",), [
             "duplicated BR",
         ],

@@ -47,8 +47,8 @@ REQUESTS = {
     "a broken chunk": (cut("BR", do="bad_chunk", length=None), "error"),
     "a body that cannot be inflated": (bad_gzip("BR"), "error"),
     "a reset in the body": (cut("BR", do="reset"), "error"),
-    "a reset behind the body": (whole("BR", do="reset"), "indeterminate"),
-    "left behind the body": (
+    "a reset after the body": (whole("BR", do="reset"), "indeterminate"),
+    "left after the body": (
         whole("BR", complete=False, client_gone=True), "indeterminate"
     ),
     "left in the body": (

@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
         asked.check_wire()
         body = read_off(asked.data, asked.method)[2]
         self.contents[sha(body)] = body
-        kept = kept and asked.kind() != "reset"  # which may come behind the end
+        kept = kept and asked.kind() != "reset"  # which may come after the end
         if kept and not self.now.plans[asked.label].refuse:
             self.idle.append((asked.label, asked.wire))
         else:

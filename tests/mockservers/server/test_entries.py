@@ -88,9 +88,9 @@ async def test_nothing_is_served_after_the_end_of_a_connection(house, reply):
     house.begin_run(US=[reply])
     await house.send(get("/flags/us/us.gif") + get() * 3)
     await house.quiet()
-    first, *behind = house.requests
+    first, *after = house.requests
     assert first["complete"]
-    assert all(entry["bytes_sent"] == 0 and not entry["complete"] for entry in behind)
+    assert all(entry["bytes_sent"] == 0 and not entry["complete"] for entry in after)
 
 
 async def test_responses_due_are_sent_although_the_last_request_is_cut(house):
