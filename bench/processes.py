@@ -138,7 +138,7 @@ def mock_servers(
 ) -> Iterator[MockServers]:
     """The servers as their users start them, with plans by label; the journal is in `folder`.
 
-    Behind the block the journal is whole.
+    After the block the journal is whole.
     """
     journal = folder / "journal.jsonl"
     script = Path(sys.executable).with_name("mockservers")

@@ -213,7 +213,7 @@ def read(pieces: list[bytes]) -> tuple[list[Event], bool]:
     reading = RequestParser()
     events = [event for piece in pieces for event in reading.feed(piece)]
     if events and is_last(events[-1]):
-        assert not reading.feed(GET), "an event behind the last"
+        assert not reading.feed(GET), "an event after the last"
     return events, reading.mid_request
 
 
@@ -237,7 +237,7 @@ def check_parser(data: bytes) -> tuple[list[Event], bool]:
     assert not plain or events == expected, "the short cut leads elsewhere"
     order = "".join(LETTERS[type(event)] for event in events)
     assert re.fullmatch("(LE?W)*(LE?)?R?", order), f"events in the order {order}"
-    assert not any(map(is_last, events[:-1])), "an event behind the last"
+    assert not any(map(is_last, events[:-1])), "an event after the last"
     return events, under_way
 
 
@@ -375,7 +375,7 @@ class Fuzz:
         self._began = time.monotonic()
 
     def __call__(self, data: bytes) -> None:
-        """Check one input; ends the process at the first failure, and behind the last input."""
+        """Check one input; ends the process at the first failure, and after the last input."""
         data = outgrown(data)
         try:
             signal.alarm(STUCK_S)

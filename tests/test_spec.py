@@ -140,7 +140,7 @@ def settled(lines, url=None):
 
 
 def said_to_be_left(prose, files):
-    """Whether the words behind `downloads` fit the files there."""
+    """Whether the words after `downloads` fit the files there."""
     said = re.split(r"[Ii]n `downloads`: ", prose)[1]
     names = re.findall(r"`(\w+\.gif)`", said)
     return sorted(files) == names if names else len(files) == COUNTS[said.split(" ")[0].strip(".")]

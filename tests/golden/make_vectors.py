@@ -120,9 +120,9 @@ def _read_as(argv: list[str], names: list[str]) -> tuple[list[str], str]:
         return ["L-5"], "its capitals are codes"
     if limit and not (every or everything or words):
         return ["L-4"], "a limit without codes takes all twenty"
-    behind = words and any(n > words[0] for n, arg in enumerate(argv) if arg in names)
-    if behind or any(len(name) > 2 for name in names):
-        return ["CLI-2"], "long forms, options in one word, or behind the codes"
+    late = words and any(n > words[0] for n, arg in enumerate(argv) if arg in names)
+    if late or any(len(name) > 2 for name in names):
+        return ["CLI-2"], "long forms, options in one word, or after the codes"
     if any(argv[n] != argv[n].upper() for n in values):
         return ["CLI-4"], "a label in small letters"
     return (["CLI-1"] if names else ["CLI-3"]), "options before codes" if names else "codes alone"

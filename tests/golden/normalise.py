@@ -32,7 +32,7 @@ def command_text(text: str) -> str:
 
 
 def displayed(text: str) -> list[str]:
-    """The messages behind the time stamps, in order, even where threads tore the lines."""
+    """The messages after the time stamps, in order, even where threads tore the lines."""
     text = re.sub(r"0x[0-9a-fA-F]+", "0xADDRESS", text)
     return re.findall(r"\[\d\d:\d\d:\d\d\] ([^\[\n]*)", text)
 

@@ -110,7 +110,7 @@ def _table(matrix: Matrix) -> Iterator[list[str]]:
 
 
 def _label(name: str) -> str:
-    """The name of a row, its kinds as code: the first word, and the one behind `then`."""
+    """The name of a row, its kinds as code: the first word, and the one after `then`."""
     return re.sub(r"^\w+|(?<=, then )serve", r"`\g<0>`", name)
 
 

@@ -284,10 +284,10 @@ def test_the_entry_of_a_connection_tells_from_when_to_when_it_was_there():
         assert entry["end_s"] - entry["start_s"] == pytest.approx(connection.IDLE_S, abs=1.5)
 
 
-@pytest.mark.parametrize("behind", [b"", get("CN")])
-def test_a_dripping_body_comes_in_pieces_20_ms_apart(behind):
+@pytest.mark.parametrize("following", [b"", get("CN")])
+def test_a_dripping_body_comes_in_pieces_20_ms_apart(following):
     async def conversation(reader, writer, gone):
-        writer.write(get("BR") + behind)
+        writer.write(get("BR") + following)
         await reader.readuntil(b"\r\n\r\n")
         pieces, left = 0, len(flag("BR"))
         while left > 0:

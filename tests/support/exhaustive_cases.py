@@ -36,7 +36,7 @@ class Fate(NamedTuple):
 
 
 NEXT = faults.Redirect("the-next-code")
-"""Stands for a redirect to the flag of the code behind, or of the first one."""
+"""Stands for a redirect to the flag of the next code, or of the first one."""
 
 FATES = {
     "serve": Fate(faults.Serve(), OK, sends_flag=True),

@@ -5,7 +5,7 @@ from mockservers.kinds.response import RequestForm
 
 
 def read(*pieces, parser_class=RequestParser):
-    """The events of a connection that brings `pieces`, and the parser behind it."""
+    """The events of a connection that brings `pieces`, and the parser that made them."""
     reading = parser_class()
     return [event for piece in pieces for event in reading.feed(piece)], reading
 

@@ -196,7 +196,7 @@ class PlainBooks:
         return codes
 
     def words_of_lines(self):
-        """What is wrong with lines by code, and the totals behind them."""
+        """What is wrong with lines by code, and the totals after them."""
         told = self.told
         not_asked = {code for code, _ in told.lines} - set(told.asked)
         words = [("unexpected", code) for code in not_asked]

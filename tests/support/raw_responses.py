@@ -75,7 +75,7 @@ ROWS = [
     Row("redirect to no URL", _status(302, "Found", b"Location: http://[::1/br.gif")),
     Row("redirect to no host", _status(302, "Found", b"Location: http://\xff\xfe:99999/br.gif")),
     Row("head cut in the status line", OK_HEAD[:12], ("ok", "error")),
-    Row("head cut behind the status line", OK_HEAD[:17], ("ok", "error")),
+    Row("head cut after the status line", OK_HEAD[:17], ("ok", "error")),
     Row("head cut in a field", SIZED_HEAD[:55], ("ok", "error")),
     Row("negative length", OK_HEAD + b"Content-Length: -5\r\n\r\n" + BODY, ("ok", "error")),
     Row("more body than announced", SIZED_HEAD + b"\r\n" + BODY + b"more", ("ok", "error")),

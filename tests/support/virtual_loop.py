@@ -95,7 +95,7 @@ class VirtualSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """See the top. `after_each` is called in every round, and behind every callback and step."""
+    """See the top. `after_each` is called in every round, and after every callback and step."""
 
     def __init__(self, choose=in_turn):
         self.after_each = lambda: None
@@ -129,7 +129,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def virtual_time(choose=in_turn):
     """An `asyncio.Runner` on a virtual loop, whose clock is everybody's; `asyncio.run` uses it.
 
-    Unlike `asyncio.run`, it does not tidy up behind a program: what that leaves can be seen.
+    Unlike `asyncio.run`, it does not tidy up after a program: what that leaves can be seen.
     """
     loop = VirtualLoop(choose)
     with contextlib.ExitStack() as stack:

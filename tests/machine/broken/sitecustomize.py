@@ -1,6 +1,6 @@
 """A machine with one fault, for a Python program that has this folder on its PYTHONPATH.
 
-`MACHINE_FAULT` says which: the name of a function below, and behind a colon its number.
+`MACHINE_FAULT` says which: the name of a function below, and after a colon its number.
 `MACHINE_FAULT_IN` is a word of the command line of the program that meets it; what that starts
 is spared. Each fault stands in for the operating system, below all that a program does itself.
 """

@@ -94,7 +94,7 @@ def sent(draw):
         body = draw(chunked(content))
     lines = [f"{method} {origin}{path}{query} HTTP/1.{minor}"]
     for name, value in draw(st.permutations(fields)):
-        # No tab behind a value: httptools refuses it after some (400 is a safe answer to that).
+        # No tab after a value: httptools refuses it after some (400 is a safe answer to that).
         before, after = draw(st.sampled_from([(" ", ""), ("", ""), ("\t ", "  ")]))
         lines.append(f"{draw(st.sampled_from([name, name.swapcase()]))}:{before}{value}{after}")
     head = "\r\n".join([*lines, "", ""]).encode("latin-1")

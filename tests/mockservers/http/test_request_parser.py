@@ -131,7 +131,7 @@ EXACTLY = [
     (PUT + b"Transfer-Encoding: a\r\nTransfer-Encoding: b, chunked\r\n\r\n", [PUTS, OTHER_CODING]),
     (PUT.replace(b"1.1", b"1.0") + CHUNKS, [PUTS, NOT_CHUNKED]),
     (PUT + b"Transfer-Encoding: CHUNKED" + CHUNKS[26:], [PUTS, NOT_ALLOWED]),
-    # a body behind Upgrade: nobody knows where it ends
+    # a body after Upgrade: nobody knows where it ends
     (GET + UPGRADE + b"\r\n" + GET, [ROOT, PLAIN, ROOT]),
     (GET + UPGRADE + b"Content-Length: 3\r\n\r\nabc" + GET, [ROOT, CLOSING]),
     (GET + UPGRADE + b"Content-Length: 0\r\n\r\n" + GET, [ROOT, PLAIN, ROOT]),
