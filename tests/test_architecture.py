@@ -12,6 +12,7 @@ import re
 from functools import cache
 
 import pytest
+from msgspec import Struct
 from support import TOP
 from support.rows import each
 
@@ -277,17 +278,18 @@ FILLED = {"Progress", "_Schedule", "_Session"}
 """Dataclasses that are filled while they live."""
 
 
-def dataclasses_of(package):
+def classes_of(package):
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if not module.name.endswith("__main__"):
-            for name, cls in inspect.getmembers(importlib.import_module(module.name)):
-                if dataclasses.is_dataclass(cls) and cls.__module__ == module.name:
-                    yield name, cls
+            classes = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+            yield from (cls for _, cls in classes if cls.__module__ == module.name)
 
 
 @pytest.mark.parametrize("package", [reference, mockservers, conformance])
-def test_every_dataclass_has_slots_and_is_frozen(package):
-    found = dict(dataclasses_of(package))
-    assert {name for name, cls in found.items() if "__slots__" not in vars(cls)} == set()
-    filled = {name for name, cls in found.items() if not cls.__dataclass_params__.frozen}
-    assert filled <= FILLED
+def test_every_value_is_frozen_and_every_dataclass_has_slots(package):
+    classes = list(classes_of(package))
+    structs = [cls for cls in classes if issubclass(cls, Struct)]
+    found = [cls for cls in classes if dataclasses.is_dataclass(cls)]
+    assert [cls for cls in structs if not cls.__struct_config__.frozen] == []
+    assert [cls for cls in found if "__slots__" not in vars(cls)] == []
+    assert {cls.__name__ for cls in found if not cls.__dataclass_params__.frozen} <= FILLED

@@ -195,7 +195,7 @@ def test_the_other_entries_are_written_as_they_were_read(data, kind):
 
 
 def test_header_and_end_are_written_as_they_were_read():
-    file = {"size": 1, "sha256": "ab", "mtime_ns": 5}
+    file, untimed = {"size": 1, "sha256": "ab", "mtime_ns": 5}, {"size": 1, "sha256": "ab"}
     header = {
         "journal": 1, "plans": {"LOCAL": {"plan": 1}}, "command": ["x", "\udcff"], "asked": ["BR"],
         "dest": "downloads", "files_before": {"br.gif": file},
@@ -205,7 +205,8 @@ def test_header_and_end_are_written_as_they_were_read():
         "label": "ERROR", "announced": 1, "first": "BR", "last": "BR", "listed": ["BR"],
         "concurrency": 1, "fates": {"BR": {"ok": 1}}, "totals": {"ok": 1},
     }  # fmt: skip
-    end = {"end": True, "status": 3, "asked": ["BR"], "claims": claims, "files_after": {}}
+    end = {"end": True, "status": 3, "asked": ["BR"], "claims": claims}
+    end["files_after"] = {"cn.gif": untimed}
     assert json.loads(end_line(line_from_json(end))) == end
 
 

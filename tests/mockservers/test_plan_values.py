@@ -234,6 +234,18 @@ def test_the_greatest_seed_is_the_last_that_every_double_can_hold():
         plan_from_json(json.dumps({"plan": 1, "seed": SEED_BOUND}))
 
 
+def test_a_mix_or_a_rule_has_at_most_1000_entries_and_a_gate_holds_at_most_100_000():
+    assert Plan(mix=(Bucket(0, Empty()),) * 1000, rules={"BR": (Empty(),) * 1000})
+    assert Gate(100_000, 1)
+    for more in (
+        lambda: Plan(mix=(Bucket(0, Empty()),) * 1001),
+        lambda: Plan(rules={"BR": (Empty(),) * 1001}),
+        lambda: Gate(100_001, 1),
+    ):
+        with pytest.raises(PlanError, match="100"):
+            more()
+
+
 def test_a_plan_nested_too_deep_is_no_json_plan():
     with pytest.raises(PlanError, match=r"^plan: not a JSON plan: "):
         plan_from_json("[" * 100_000)

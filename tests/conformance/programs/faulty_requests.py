@@ -123,26 +123,24 @@ class WaitsForever(Downloader):
         self.timeout_s = None
 
 
-@breaks("REQ-8")
-class SendsHttp7(Downloader):
+class SendsItsOwnHead(Downloader):
     def ask(self, url):
         parts = urlsplit(url)
         with socket.create_connection((parts.hostname, parts.port), self.timeout_s) as sock:
-            sock.sendall(f"GET {parts.path} HTTP/7.0\r\nHost: {parts.netloc}\r\n\r\n".encode())
+            sock.sendall(self.head.format(parts).encode())
             reply = HTTPResponse(sock)
             reply.begin()
             return reply.status, reply.read()
 
 
 @breaks("REQ-8")
-class SendsAHeaderWithoutAColon(Downloader):
-    def ask(self, url):
-        parts = urlsplit(url)
-        with socket.create_connection((parts.hostname, parts.port), self.timeout_s) as sock:
-            sock.sendall(f"GET {parts.path} HTTP/1.1\r\nHost {parts.netloc}\r\n\r\n".encode())
-            reply = HTTPResponse(sock)
-            reply.begin()
-            return reply.status, reply.read()
+class SendsHttp7(SendsItsOwnHead):
+    head = "GET {0.path} HTTP/7.0\r\nHost: {0.netloc}\r\n\r\n"
+
+
+@breaks("REQ-8")
+class SendsAHeaderWithoutAColon(SendsItsOwnHead):
+    head = "GET {0.path} HTTP/1.1\r\nHost {0.netloc}\r\n\r\n"
 
 
 # OUT: outcomes

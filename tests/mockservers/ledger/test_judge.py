@@ -22,8 +22,6 @@ from support.small_ledgers import (
 from mockservers.ledger import IMBALANCES
 from mockservers.ledger.text import ledger_text
 
-ALL = "200 with 20 of 20 bytes"
-
 BALANCED = {
     "an ok, a not found, an error": (
         ["BR", "US", "ZZ"], [whole("BR"), refused("US"), not_found("ZZ")],
@@ -122,9 +120,7 @@ IMBALANCED = {
         ],
     ),
     "loses a code, with lines": (
-        ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"), [
-            "lost US",
-        ],
+        ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"), ["lost US"],
     ),
     "counts nothing at all": (
         ["BR", "US"], [whole("BR"), refused("US")], report(), (), [
@@ -133,69 +129,43 @@ IMBALANCED = {
         ],
     ),
     "counts one too few": (
-        ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), [
-            "lost --",
-        ],
+        ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), ["lost --"],
     ),
     "counts one too many": (
-        ["BR"], [refused("BR")], report(0, 0, 2), (), [
-            "miscounted --",
-        ],
+        ["BR"], [refused("BR")], report(0, 0, 2), (), ["miscounted --"],
     ),
     "calls an error ok": (
-        ["BR"], [refused("BR")], report(1), (), [
-            "miscounted --",
-        ],
+        ["BR"], [refused("BR")], report(1), (), ["miscounted --"],
     ),
     "calls an error ok, with lines": (
-        ["BR"], [refused("BR")], ["BR OK", *report(1)], (), [
-            "miscounted BR",
-        ],
+        ["BR"], [refused("BR")], ["BR OK", *report(1)], (), ["miscounted BR"],
     ),
     "calls a 404 an error": (
-        ["ZZ"], [not_found("ZZ")], report(error=1), (), [
-            "miscounted --",
-        ],
+        ["ZZ"], [not_found("ZZ")], report(error=1), (), ["miscounted --"],
     ),
     "calls an error not found": (
-        ["BR"], [refused("BR")], report(0, 1), (), [
-            "miscounted --",
-        ],
+        ["BR"], [refused("BR")], report(0, 1), (), ["miscounted --"],
     ),
     "says one thing in lines and another in totals": (
-        ["BR"], [whole("BR")], ["BR OK", *report(error=1)], ("BR",), [
-            "miscounted --",
-        ],
+        ["BR"], [whole("BR")], ["BR OK", *report(error=1)], ("BR",), ["miscounted --"],
     ),
     "calls ok what it did not save": (
-        ["BR"], [whole("BR")], report(1), (), [
-            "lost BR",
-        ],
+        ["BR"], [whole("BR")], report(1), (), ["lost BR"],
     ),
     "calls ok what it did not save, with lines": (
-        ["BR"], [whole("BR")], ["BR OK", *report(1)], (), [
-            "lost BR",
-        ],
+        ["BR"], [whole("BR")], ["BR OK", *report(1)], (), ["lost BR"],
     ),
     "saves other bytes": (
-        ["BR"], [whole("BR")], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR",
-        ],
+        ["BR"], [whole("BR")], report(1), {"br.gif": file(b"x")}, ["corrupt BR"],
     ),
     "keeps a truncated file and calls it ok": (
-        ["BR"], [cut("BR")], report(1), {"br.gif": file(BODY[:5])}, [
-            "corrupt BR",
-        ],
+        ["BR"], [cut("BR")], report(1), {"br.gif": file(BODY[:5])}, ["corrupt BR"],
     ),
     "keeps a truncated file and calls it an error": (
-        ["BR"], [cut("BR")], report(error=1), {"br.gif": file(BODY[:5])}, [
-            "leftover BR",
-        ],
+        ["BR"], [cut("BR")], report(error=1), {"br.gif": file(BODY[:5])}, ["leftover BR"],
     ),
     "saves the page of a 404": (
-        ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, [
-            "leftover ZZ",
-        ],
+        ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, ["leftover ZZ"],
     ),
     "leaves a temporary file": (
         ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")}, [
@@ -203,14 +173,10 @@ IMBALANCED = {
         ],
     ),
     "asks twice": (
-        ["BR"], [whole("BR"), whole("BR", n=2)], report(1), ("BR",), [
-            "duplicated BR",
-        ],
+        ["BR"], [whole("BR"), whole("BR", n=2)], report(1), ("BR",), ["duplicated BR"],
     ),
     "tries again after a 503": (
-        ["BR"], [refused("BR"), whole("BR", n=2)], report(1), ("BR",), [
-            "duplicated BR",
-        ],
+        ["BR"], [refused("BR"), whole("BR", n=2)], report(1), ("BR",), ["duplicated BR"],
     ),
     "tries again a second time after a close": (
         ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",), [
@@ -219,9 +185,7 @@ IMBALANCED = {
         ],
     ),
     "saves the page of a redirect": (
-        ["BR"], [redirected("BR", "CN")], report(error=1), {"br.gif": file(b"")}, [
-            "leftover BR",
-        ],
+        ["BR"], [redirected("BR", "CN")], report(error=1), {"br.gif": file(b"")}, ["leftover BR"],
     ),
     "saves other bytes than those at the end of a redirect": (
         ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), {"br.gif": file(b"x")}, [
@@ -251,19 +215,13 @@ IMBALANCED = {
         ],
     ),
     "keeps a coded body as it came": (
-        ["BR"], [bad_gzip("BR")], report(1), ("BR",), [
-            "corrupt BR",
-        ],
+        ["BR"], [bad_gzip("BR")], report(1), ("BR",), ["corrupt BR"],
     ),
     "prints a line twice": (
-        ["BR"], [whole("BR")], ["BR OK", "BR OK", *report(1)], ("BR",), [
-            "duplicated BR",
-        ],
+        ["BR"], [whole("BR")], ["BR OK", "BR OK", *report(1)], ("BR",), ["duplicated BR"],
     ),
     "asks for what nobody wanted": (
-        ["BR"], [whole("BR"), whole("US", n=2)], report(1), ("BR",), [
-            "unexpected US",
-        ],
+        ["BR"], [whole("BR"), whole("US", n=2)], report(1), ("BR",), ["unexpected US"],
     ),
     "asks another server": (
         ["BR"], [whole("BR", server="LOCAL")], report(1), ("BR",), [
@@ -273,20 +231,14 @@ IMBALANCED = {
         ],
     ),
     "speaks of what nobody wanted": (
-        ["BR"], [whole("BR")], ["BR OK", "US OK", *report(1)], ("BR",), [
-            "unexpected US",
-        ],
+        ["BR"], [whole("BR")], ["BR OK", "US OK", *report(1)], ("BR",), ["unexpected US"],
     ),
     "asks for another path": (
         ["BR"], [whole("BR"), {**whole("BR", n=2), "code": None, "path": "/robots.txt"}],
-        report(1), ("BR",), [
-            "unexpected --",
-        ],
+        report(1), ("BR",), ["unexpected --"],
     ),
     "dies before its report": (
-        ["BR"], [whole("BR")], [], ("BR",), [
-            "lost --",
-        ],
+        ["BR"], [whole("BR")], [], ("BR",), ["lost --"],
     ),
 }  # fmt: skip
 
