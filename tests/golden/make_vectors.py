@@ -122,7 +122,7 @@ def _read_as(argv: list[str], names: list[str]) -> tuple[list[str], str]:
         return ["L-4"], "a limit without codes takes all twenty"
     late = words and any(n > words[0] for n, arg in enumerate(argv) if arg in names)
     if late or any(len(name) > 2 for name in names):
-        return ["CLI-2"], "long forms, options in one word, or after the codes"
+        return ["CLI-2"], "long forms, options in one word, or behind the codes"
     if any(argv[n] != argv[n].upper() for n in values):
         return ["CLI-4"], "a label in small letters"
     return (["CLI-1"] if names else ["CLI-3"]), "options before codes" if names else "codes alone"
