@@ -8,7 +8,7 @@ import random
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.drawn_ledgers import (
     BODY,
@@ -124,7 +124,7 @@ def of_seeds(count, check):
         try:
             check(Chance(random.Random(seed).randrange))
         except AssertionError as exc:
-            exc.add_note(f"random.Random({seed})")
+            exc.add_note(f"again: {check.__name__}(Chance(random.Random({seed}).randrange))")
             raise
 
 
@@ -223,6 +223,18 @@ def compare_honest(chance):
 @pytest.mark.parametrize("count", [300, pytest.param(5000, marks=pytest.mark.slow)])
 def test_a_correct_program_is_never_reported_whatever_the_redirects(count):
     of_seeds(count, compare_honest)
+
+
+@example(0, 0, "ok")  # the file equals the first response
+@examples(25)
+@given(st.integers(0, ALL - 1), st.integers(0, ALL), st.sampled_from(["ok", "error"]))
+def test_of_two_responses_the_file_must_hold_the_last(sent, kept, said):
+    """The first is cut short after `sent` bytes, the second is whole, the file has `kept` bytes."""
+    requests = [get("BR", reply("truncate", 200, sent, ALL)), get("BR", WHOLE)]
+    files = {"br.gif": {"size": kept, "sha256": sha(BODY[:kept])}}
+    words = words_of(judge(entries_of(requests), told_of(("BR", said), files=files)))
+    assert words["duplicated", "BR"] == 1
+    assert words["corrupt", "BR"] == (kept < ALL)
 
 
 # --- what these found --------------------------------------------------------------------------

@@ -167,6 +167,12 @@ IMBALANCED = {
     "saves the page of a 404": (
         ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, ["leftover ZZ"],
     ),
+    "keeps the first bytes of a response cut short, and asks again": (
+        ["BR"], [cut("BR"), whole("BR", n=2)], report(1), {"br.gif": file(BODY[:5])}, [
+            "duplicated BR",
+            "corrupt BR",
+        ],
+    ),
     "leaves a temporary file": (
         ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")}, [
             "leftover BR",
