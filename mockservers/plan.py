@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
@@ -24,6 +25,7 @@ from mockservers.kinds.base import (
     shorten,
 )
 from mockservers.kinds.chance import Chance, draw, noise
+from mockservers.kinds.resource import normalised
 
 __all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
 __all__ += ["LABELS", "MAX_ENTRIES", "SEED_BOUND"]
@@ -40,6 +42,7 @@ Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0
 Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 
 _RULE = re.compile(r"[A-Z]{2}|/[^?]*")
+_NEVER_SENT = re.compile(r'[^!"$-~]+')  # in the target of a request
 _SERVE = Serve()
 
 
@@ -118,14 +121,23 @@ def _checked_mix(mix: object) -> tuple[Bucket, ...]:
 def _checked_rules(rules: object) -> dict[str, tuple[Fault, ...]]:
     if not isinstance(rules, Mapping):
         raise PlanError(f"rules: {shorten(rules)} is not a mapping of codes and paths to faults")
-    return {_checked_name(name): _checked_rule(name, rule) for name, rule in rules.items()}
+    checked: dict[str, tuple[Fault, ...]] = {}
+    for name, rule in rules.items():
+        place = _checked_name(name)
+        if place in checked:
+            raise PlanError(f"rules: {shorten(name)} is there in another spelling, too")
+        checked[place] = _checked_rule(name, rule)
+    return checked
 
 
 def _checked_name(name: object) -> str:
-    if isinstance(name, str) and _RULE.fullmatch(name):
-        return name
-    wanted = "a code (AA to ZZ) or a path without a query (/...)"
-    raise PlanError(f"rules: {shorten(name)} is not {wanted}")
+    if not isinstance(name, str) or not _RULE.fullmatch(name):
+        wanted = "a code (AA to ZZ) or a path without a query (/...)"
+        raise PlanError(f"rules: {shorten(name)} is not {wanted}")
+    sent = _NEVER_SENT.sub(lambda found: quote(found[0], errors="surrogatepass"), name)
+    if sent != name:
+        raise PlanError(f"rules: {shorten(name)} is never asked for: write {shorten(sent)}")
+    return normalised(name)
 
 
 def _checked_rule(name: str, rule: object) -> tuple[Fault, ...]:
@@ -149,8 +161,10 @@ def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") ->
     """The resolved fault that request number `attempt` (from 1) meets on server `label`.
 
     `resource` is the name that is drawn on: a code in capitals, or a path without its query.
-    `path` is the path of the request: a rule for it beats a rule for the name.
+    `path` is the path of the request: a rule for it beats a rule for the name. Any spelling of a
+    path will do.
     """
+    resource, path = normalised(resource), normalised(path)
     drawn_attempt = attempt if plan.per_attempt else 0  # 0 stands for all: the fate is sticky
     chance = Chance(plan.seed, label, resource, drawn_attempt)
     rule = plan.rules.get(path) or plan.rules.get(resource)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
-from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.resource import ResourceInfo, normalised
 from mockservers.kinds.response import RequestForm, Response
 from mockservers.plan import Plan, fate
 
@@ -156,4 +156,4 @@ def _target(path: str, response: Response) -> str | None:
         return None
     if to.scheme or to.netloc:
         return None
-    return urlsplit(urljoin(f"http://x{path}", response.location)).path
+    return normalised(urlsplit(urljoin(f"http://x{path}", response.location)).path)

@@ -15,7 +15,7 @@ from msgspec import UNSET, Struct
 
 from mockservers.faults import Fault, Hang
 from mockservers.journal import Journal, NoJournal, RequestEntry, encode
-from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, normalised
 from mockservers.kinds.response import RequestForm, Response, rejection
 from mockservers.plan import Plan, fate
 
@@ -114,15 +114,16 @@ class ServerRun:
         Only a GET is an attempt; any other method meets what the next GET would meet. Attempts are
         counted for a code, and for a path with a rule or a resource; any other has attempt 1.
         """
-        name = self.catalogue.name(path)
-        resource = self.catalogue.find(path)
+        place = normalised(path)
+        name = self.catalogue.name(place)
+        resource = self.catalogue.find(place)
+        code = None if name == place else name
         attempt = 1
-        exists = resource is not None or path in self.plan.rules
-        countable = name != path or (path.startswith("/") and exists)
-        if countable:
+        exists = resource is not None or place in self.plan.rules
+        if code or (place.startswith("/") and exists):
             attempt = self.attempt(name, counts=method == "GET")
-        fault = fate(self.plan, self.label, name, attempt, path)
-        return Request(self, self.count(), method, path, name, attempt, fault, resource)
+        fault = fate(self.plan, self.label, name, attempt, place)
+        return Request(self, self.count(), method, path, code, attempt, fault, resource)
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""
@@ -149,7 +150,7 @@ class Request:
     """A request on its way, from its line to its entry."""
 
     __slots__ = tuple(
-        "server_run arrival method path name attempt fault resource form rejected expects response "
+        "server_run arrival method path code attempt fault resource form rejected expects response "
         "client_closed first_byte_s bytes_sent digesting".split()
     )
 
@@ -159,7 +160,7 @@ class Request:
         arrival: Arrival,
         method: str,
         path: str,
-        name: str,
+        code: str | None,
         attempt: int,
         fault: Fault,
         resource: Resource | None,
@@ -168,7 +169,7 @@ class Request:
         self.arrival = arrival
         self.method = method
         self.path = path
-        self.name = name
+        self.code = code
         self.attempt = attempt
         self.fault = fault
         self.resource = resource
@@ -251,7 +252,7 @@ class Request:
             server=self.server_run.label,
             method=self.method,
             path=self.path,
-            code=self.name if self.name != self.path else None,
+            code=self.code,
             attempt=self.attempt,
             do=None if self.rejected else fault.do,
             status=response.status if response else None,

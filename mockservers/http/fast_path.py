@@ -86,8 +86,8 @@ class Prepared(Struct, frozen=True, eq=False):
 
     def request(self, server_run: ServerRun, attempt: int, arrival: Arrival) -> Request:
         """The request that gets this response, if the client did not take all of it at once."""
-        name, fault, resource = self.name, self.fault, self.resource
-        request = Request(server_run, arrival, "GET", self.path, name, attempt, fault, resource)
+        code, fault, resource = self.name, self.fault, self.resource
+        request = Request(server_run, arrival, "GET", self.path, code, attempt, fault, resource)
         request.form = RequestForm()
         request.response = self.response
         request.first_byte_s = arrival.start_s

@@ -1,9 +1,27 @@
 """What servers need to know of content: a set of resources by path."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
+
+_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
+
+
+def normalised(path: str) -> str:
+    """The one spelling of a path that rules, names and content are looked up by.
+
+    RFC 3986, sections 6.2.2.1 and 6.2.2.2: an escaped unreserved character is decoded, and the
+    hex digits of any other are capitals. Dot segments and empty segments stay.
+    """
+    return _ESCAPE.sub(_in_one_spelling, path) if "%" in path else path
+
+
+def _in_one_spelling(escape: re.Match[str]) -> str:
+    character = chr(int(escape[1], 16))
+    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()
 
 
 class ResourceInfo(NamedTuple):
@@ -31,7 +49,7 @@ class Catalogue(Protocol):
     """Whether a path has the same resource for ever, with its body in memory."""
 
     def find(self, path: str) -> Resource | None:
-        """The resource at a raw path (percent-encoded, without a query), or None."""
+        """The resource at a normalised path (percent-encoded, without a query), or None."""
 
     def name(self, path: str) -> str:
-        """The name that a plan draws on: a short name of the resource, else the path."""
+        """The name that a plan draws on: a short name of the resource, else the normalised path."""

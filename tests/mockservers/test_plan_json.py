@@ -41,6 +41,12 @@ BAD_PLANS = [
     ('{"plan": 1, "mix": [{"weight": 1, "do": "status", "status": 503, '
      '"headers": {"Content-Length": "9"}}]}', "'Content-Length' is not a header name"),
     ('{"plan": 1, "rules": {"br": [{"do": "empty"}]}}', "'br' is not a code (AA to ZZ) or a path"),
+    ('{"plan": 1, "rules": {"/café.gif": [{"do": "empty"}]}}',
+     "rules: '/café.gif' is never asked for: write '/caf%C3%A9.gif'"),
+    ('{"plan": 1, "rules": {"/a b": [{"do": "empty"}]}}', "never asked for: write '/a%20b'"),
+    ('{"plan": 1, "rules": {"/a#\\u007f": [{"do": "empty"}]}}', "asked for: write '/a%23%7F'"),
+    ('{"plan": 1, "rules": {"/%61": [{"do": "empty"}], "/a": [{"do": "serve"}]}}',
+     "rules: '/a' is there in another spelling, too"),
     ('{"plan": 1, "rules": {"BR": []}}', "rules.BR: 0 faults"),
     ('{"plan": 1, "rules": {"BR": [{"do": "reset", "after_bytes": 1.5}]}}',
      "rules.BR[0].after_bytes: 1.5 is not a number of bytes"),

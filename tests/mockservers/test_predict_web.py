@@ -89,7 +89,7 @@ PREDICTIONS = [
     ({"BR": (Redirect(ZZ),)}, {"BR": "not_found"}),
     ({"BR": (Redirect("/nowhere"),)}, {"BR": "not_found"}),
     # Most clients decode such, curl does not.
-    ({"BR": (Redirect("/flags/us/%75s.gif"),)}, {"BR": "depends"}),
+    ({"BR": (Redirect("/flags/us/%75s.gif"),)}, {"BR": "ok"}),
     ({"BR": (Redirect("../us/us.gif?a=1#b"),)}, {"BR": "ok"}),
     ({"BR": (Redirect(US),), "US": (Redirect(ZZ),)}, {"BR": "not_found", "US": "not_found"}),
     ({"BR": (Redirect(US),), "US": (Status((503,)),)}, {"BR": "error"}),

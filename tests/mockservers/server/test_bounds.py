@@ -8,7 +8,7 @@ from support.server_fixture import House, get
 
 from mockservers import connection
 from mockservers.content.resources import FolderCatalogue
-from mockservers.faults import Serve
+from mockservers.faults import Serve, Status
 from mockservers.http import sender
 
 pytestmark = pytest.mark.asyncio
@@ -116,5 +116,26 @@ async def test_a_file_that_has_gone_ends_the_connection(folder):
         await house.quiet()
         (entry,) = house.requests
         assert not entry["complete"]
+    finally:
+        await house.servers.stop()
+
+
+async def test_a_rule_holds_for_every_spelling_of_its_path(folder):
+    (folder / "café~.gif").write_bytes(b"of a real file")
+    house = House(FolderCatalogue(folder))
+    await house.servers.start()
+    spellings = ["/caf%C3%A9~.gif", "/caf%c3%a9%7E.gif", "/%63af%c3%A9~%2egif"]
+    try:
+        for rule in spellings:
+            house.begin_run(**{rule: [Status((500,)), Serve(), Status((501,))]})
+            for path in spellings:
+                await house.send(get(path))
+                await house.quiet()
+            seen = [(one["path"], one["attempt"], one["status"]) for one in house.requests]
+            assert seen == list(zip(spellings, (1, 2, 3), (500, 200, 501), strict=True))
+        house.begin_run(BR=[Status((502,))])
+        await house.send(get("/flags/%62r/br%2Egif"))
+        await house.quiet()
+        assert [(one["code"], one["status"]) for one in house.requests] == [("BR", 502)]
     finally:
         await house.servers.stop()
