@@ -7,6 +7,7 @@ are clocks and timers here, but no sockets.
 import asyncio
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic
 from typing import Protocol
@@ -146,47 +147,32 @@ class ServerRun:
         self.run.request_ended(entry)
 
 
+@dataclass(slots=True, eq=False)
 class Request:
     """A request on its way, from its line to its entry."""
 
-    __slots__ = tuple(
-        "server_run arrival method path code attempt fault resource form rejected expects response "
-        "client_closed first_byte_s bytes_sent digesting".split()
-    )
-
-    def __init__(
-        self,
-        server_run: ServerRun,
-        arrival: Arrival,
-        method: str,
-        path: str,
-        code: str | None,
-        attempt: int,
-        fault: Fault,
-        resource: Resource | None,
-    ) -> None:
-        self.server_run = server_run
-        self.arrival = arrival
-        self.method = method
-        self.path = path
-        self.code = code
-        self.attempt = attempt
-        self.fault = fault
-        self.resource = resource
-        self.form: RequestForm | None = None
-        """Its form, once it has been read to its end."""
-        self.rejected: int | None = None
-        """The status with which the server rejects it on its own, if it does."""
-        self.expects = False
-        """The client waits for permission to send its body (100 Continue)."""
-        self.response: Response | None = None
-        """The response, once it has begun."""
-        self.client_closed = False
-        """Whether the client had closed its side before that."""
-        self.first_byte_s: float | None = None
-        self.bytes_sent = 0
-        self.digesting: hashlib._Hash | None = None
-        """SHA-256 of the bytes sent, where they are not in memory."""
+    server_run: ServerRun
+    arrival: Arrival
+    method: str
+    path: str
+    code: str | None
+    attempt: int
+    fault: Fault
+    resource: Resource | None
+    form: RequestForm | None = None
+    """Its form, once it has been read to its end."""
+    rejected: int | None = None
+    """The status with which the server rejects it on its own, if it does."""
+    expects: bool = False
+    """The client waits for permission to send its body (100 Continue)."""
+    response: Response | None = None
+    """The response, once it has begun."""
+    client_closed: bool = False
+    """Whether the client had closed its side before that."""
+    first_byte_s: float | None = None
+    bytes_sent: int = 0
+    digesting: "hashlib._Hash | None" = None
+    """SHA-256 of the bytes sent, where they are not in memory."""
 
     @property
     def hangs(self) -> bool:

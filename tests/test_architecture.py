@@ -274,7 +274,7 @@ def test_two_modules_of_the_kit_start_processes():
 
 # --- values ---------------------------------------------------------------------------------------
 
-FILLED = {"Progress", "_Schedule", "_Session"}
+FILLED = {"Progress", "Request", "_Schedule", "_Session"}
 """Dataclasses that are filled while they live."""
 
 

@@ -114,19 +114,13 @@ def test_a_correct_run_balances(name):
 IMBALANCED = {
     # what the program did: asked, entries, printed, files -> what does not balance, and the notes
     "loses a code": (
-        ["BR", "US"], [whole("BR")], report(1), ("BR",), [
-            "lost US",
-            "note",
-        ],
+        ["BR", "US"], [whole("BR")], report(1), ("BR",), ["lost US", "note"],
     ),
     "loses a code, with lines": (
         ["BR", "US"], [whole("BR"), whole("US")], ["BR OK", *report(1)], ("BR", "US"), ["lost US"],
     ),
     "counts nothing at all": (
-        ["BR", "US"], [whole("BR"), refused("US")], report(), (), [
-            "lost BR",
-            "lost US",
-        ],
+        ["BR", "US"], [whole("BR"), refused("US")], report(), (), ["lost BR", "lost US"],
     ),
     "counts one too few": (
         ["BR", "US"], [whole("BR"), refused("US")], report(1), ("BR",), ["lost --"],
@@ -168,15 +162,12 @@ IMBALANCED = {
         ["ZZ"], [not_found("ZZ")], report(0, 1), {"zz.gif": file(b"")}, ["leftover ZZ"],
     ),
     "keeps the first bytes of a response cut short, and asks again": (
-        ["BR"], [cut("BR"), whole("BR", n=2)], report(1), {"br.gif": file(BODY[:5])}, [
-            "duplicated BR",
-            "corrupt BR",
-        ],
+        ["BR"], [cut("BR"), whole("BR", n=2)], report(1), {"br.gif": file(BODY[:5])},
+        ["duplicated BR", "corrupt BR"],
     ),
     "leaves a temporary file": (
-        ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")}, [
-            "leftover BR",
-        ],
+        ["BR"], [whole("BR")], report(1), {"br.gif": file(), "br.gif.part": file(b"x")},
+        ["leftover BR"],
     ),
     "asks twice": (
         ["BR"], [whole("BR"), whole("BR", n=2)], report(1), ("BR",), ["duplicated BR"],
@@ -185,40 +176,29 @@ IMBALANCED = {
         ["BR"], [refused("BR"), whole("BR", n=2)], report(1), ("BR",), ["duplicated BR"],
     ),
     "tries again a second time after a close": (
-        ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",), [
-            "duplicated BR",
-            "note",
-        ],
+        ["BR"], [closed("BR"), closed("BR", n=2), whole("BR", n=3)], report(1), ("BR",),
+        ["duplicated BR", "note"],
     ),
     "saves the page of a redirect": (
         ["BR"], [redirected("BR", "CN")], report(error=1), {"br.gif": file(b"")}, ["leftover BR"],
     ),
     "saves other bytes than those at the end of a redirect": (
-        ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR",
-        ],
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2)], report(1), {"br.gif": file(b"x")},
+        ["corrupt BR"],
     ),
     "asks again after a redirect": (
-        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("BR", n=3)], report(1), ("BR",), [
-            "duplicated BR",
-        ],
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("BR", n=3)], report(1), ("BR",),
+        ["duplicated BR"],
     ),
     "asks twice for the end of a redirect": (
-        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("CN", n=3)], report(1), ("BR",), [
-            "unexpected CN",
-        ],
+        ["BR"], [redirected("BR", "CN"), whole("CN", n=2), whole("CN", n=3)], report(1), ("BR",),
+        ["unexpected CN"],
     ),
     "saves something else than the bytes of unknown length": (
-        ["BR"], [no_length("BR")], report(1), {"br.gif": file(b"x")}, [
-            "corrupt BR",
-            "note",
-        ],
+        ["BR"], [no_length("BR")], report(1), {"br.gif": file(b"x")}, ["corrupt BR", "note"],
     ),
     "keeps what it calls an error, of unknown length": (
-        ["BR"], [no_length("BR")], report(error=1), {"br.gif": file(b"x")}, [
-            "leftover BR",
-            "note",
-        ],
+        ["BR"], [no_length("BR")], report(error=1), {"br.gif": file(b"x")}, ["leftover BR", "note"],
     ),
     "keeps a coded body as it came": (
         ["BR"], [bad_gzip("BR")], report(1), ("BR",), ["corrupt BR"],
@@ -230,11 +210,8 @@ IMBALANCED = {
         ["BR"], [whole("BR"), whole("US", n=2)], report(1), ("BR",), ["unexpected US"],
     ),
     "asks another server": (
-        ["BR"], [whole("BR", server="LOCAL")], report(1), ("BR",), [
-            "lost BR",
-            "unexpected BR",
-            "note",
-        ],
+        ["BR"], [whole("BR", server="LOCAL")], report(1), ("BR",),
+        ["lost BR", "unexpected BR", "note"],
     ),
     "speaks of what nobody wanted": (
         ["BR"], [whole("BR")], ["BR OK", "US OK", *report(1)], ("BR",), ["unexpected US"],
