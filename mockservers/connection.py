@@ -24,8 +24,7 @@ send many requests at once. After `MAX_QUEUED` of them, reading pauses.
 
 For example, a client sends two requests at once, the first is delayed, and the client half-closes:
 (BETWEEN, HELD), FIN, (CLOSED, HELD), the time is up, (CLOSED, RESPONDING), the last byte is taken:
-entry, (CLOSED, IDLE), `_next`, (CLOSED, HELD), (CLOSED, RESPONDING) with `Connection: close`, the
-last byte is taken: entry, (CLOSED, ENDING), and we close.
+entry, (CLOSED, IDLE), `_next`, and the same again for the second, up to (CLOSED, ENDING).
 
 LAST comes with a request that closes the connection, with bytes that are no request, and with
 ENDING. A client that has closed its side may still read, so CLOSED stops neither HELD nor
@@ -63,6 +62,7 @@ Sending = Enum("Sending", "IDLE HELD RESPONDING ENDING DROPPED")
 
 _BETWEEN = Reading.BETWEEN  # read for every request, and slow to look up in an Enum
 _READS = {_BETWEEN, Reading.PARTIAL}
+_IN_TURN = (Sending.HELD, Sending.RESPONDING)  # the first request of the queue
 ALLOWED = {s: {*Reading} for s in Sending} | {Sending.ENDING: {Reading.LAST, Reading.CLOSED}}
 """The states of reading that each state of sending can be with."""
 
@@ -93,16 +93,15 @@ class Connection(asyncio.Protocol):
         self._conn = server.next_number()
         self._run = server.server_run.run
         self._opened_s = self._run.now()
-        self._transport: asyncio.Transport
         self._parser = request_parser.RequestParser()
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
         self.queue: deque[Request] = deque()  # those under way, in their order
+        self._begun_in: ServerRun | None = None  # the run of a line that has not come whole
         self._unserved: request_parser.BadRequest | None = _NO_LINE  # gets an entry
         self._rejected: int | None = None  # the status that was sent for it
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
-        self._closing: Closing
         self._since = monotonic()  # when the time of `IDLE_S` began
         self._request_since = self._since  # when that of `REQUEST_S` did
 
@@ -110,11 +109,6 @@ class Connection(asyncio.Protocol):
         self._reading = reading or self._reading
         self._sending = sending or self._sending
         assert self._reading in ALLOWED[self._sending], (self._reading, self._sending)
-
-    @property
-    def _in_turn(self) -> bool:
-        """Whether it is the turn of the first request of the queue."""
-        return self._sending in (Sending.HELD, Sending.RESPONDING)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Accept the connection, or drop it where there are too many, or none are wanted now."""
@@ -130,11 +124,10 @@ class Connection(asyncio.Protocol):
         """Count and queue the requests in `data`."""
         if self._reading is _BETWEEN:
             self._since = monotonic()
-            if not self.queue and not self._server.refusing:
-                plain = self._server.headers.whole_get(data)
-                if plain:
-                    self._answer_at_once(*plain)
-                    return
+            alone = not self.queue and not self._server.refusing
+            if alone and (plain := self._server.headers.whole_get(data)):
+                self._answer_at_once(*plain)
+                return
             self._request_since = self._since
         elif self._reading not in _READS:
             return
@@ -145,6 +138,9 @@ class Connection(asyncio.Protocol):
         else:
             partial = self._parser.mid_request
             self._move(reading=Reading.PARTIAL if partial else Reading.BETWEEN)
+            if partial and not self._begun_in and not (self.queue and not self.queue[-1].form):
+                self._begun_in = self._server.server_run
+                self._begun_in.run.line_begins()
         if len(self.queue) >= MAX_QUEUED:
             self._transport.pause_reading()
 
@@ -152,9 +148,13 @@ class Connection(asyncio.Protocol):
         match event:
             case request_parser.RequestLine(method, path):
                 self._unserved = None
-                self.queue.append(self._server.server_run.arrive(method, path))
+                server_run = self._begun_in or self._server.server_run
+                self.queue.append(server_run.arrive(method, path))
+                if self._begun_in:
+                    self._begun_in = None
+                    server_run.run.line_ended()
             case request_parser.Continue():
-                if len(self.queue) == 1 and not self._in_turn:
+                if len(self.queue) == 1 and self._sending not in _IN_TURN:
                     self._transport.write(CONTINUE)
                 else:
                     self.queue[-1].expects = True
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
         request.form, request.rejected = form, rejected
         if not form.keep_alive:
             self._move(reading=Reading.LAST)
-        if len(self.queue) == 1 and not self._in_turn:
+        if len(self.queue) == 1 and self._sending not in _IN_TURN:
             self._turn()
 
     def eof_received(self) -> bool:
@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
         if not self.queue:
             return self._closing.resets
         # A client that half-closes during a `hang` has given up.
-        return not (self._in_turn and self.queue[0].hangs)
+        return not (self._sending in _IN_TURN and self.queue[0].hangs)
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
@@ -198,6 +198,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Account for what was under way."""
         self._server.connections.discard(self)
+        if self._begun_in:
+            self._begun_in.run.line_ended()
         for pending in (self._timer, self._sender, self._closing):
             if pending:
                 pending.cancel()
@@ -207,8 +209,8 @@ class Connection(asyncio.Protocol):
         while self.queue:
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
-            where, times = (self._conn, self._server.label), (self._opened_s, self._run.now())
-            entry = ConnectionEntry(*where, self._rejected, self._unserved.reason, *times)
+            what = self._conn, self._server.label, self._rejected, self._unserved.reason
+            entry = ConnectionEntry(*what, self._opened_s, self._run.now())
             self._run.write_line(encode(entry))
 
     def _answer_at_once(self, path: str, form: RequestForm) -> None:
@@ -245,8 +247,7 @@ class Connection(asyncio.Protocol):
             self._after_gate()
 
     def _after_gate(self) -> None:
-        wait_s = self.queue[0].wait_s
-        if wait_s:
+        if wait_s := self.queue[0].wait_s:
             self._timer = asyncio.get_running_loop().call_later(wait_s, self._send)
         else:
             self._send()
@@ -305,7 +306,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
         """The first request of the queue has ended."""
-        if self._in_turn:
+        if self._sending in _IN_TURN:
             self._move(sending=Sending.IDLE)  # what comes next is up to the caller
         self.queue.popleft().end(self._conn, complete=complete, client_gone=client_gone)
 

@@ -37,7 +37,7 @@ def mock_servers(pytestconfig: pytest.Config) -> Iterator["RunningServers"]:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Let no plan and no entry of the test before into this one."""
     servers = item.config.stash.get(_SERVERS, None)
-    if servers and _used(servers):
+    if servers:
         servers.begin_run({})
 
 

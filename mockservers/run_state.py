@@ -49,14 +49,15 @@ class Arrival(Struct, frozen=True):
 class Run:
     """A run: where its entries go, its clock, and its numbering.
 
-    A run ends when the next one begins; `over` is called then, as soon as the last of its
-    requests has its entry. What comes later is not written down.
+    A request belongs to the run in which its first byte arrived. A run ends when the next one
+    begins; `over` is called then, as soon as the last of its requests has its entry.
     """
 
     def __init__(self, journal: Journal, over: Callable[[], None] = lambda: None) -> None:
         self.requests = 0
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
+        self._begun = 0  # requests whose line has not come whole
         self.began = monotonic()
         self._journal = journal
         self._over = over
@@ -77,23 +78,31 @@ class Run:
         self._flush = None
         self._journal.flush()
 
+    def line_begins(self) -> None:
+        """A request line arrives in parts; `line_ended` is due."""
+        self._begun += 1
+
+    def line_ended(self) -> None:
+        """The request has arrived, or will not."""
+        self._begun -= 1
+        self._end_if_over()
+
     def request_ended(self, entry: bytes) -> None:
         """Write the entry of a request."""
         self.write_line(entry)
         self.under_way -= 1
-        if self._replaced and not self.under_way:
-            self._end()
+        self._end_if_over()
 
     def retire(self) -> None:
         """The next run begins."""
         self._replaced = True
-        if not self.under_way:
-            self._end()
+        self._end_if_over()
 
-    def _end(self) -> None:
-        self._journal.flush()
-        self._over()
-        self._journal = NoJournal()
+    def _end_if_over(self) -> None:
+        if self._replaced and not self.under_way and not self._begun:
+            self._journal.flush()
+            self._over()
+            self._journal = NoJournal()
 
 
 class ServerRun:

@@ -75,13 +75,13 @@ class Account(Struct, frozen=True):
     code: str
     file_name: str
     """The name under which the program saves it."""
-    requests: tuple[RequestEntry, ...] = ()
+    requests: tuple[RequestEntry, ...]
     """Redirects that were followed included, in the order of arrival."""
-    more: int = 0
+    more: int
     """Requests beyond those."""
-    followed: tuple[bool, ...] = ()
+    followed: tuple[bool, ...]
     """For each request but the last, whether the next one follows its redirect."""
-    possible: tuple[RequestEntry, ...] = ()
+    possible: tuple[RequestEntry, ...]
     """Requests of which one was the last, where it is not known which (`ledger/attribution`)."""
 
     @property

@@ -61,6 +61,8 @@ BAD_PLANS = [
      "rules.BR[0].delay_s: '1' is not a number of seconds"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"lognormal": {"median": 1}}}]}}',
      "rules.BR[0].delay_s.lognormal: the key 'sigma' is missing"),
+    ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"lognormal": {"median": 1, "max": 2'
+     ', "sigma": -0.5}}}]}}', "delay_s.lognormal.sigma: -0.5 is not a number from 0 to 10"),
     ('{"plan": 1, "rules": {"BR": [{"do": "serve", "delay_s": {"normal": 1}}]}}',
      "rules.BR[0].delay_s: {'normal': 1} is neither a number nor"),
     ('{"plan": 1, "rules": {"BR": [{"do": "drip"}]}}', "the key 'bytes_per_s' is missing"),

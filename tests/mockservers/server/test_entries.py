@@ -6,9 +6,11 @@ import json
 
 import pytest
 from support.server_fixture import get
+from support.server_in_loop import reply
 
+from mockservers.connection import Reading
 from mockservers.content.flag_images import flag
-from mockservers.faults import Empty, Reset, Serve, Truncate
+from mockservers.faults import Empty, Reset, Serve, Status, Truncate
 from mockservers.plan import Gate, Plan
 
 pytestmark = pytest.mark.asyncio
@@ -83,9 +85,9 @@ async def test_a_gate_of_the_run_before_still_opens_by_its_time(house):
     assert house.entries == []
 
 
-@pytest.mark.parametrize("reply", [Reset(), Empty(), Truncate(9), Reset(300)])
-async def test_nothing_is_served_after_the_end_of_a_connection(house, reply):
-    house.begin_run(US=[reply])
+@pytest.mark.parametrize("fault", [Reset(), Empty(), Truncate(9), Reset(300)])
+async def test_nothing_is_served_after_the_end_of_a_connection(house, fault):
+    house.begin_run(US=[fault])
     await house.send(get("/flags/us/us.gif") + get() * 3)
     await house.quiet()
     first, *after = house.requests
@@ -118,3 +120,39 @@ async def test_attempts_are_counted_for_a_bounded_set_of_names(house):
     await house.send(get("/flags/zz/zz.gif?n=2"))
     assert dict(house.servers.states["LOCAL"].server_run._attempts) == {"ZZ": 2}
     assert house.requests[-1]["attempt"] == 2
+
+
+async def half_sent(house, data):
+    """A connection that has sent `data`, which is no whole request, and the end of its run."""
+    ends = []
+    house.begin_run(BR=[Status((500,))], over=lambda: ends.append("over"))
+    stream = await house.connect()
+    stream[1].write(data)
+    states = house.servers.states["LOCAL"].connections
+    await house.until(lambda: any(one._reading is Reading.PARTIAL for one in states))
+    before = house.entries
+    house.begin_run()
+    return *stream, before, ends
+
+
+@pytest.mark.parametrize("earlier", [b"", get("/flags/us/us.gif")])
+@pytest.mark.parametrize("sent", [1, 5, 20, len(get()) - 1])
+async def test_a_request_is_of_the_run_in_which_its_first_byte_arrived(house, earlier, sent):
+    reader, writer, before, ends = await half_sent(house, earlier + get()[:sent])
+    assert ends == []
+    writer.write(get()[sent:] + get())
+    statuses = [(await reply(reader))[0] for _ in range(3 if earlier else 2)]
+    assert statuses == [*([200] if earlier else []), 500, 200]
+    writer.close()
+    await house.quiet()
+    assert [entry["status"] for entry in before] == statuses[:-1]
+    assert [(entry["attempt"], entry["status"]) for entry in house.entries] == [(1, 200)]
+    assert ends == ["over"]
+
+
+async def test_a_run_ends_when_a_request_line_that_began_in_it_will_not_be_whole(house):
+    _, writer, _, ends = await half_sent(house, b"GET /fl")
+    assert ends == []
+    writer.close()
+    await house.quiet()
+    assert ends == ["over"]
