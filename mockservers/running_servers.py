@@ -33,6 +33,10 @@ Plans = Plan | Mapping[str, Plan]
 Folder = str | os.PathLike[str]
 """The path of a folder."""
 
+ROUNDS = 10
+"""Rounds of the event loop before a run begins: what clients have sent is read, and belongs to the
+run before. A new connection takes five: accept, adopt, make, watch, read."""
+
 LOOK_S = 0.001
 """Seconds from one look at what is still under way to the next."""
 
@@ -192,10 +196,17 @@ class RunningServers(_LatestRun):
         self._loop = loop
 
     def begin_run(self, plans: Plans) -> list[Entry]:
-        """Begin a run under `plans`; its entries appear in the list returned."""
-        began: list[list[Entry]] = []
-        self._call(lambda: began.append(self._begin(plans)))
-        return began[0]
+        """Begin a run under `plans`; its entries appear in the list returned.
+
+        A request of which the first byte was sent before belongs to the run before.
+        """
+
+        async def begin() -> list[Entry]:
+            for _ in range(ROUNDS):
+                await asyncio.sleep(0)
+            return self._begin(plans)
+
+        return asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
 
     @property
     def under_way(self) -> int:
