@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
-from mockservers.content.resources import FlagCatalogue
+from mockservers.content.resources import Content, FlagCatalogue, catalogue_of
 from mockservers.files import files_in
 from mockservers.flags2.output import ClaimsReader
 from mockservers.journal import End, Header, Recorder
@@ -43,18 +43,19 @@ LOOK_S = 0.001
 
 def running(
     plans: Plans | None = None,
-    catalogue: Catalogue | None = None,
+    content: Content | None = None,
     ports: Sequence[int] = (0, 0, 0),
 ) -> "Running":
     """LOCAL, DELAY and ERROR on loopback, for the length of a `with` block; a port of 0 takes a
-    free one.
+    free one. They serve `content` in place of the flags: a folder, or a mapping of paths to bytes.
 
     `with` runs them in a thread and gives `RunningServers`; `async with` runs them on the event
     loop at hand and gives `AsyncRunningServers`. A first run has begun, under `plans`. When the
     block ends, connections are dropped, ports are free, and no thread or task is left. Entering it
     raises PortInUseError (mockservers.http.listeners).
     """
-    return Running(plans if plans is not None else {}, catalogue or FlagCatalogue(), ports)
+    catalogue = FlagCatalogue() if content is None else catalogue_of(content)
+    return Running(plans if plans is not None else {}, catalogue, ports)
 
 
 class Running:
@@ -145,11 +146,13 @@ class _LatestRun:
     def _run(self) -> Run:
         return self._servers.run
 
-    def _begin(self, plans: Plans) -> list[Entry]:
-        self.plans = _by_label(plans)
+    def _begin(self, plans: Plans, content: Content | None) -> list[Entry]:
+        by_label = _by_label(plans)
+        catalogue = None if content is None else catalogue_of(content)
+        self.plans = by_label
         entries: list[Entry] = []
         self.entries = entries
-        self._servers.begin_run(self.plans, Recorder(entries.append))
+        self._servers.begin_run(by_label, Recorder(entries.append), catalogue=catalogue)
         return entries
 
     def _ledger(
@@ -195,16 +198,18 @@ class RunningServers(_LatestRun):
         super().__init__(servers)
         self._loop = loop
 
-    def begin_run(self, plans: Plans) -> list[Entry]:
+    def begin_run(self, plans: Plans, content: Content | None = None) -> list[Entry]:
         """Begin a run under `plans`; its entries appear in the list returned.
 
-        A request of which the first byte was sent before belongs to the run before.
+        `content` is served in this run, in place of what the servers have: a folder, or a mapping
+        of paths to bytes. Raises ValueError, or NotADirectoryError, for what cannot be used; then
+        the run before goes on. A request of which a byte was sent before belongs to that one.
         """
 
         async def begin() -> list[Entry]:
             for _ in range(ROUNDS):
                 await asyncio.sleep(0)
-            return self._begin(plans)
+            return self._begin(plans, content)
 
         return asyncio.run_coroutine_threadsafe(begin(), self._loop).result()
 
@@ -261,9 +266,9 @@ class RunningServers(_LatestRun):
 class AsyncRunningServers(_LatestRun):
     """Servers that run on the event loop at hand; to be used on that loop only."""
 
-    def begin_run(self, plans: Plans) -> list[Entry]:
-        """Begin a run under `plans`; its entries appear in the list returned."""
-        return self._begin(plans)
+    def begin_run(self, plans: Plans, content: Content | None = None) -> list[Entry]:
+        """Begin a run, as `RunningServers.begin_run` does."""
+        return self._begin(plans, content)
 
     async def settle(self) -> None:
         """Wait until every request under way has its entry."""

@@ -51,36 +51,30 @@ class MockServers:
         self._adopting: set[asyncio.Task[None]] = set()
         self._no_room_reported = False
         self._sweeper: asyncio.Task[None] | None = None
-        self._begin_run({}, NoJournal())
+        self.begin_run({}, NoJournal())
 
     def begin_run(
         self,
         plans: Mapping[str, Plan],
         journal: Journal,
         over: Callable[[], None] = lambda: None,
+        catalogue: Catalogue | None = None,
     ) -> None:
         """Count requests from zero, under `plans` by label, into `journal`.
 
         Holds for requests that arrive from now on; those under way end in the run before.
-        `over` is called when this run was replaced and its last request has ended.
+        `over` is called when this run was replaced and its last request has ended. `catalogue` is
+        served in this run, in place of what the servers have.
         """
-        self._begin_run(plans, journal, over)
-        self._listen_as_planned()
-
-    def _begin_run(
-        self,
-        plans: Mapping[str, Plan],
-        journal: Journal,
-        over: Callable[[], None] = lambda: None,
-    ) -> None:
         before, self.run = self.run, Run(journal, over)
         for label, state in self.states.items():
             plan = plans.get(label, Plan())
-            server_run = ServerRun(label, plan, self._catalogue, self.run)
+            server_run = ServerRun(label, plan, catalogue or self._catalogue, self.run)
             if plan.gate:
                 server_run.gate = HeldGate(plan.gate, label, self.run)
             state.begin(server_run)
         before.retire()
+        self._listen_as_planned()
 
     def drop_connections(self) -> None:
         """Drop every connection; each request under way gets its entry soon after."""
@@ -111,7 +105,7 @@ class MockServers:
             for listener in listeners:
                 listener.close()
         self._listeners.clear()
-        self._begin_run({}, NoJournal())
+        self.begin_run({}, NoJournal())
         self.drop_connections()
         while self._all_connections():
             await asyncio.sleep(0)

@@ -101,7 +101,7 @@ async def _serve_until_stopped(
         if args.control is not None:
             from mockservers.control.api import Control  # takes its time
 
-            control = Control(servers, runs)
+            control = Control(servers, runs, args.root)
             stack.push_async_callback(control.stop)
             ready["control"] = await control.start(args.control)
         if args.json:

@@ -184,7 +184,7 @@ def served(args: argparse.Namespace) -> Served:
     try:
         catalogue = FolderCatalogue(args.root) if args.root is not None else FlagCatalogue()
     except NotADirectoryError as exc:
-        raise UsageError(str(exc)) from None
+        raise UsageError(f"--root {exc}") from None
     return Served(plans, catalogue)
 
 

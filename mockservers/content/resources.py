@@ -1,14 +1,15 @@
-"""What the servers have: the built-in flags, or a folder of real files."""
+"""What the servers have: the built-in flags, a folder of real files, or bytes by path."""
 
 import mimetypes
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
 from mockservers.content.flag_images import flag
 from mockservers.flags2.codes import name_of, packaged_codes, path_of_code
-from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, normalised
 
 
 class FlagCatalogue:
@@ -23,9 +24,31 @@ class FlagCatalogue:
     def find(self, path: str) -> Resource | None:
         """The flag at `/flags/xx/xx.gif`."""
         if path in self._codes and path not in self._resources:
-            body = flag(self._codes[path])
-            info = ResourceInfo(len(body), "image/gif")
-            self._resources[path] = Resource(info, lambda a, b: body[a:b], body)
+            self._resources[path] = _in_memory(flag(self._codes[path]), "image/gif")
+        return self._resources.get(path)
+
+    def name(self, path: str) -> str:
+        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
+        return name_of(path)
+
+
+class BytesCatalogue:
+    """Bytes by path."""
+
+    in_memory = True
+
+    def __init__(self, bodies: Mapping[str, bytes]) -> None:
+        """Keys are paths (`/a%20b.bin`); raises ValueError for another key, and no bytes."""
+        self._resources: dict[str, Resource] = {}
+        for path, body in bodies.items():
+            if not isinstance(path, str) or not re.fullmatch(r'/[!"$->@-~]*', path):
+                raise ValueError(f"content: {path!r} is not a path such as '/a%20b.bin'")
+            if not isinstance(body, bytes):
+                raise ValueError(f"content: {path}: {type(body).__name__} is not bytes")
+            self._resources[normalised(path)] = _in_memory(body, _content_type(unquote(path)))
+
+    def find(self, path: str) -> Resource | None:
+        """The bytes of that path."""
         return self._resources.get(path)
 
     def name(self, path: str) -> str:
@@ -41,7 +64,7 @@ class FolderCatalogue:
     def __init__(self, root: Path) -> None:
         """Raises NotADirectoryError unless `root` is a folder that can be listed."""
         if not root.is_dir():
-            raise NotADirectoryError(f"--root {root} is not a folder")
+            raise NotADirectoryError(f"{root} is not a folder")
         self._root = Path(os.path.realpath(root))
 
     def find(self, path: str) -> Resource | None:
@@ -62,12 +85,32 @@ class FolderCatalogue:
                 stream.seek(start)
                 return stream.read(stop - start)
 
-        content_type = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        return Resource(ResourceInfo(length, content_type), read)
+        return Resource(ResourceInfo(length, _content_type(file.name)), read)
 
     def name(self, path: str) -> str:
         """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
         return name_of(path)
+
+
+Content = Catalogue | str | os.PathLike[str] | Mapping[str, bytes]
+"""What can be served: a catalogue, the path of a folder, or bytes by path."""
+
+
+def catalogue_of(content: Content) -> Catalogue:
+    """The catalogue of some content; raises ValueError or NotADirectoryError, in one line."""
+    if isinstance(content, Mapping):
+        return BytesCatalogue(content)
+    if isinstance(content, str | os.PathLike):
+        return FolderCatalogue(Path(content))
+    return content
+
+
+def _in_memory(body: bytes, content_type: str) -> Resource:
+    return Resource(ResourceInfo(len(body), content_type), lambda a, b: body[a:b], body)
+
+
+def _content_type(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
 def info_in(catalogue: Catalogue) -> Callable[[str], ResourceInfo | None]:

@@ -12,11 +12,13 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from itertools import chain
+from pathlib import Path
 from typing import Any, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpProcessingError
 
+from mockservers.control.content_as_sent import catalogue_as_sent
 from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import NumberedRun, RunHistory, read_slice
 from mockservers.faults import PlanError
@@ -60,9 +62,11 @@ class RequestError(Exception):
 class Control:
     """The control API over `servers` and their `runs`; `start`, then `stop`."""
 
-    def __init__(self, servers: MockServers, runs: RunHistory) -> None:
+    def __init__(self, servers: MockServers, runs: RunHistory, root: Path | None = None) -> None:
+        """`root` has the folders that may be served."""
         self._servers = servers
         self._runs = runs
+        self._root = root
         self._hosts: frozenset[str] = frozenset()
         self._one_at_a_time = asyncio.Lock()
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY + 1)
@@ -72,6 +76,7 @@ class Control:
                 web.get("/plan", self._plan),
                 web.put("/plan", self._put_plan),
                 web.put("/plan/{label}", self._put_plan),
+                web.put("/content", self._put_content),
                 web.get("/journal", self._journal),
                 web.get("/ledger", self._ledger),
                 web.post("/ledger", self._ledger_as_reported),
@@ -186,7 +191,17 @@ class Control:
         except PlanError as exc:
             raise RequestError(400, str(exc)) from None
         named = (label,) if label else LABELS
-        self._runs.begin({**self._runs.current.plans, **dict.fromkeys(named, plan)})
+        run = self._runs.current
+        self._runs.begin({**run.plans, **dict.fromkeys(named, plan)}, run.catalogue)
+        return _json(self._about_now())
+
+    async def _put_content(self, request: web.Request) -> web.Response:
+        text = await self._body(request)
+        try:
+            catalogue = await _apart(lambda: catalogue_as_sent(text, self._root))
+        except ValueError as exc:
+            raise RequestError(400, one_line(exc)) from None
+        self._runs.begin(self._runs.current.plans, catalogue)
         return _json(self._about_now())
 
     async def _reset(self, request: web.Request) -> web.Response:

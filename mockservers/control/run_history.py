@@ -10,6 +10,7 @@ from typing import Any
 
 from mockservers.journal import End, Header
 from mockservers.journal_json import JournalFile, end_line, header_line
+from mockservers.kinds.resource import Catalogue
 from mockservers.plan import Plan
 from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers
@@ -24,6 +25,8 @@ class NumberedRun:
 
     number: int
     plans: Mapping[str, Plan]
+    catalogue: Catalogue | None
+    """What is served; None: what the servers were started with."""
     journal: JournalFile
     over: asyncio.Event = field(default_factory=asyncio.Event)
     """It was replaced, and its last request has ended: its journal is whole."""
@@ -47,7 +50,7 @@ class RunHistory:
         self._begun = 0
         self._not_over: list[NumberedRun] = []
 
-    def begin(self, plans: Mapping[str, Plan]) -> None:
+    def begin(self, plans: Mapping[str, Plan], catalogue: Catalogue | None = None) -> None:
         """Begin the next run; requests under way end in the run before.
 
         Raises OSError where its journal cannot be written; then the run before goes on.
@@ -66,17 +69,17 @@ class RunHistory:
         except OSError as exc:
             raise OSError(f"cannot write the journal {path}: {exc.strerror or exc}") from None
         self._begun = number
-        run = self.current = NumberedRun(number, plans, journal)
+        run = self.current = NumberedRun(number, plans, catalogue, journal)
         self._not_over.append(run)
-        self._servers.begin_run(plans, journal, lambda: self._over(run))
+        self._servers.begin_run(plans, journal, lambda: self._over(run), catalogue)
 
     async def reset(self) -> None:
-        """Drop every connection and begin a run with the same plans.
+        """Drop every connection and begin a run with the same plans and content.
 
         The journals of earlier runs are whole then.
         """
         self._servers.drop_connections()
-        self.begin(self.current.plans)
+        self.begin(self.current.plans, self.current.catalogue)
         for run in self._not_over[:-1]:
             await run.over.wait()
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.command_in_process import get
+from support.rows import each
 
 import mockservers
-from mockservers.content.resources import FolderCatalogue
+from mockservers.content.flag_images import flag
 from mockservers.faults import Hang
 from mockservers.flags2.codes import path_of_code
 from mockservers.http.listeners import PortInUseError
@@ -41,15 +42,50 @@ def test_servers_take_the_ports_they_are_given(how):
             in_program(how, lambda servers: None, ports=ports)
 
 
+def served(servers, path):
+    status, fields, body = get(servers.urls["ERROR"], path)
+    return (status, fields["Content-Type"], body) if status == 200 else status
+
+
 @BOTH
-def test_servers_have_the_catalogue_they_are_given(how, tmp_path):
+def test_servers_have_the_content_they_are_given(how, tmp_path):
     (tmp_path / "notes.txt").write_bytes(b"mine")
-    reply = in_program(
-        how,
-        lambda servers: get(servers.urls["ERROR"], "/notes.txt"),
-        catalogue=FolderCatalogue(tmp_path),
-    )
-    assert (reply[0], reply[1]["Content-Type"], reply[2]) == (200, "text/plain", b"mine")
+    for content in (tmp_path, str(tmp_path), {"/n%6ftes.txt": b"mine"}):
+        what = in_program(how, lambda servers: served(servers, "/notes.txt"), content=content)
+        assert what == (200, "text/plain", b"mine")
+
+
+def test_a_run_has_content_of_its_own():
+    with mockservers.running() as servers:
+        entries = servers.begin_run(Plan(), {"/a%20b.bin": b"mine", "/flags/br/br.gif": b"BR"})
+        assert served(servers, "/%61%20b.bin") == (200, "application/octet-stream", b"mine")
+        assert served(servers, "/flags/br/br.gif") == (200, "image/gif", b"BR")
+        assert served(servers, "/flags/us/us.gif") == 404
+        servers.settle()
+        assert [entry["code"] for entry in entries] == [None, "BR", "US"]
+        servers.begin_run(Plan())
+        assert served(servers, "/a%20b.bin") == 404
+        assert served(servers, "/flags/us/us.gif")[2] == flag("US")
+
+
+@each(
+    ("content", "said"),
+    [
+        ({"a.bin": b""}, "content: 'a.bin' is not a path such as '/a%20b.bin'"),
+        ({"/a b": b""}, "content: '/a b' is not a path such as '/a%20b.bin'"),
+        ({"/a?b": b""}, "content: '/a?b' is not a path such as '/a%20b.bin'"),
+        ({1: b""}, "content: 1 is not a path such as '/a%20b.bin'"),
+        ({"/a": "text"}, "content: /a: str is not bytes"),
+        ("nowhere", "nowhere is not a folder"),
+    ],
+)
+def test_content_that_cannot_be_served_leaves_the_run_as_it_is(content, said):
+    with mockservers.running(Plan(seed=3)) as servers:
+        with pytest.raises((ValueError, NotADirectoryError)) as raised:
+            servers.begin_run(Plan(), content)
+        assert str(raised.value) == said
+        assert servers.plans["LOCAL"] == Plan(seed=3)
+        assert served(servers, "/flags/us/us.gif")[2] == flag("US")
 
 
 def test_to_cancel_drops_clients_that_wait():

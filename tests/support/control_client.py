@@ -24,11 +24,11 @@ FLAKY_BR = {"plan": 1, "rules": {"BR": [{"do": "status", "status": 503}, {"do": 
 class Driven:
     """Servers in this loop, and a client of their control API."""
 
-    def __init__(self, folder, file=None):
+    def __init__(self, folder, file=None, root=None):
         self.servers = MockServers(FlagCatalogue())
         self.folder = folder
         self.runs = RunHistory(self.servers, file, folder)
-        self.control = Control(self.servers, self.runs)
+        self.control = Control(self.servers, self.runs, root)
 
     async def __aenter__(self):
         await self.servers.start()

@@ -69,7 +69,7 @@ def test_the_page_shows_what_one_gets(tmp_path):
     }
     assert calls >= {
         ("GET", "/health"), ("GET", "/plan"), ("PUT", "/plan"), ("GET", "/journal"),
-        ("GET", "/ledger"), ("POST", "/ledger"), ("POST", "/reset"),
+        ("GET", "/ledger"), ("POST", "/ledger"), ("POST", "/reset"), ("PUT", "/content"),
     }  # fmt: skip
 
 

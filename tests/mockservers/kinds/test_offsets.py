@@ -61,7 +61,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def tiny(folder):
     """Servers of these flags."""
-    with running(catalogue=folder) as servers:
+    with running(content=folder) as servers:
         yield servers
 
 
