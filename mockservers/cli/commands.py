@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import json
 import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -75,6 +76,8 @@ def _serve(args: argparse.Namespace) -> int:
     what = served(args)
     if args.control and args.control in args.ports:
         raise UsageError(f"--control {args.control} is a port of --ports: choose another")
+    if args.control is None and (args.control_host or args.control_name):
+        raise UsageError("--control-host and --control-name need --control PORT")
     with tempfile.TemporaryDirectory(prefix="mockservers-", ignore_cleanup_errors=True) as folder:
         incomplete = asyncio.run(_serve_until_stopped(args, what, Path(folder)))
         return journal_status(incomplete, 0) if incomplete else 0
@@ -103,7 +106,14 @@ async def _serve_until_stopped(
 
             control = Control(servers, runs, args.root)
             stack.push_async_callback(control.stop)
-            ready["control"] = await control.start(args.control)
+            host = args.control_host or "localhost"
+            ready["control"] = await control.start(args.control, host, args.control_name)
+            if args.control_host or args.control_name:
+                print(
+                    f"warning: the control API has no password; it listens on {host}, and answers "
+                    f"to {', '.join(['loopback', *args.control_name])}",
+                    file=sys.stderr,
+                )
         if args.json:
             print(json.dumps(ready), flush=True)
         else:

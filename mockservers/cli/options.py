@@ -1,6 +1,7 @@
 """The options of the commands, and what they mean: plans, content, ports."""
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,6 +63,17 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         metavar="PORT|auto",
         type=_control_port,
         help="let programs of this machine drive the servers from here (docs/control.md)",
+    )
+    serve.add_argument(
+        "--control-host", metavar="H", help="address of --control (default: localhost)"
+    )
+    serve.add_argument(
+        "--control-name",
+        metavar="NAME",
+        action="append",
+        default=[],
+        type=_host_name,
+        help="a name by which other machines reach --control; may be repeated",
     )
     serve.add_argument("--json", action="store_true", help="one line of JSON when ready")
 
@@ -137,6 +149,12 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
         help="ports of LOCAL, DELAY and ERROR (default: 8001,8002,8003)",
     )
     parser.add_argument("--journal", metavar="FILE", type=Path, help="keep the journal here")
+
+
+def _host_name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a host name: it has no port, as in mock")
+    return text
 
 
 def _ports(text: str) -> tuple[int, ...]:

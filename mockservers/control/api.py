@@ -1,7 +1,7 @@
 """The control API of `mockservers serve --control`: begin runs, read and judge their journals.
 
-JSON over HTTP on a loopback port of its own, for test suites in any language; docs/control.md
-has every call. Only programs of this machine may call, not the pages in its browser.
+JSON over HTTP on a port of its own, for test suites in any language; docs/control.md has every
+call. Only programs of this machine may call, and those that were let in by name; no web pages.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from concurrent.futures import Future
 from itertools import chain
 from pathlib import Path
@@ -22,7 +22,7 @@ from mockservers.control.content_as_sent import catalogue_as_sent
 from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import NumberedRun, RunHistory, read_slice
 from mockservers.faults import PlanError
-from mockservers.http.listeners import Listener, PortInUseError, bind
+from mockservers.http.listeners import Listener, PortInUseError, bind, url_host
 from mockservers.journal import End
 from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
@@ -68,6 +68,7 @@ class Control:
         self._runs = runs
         self._root = root
         self._hosts: frozenset[str] = frozenset()
+        self._names: frozenset[str] = frozenset()
         self._one_at_a_time = asyncio.Lock()
         app = web.Application(middlewares=[self._answer], client_max_size=MAX_BODY + 1)
         app.add_routes(
@@ -88,22 +89,29 @@ class Control:
             app, access_log=None, logger=_quiet, auto_decompress=False, shutdown_timeout=STOP_S
         )
 
-    async def start(self, port: int) -> str:
-        """Listen on loopback at `port`, a free one if 0; gives the URL. Raises PortInUseError."""
+    async def start(self, port: int, host: str = "localhost", names: Collection[str] = ()) -> str:
+        """Listen on `host` at `port`, a free one if 0; gives the URL.
+
+        Requests may come for a loopback address, for `host`, and for `names`. Raises
+        PortInUseError, and OSError for `host`.
+        """
         try:
-            self._listeners = bind("localhost", port)
+            self._listeners = bind(host, port)
         except PortInUseError as exc:
             reason = str(exc).partition(":")[0]  # what follows is about the other ports
             raise PortInUseError(
                 f"--control: {reason}: choose another port, or --control auto"
             ) from None
         port = self._listeners[0].port
-        names = ("127.0.0.1", "localhost", "[::1]")
-        self._hosts = frozenset(f"{name}:{port}" if port != 80 else name for name in names)
+        loopback = ("127.0.0.1", "localhost", "[::1]")
+        self._hosts = frozenset(f"{name}:{port}" if port != 80 else name for name in loopback)
+        # A port may be mapped to another one, so theirs may be any.
+        reached = () if host == "localhost" else (url_host(host),)
+        self._names = frozenset(name.lower() for name in (*names, *reached))
         await self._runner.setup()
         for listener in self._listeners:
             await web.SockSite(self._runner, listener.socket).start()
-        return f"http://127.0.0.1:{port}"
+        return f"http://{url_host(host)}:{port}"
 
     async def stop(self) -> None:
         """Stop listening, drop every connection; the port is free then."""
@@ -137,8 +145,9 @@ class Control:
     def _admit(self, request: web.Request) -> None:
         # A foreign Host is DNS rebinding: a page whose name was made to lead here.
         host = request.headers.get("Host", "").lower()
-        if host not in self._hosts:
-            raise RequestError(403, f"the Host must be one of {', '.join(sorted(self._hosts))}")
+        if host not in self._hosts and re.sub(r":[0-9]{1,5}\Z", "", host) not in self._names:
+            known = ", ".join(sorted(self._hosts | self._names))
+            raise RequestError(403, f"the Host must be one of {known}")
         origin = request.headers.get("Origin", f"http://{host}")
         site = request.headers.get("Sec-Fetch-Site", "none")
         if origin.lower() != f"http://{host}" or site not in ("none", "same-origin"):

@@ -24,6 +24,9 @@ FLAKY_BR = {"plan": 1, "rules": {"BR": [{"do": "status", "status": 503}, {"do": 
 class Driven:
     """Servers in this loop, and a client of their control API."""
 
+    reached_by = ()
+    """Address and names of the control API, where they are not the usual ones."""
+
     def __init__(self, folder, file=None, root=None):
         self.servers = MockServers(FlagCatalogue())
         self.folder = folder
@@ -33,7 +36,7 @@ class Driven:
     async def __aenter__(self):
         await self.servers.start()
         self.runs.begin({})
-        self.url = await self.control.start(0)
+        self.url = await self.control.start(0, *self.reached_by)
         self.session = aiohttp.ClientSession()
         return self
 

@@ -53,6 +53,16 @@ def test_serve_says_where_it_is_driven_from_as_the_documents_show(serve):
 
 
 @posix
+def test_serve_warns_where_other_machines_may_drive_it(serve, capsys):
+    _, printed = serve("--control", "auto", "--control-host", "127.0.0.1", "--control-name", "mock")
+    assert "control http://127.0.0.1:" in printed
+    assert capsys.readouterr().err == (
+        "warning: the control API has no password; it listens on 127.0.0.1, "
+        "and answers to loopback, mock\n"
+    )
+
+
+@posix
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_serve_ends_on_a_signal_and_leaves_the_signals_as_they_were(serve, own_signals, signum):
     status, printed = serve(signum=signum)

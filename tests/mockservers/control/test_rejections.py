@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.command_in_process import posix
 from support.commands import run
-from support.control_client import JSON, asynchronous, entries, serving
+from support.control_client import JSON, Driven, asynchronous, entries, serving
 from support.examples import examples
 
 from mockservers.control import api as control
@@ -58,6 +58,19 @@ async def test_web_pages_are_kept_out(driven):
         ):
             misses.append((headers, got))
     assert misses == []
+
+
+@asynchronous
+async def test_a_program_elsewhere_is_let_in_by_name(tmp_path, monkeypatch):
+    monkeypatch.setattr(Driven, "reached_by", ("0.0.0.0", ["Mock", "[fd00::1]"]))
+    async with Driven(tmp_path) as driven:
+        for host, status in {
+            "mock:8000": 200, "MOCK": 200, "[fd00::1]:80": 200, "mock.evil.example": 403,
+            "evil.example:8000": 403, "mock:8000:8000": 403, "localhost:1": 403,
+        }.items():  # fmt: skip
+            assert (await driven.ask("GET", "/health", Host=host))[0] == status, host
+        origin = {"Host": "mock:8000", "Origin": "http://evil.example"}
+        assert (await driven.ask("GET", "/health", **origin))[0] == 403
 
 
 @asynchronous
