@@ -6,7 +6,6 @@ next request before this one is complete: what comes out never depends on how th
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NamedTuple
 
@@ -47,8 +46,7 @@ class RequestLine(NamedTuple):
     """Raw path, percent-encoded as it came, without the query."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestComplete:
+class RequestComplete(NamedTuple):
     """The request of the last `RequestLine` has been read to its end."""
 
     form: RequestForm
@@ -56,13 +54,11 @@ class RequestComplete:
     """A status to answer it with, whatever the plan says: 405 for a method but GET and HEAD."""
 
 
-@dataclass(frozen=True, slots=True)
-class Continue:
+class Continue(NamedTuple):
     """The client waits for permission to send its body (RFC 9110, section 10.1.1)."""
 
 
-@dataclass(frozen=True, slots=True)
-class BadRequest:
+class BadRequest(NamedTuple):
     """What came cannot be served; nothing more will come out of this parser."""
 
     status: int
@@ -148,10 +144,8 @@ class RequestParser:
 
     def _expect_request(self) -> None:
         self._part = _Part.LINE
-        self._room = _MAX_LINE
-        """Bytes that may still come of this part."""
-        self._held = bytearray()
-        """The beginning of a line whose end has not come yet."""
+        self._room = _MAX_LINE  # bytes that may still come of this part
+        self._held = bytearray()  # the beginning of a line whose end has not come yet
         self._fields: dict[bytes, list[bytes]] = {}
         self._headed = self._whole = False
 
@@ -180,9 +174,8 @@ class RequestParser:
         path = _path(method, target)
         self._method = method
         self._minor = 0 if minor == b"0" else 1  # RFC 9110, section 2.5: 1.2 is read as 1.1
-        self._events.append(
-            RequestLine(method.decode(), (target if path is None else path).decode())
-        )
+        known = target if path is None else path
+        self._events.append(RequestLine(method.decode(), known.decode()))
         if major != b"1":
             self._reject(505, "not HTTP/1.0 or HTTP/1.1")
         elif path is None:

@@ -13,6 +13,8 @@ from mockservers.run_state import Request
 
 CHUNK = 262_144
 """Body bytes handed to the operating system at once."""
+TURN = 524_288
+"""Body bytes handed over before others get their turn."""
 DRIP_S = 0.02
 """Seconds between two pieces of a dripping body, at least."""
 LINGER_S = 2.0
@@ -42,7 +44,7 @@ class Sender:
         self._taken, self._missing = taken, missing
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def start(self) -> None:
         """Send as much as is taken at once."""
@@ -64,6 +66,7 @@ class Sender:
 
     def _send(self, head: bytes = b"") -> None:
         transport, response = self._transport, self._response
+        turn_ends = self._request.bytes_sent + TURN
         while not transport.is_closing():
             start = self._request.bytes_sent
             stop = min(response.body_stop, start + CHUNK)
@@ -83,6 +86,9 @@ class Sender:
                 return
             if response.bytes_per_s:
                 self._wait_for_next_piece(response.bytes_per_s)
+                return
+            if self._request.bytes_sent >= turn_ends:
+                self._timer = asyncio.get_running_loop().call_soon(self._send)
                 return
             head = b""
 
