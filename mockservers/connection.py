@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
             server_run.leave(prepared.entry(self._conn, attempt, arrival, end_s))
             return
         # Not all was taken: from here on it is a request like any other.
-        request = prepared.request(server_run, attempt, arrival)
+        request = prepared.request(attempt, arrival)
         self.queue.append(request)
         self._respond(request).all_handed(prepared.body)
 

@@ -1,8 +1,7 @@
 """The journal: what was seen during a run, as JSON Lines, written as the run goes.
 
 A header line, an entry per line, an end line; SPEC.md, "The journal", has the fields. Each is a
-frozen struct here; `journal_json` reads and writes the lines. A field that is added to
-`RequestEntry` also has to be set in `http/fast_path`.
+frozen struct here; `journal_json` reads and writes the lines.
 """
 
 import json

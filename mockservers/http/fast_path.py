@@ -9,16 +9,15 @@ encoding one is a tenth of the cost of a request. The result is the same as with
 """
 
 import re
+from dataclasses import replace
 
-from msgspec import UNSET, Struct
+from msgspec import Struct, structs
 
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
-from mockservers.journal import RequestEntry, encode
-from mockservers.kinds.base import Fault
-from mockservers.kinds.resource import Resource
-from mockservers.kinds.response import Ending, RequestForm, Response
+from mockservers.journal import encode
+from mockservers.kinds.response import Ending, RequestForm
 from mockservers.plan import fate
-from mockservers.run_state import Arrival, Request, ServerRun, digest
+from mockservers.run_state import Arrival, Request, ServerRun
 
 MAX_PREPARED_BYTES = 262_144
 """Longest body of a response that is kept prepared."""
@@ -68,14 +67,12 @@ def _parsed(fields: bytes) -> RequestForm | None:
 class Prepared(Struct, frozen=True, eq=False):
     """A response that is the same at every attempt, and is sent whole, at once, after no delay."""
 
-    path: str
     name: str
-    fault: Fault
-    resource: Resource | None
-    response: Response
     body: bytes
     data: bytes
     """All of its bytes."""
+    sent: Request
+    """A request that got it."""
     template: bytes
     """Its journal entry, with places for n, conn, attempt, in_flight and the three times."""
 
@@ -84,14 +81,12 @@ class Prepared(Struct, frozen=True, eq=False):
         n, start_s = arrival.n, arrival.start_s
         return self.template % (n, conn, attempt, arrival.in_flight, start_s, start_s, end_s)
 
-    def request(self, server_run: ServerRun, attempt: int, arrival: Arrival) -> Request:
+    def request(self, attempt: int, arrival: Arrival) -> Request:
         """The request that gets this response, if the client did not take all of it at once."""
-        code, fault, resource = self.name, self.fault, self.resource
-        request = Request(server_run, arrival, "GET", self.path, code, attempt, fault, resource)
-        request.form = RequestForm()
-        request.response = self.response
-        request.first_byte_s = arrival.start_s
-        return request
+        start_s = arrival.start_s
+        return replace(
+            self.sent, attempt=attempt, arrival=arrival, first_byte_s=start_s, bytes_sent=0
+        )
 
 
 class PreparedResponses:
@@ -132,35 +127,13 @@ def _prepare(server_run: ServerRun, path: str, name: str, form: RequestForm) -> 
     if len(body) > MAX_PREPARED_BYTES:
         return None
     body = body[: response.body_stop]
-    data = response.head + body + response.tail
-    template = _template(server_run.label, path, name, fault, response, body)
-    return Prepared(path, name, fault, resource, response, body, data, template)
+    request = Request(server_run, Arrival(0, 0, 0.0), "GET", path, name, 0, fault, resource, form)
+    request.response, request.first_byte_s = response, 0.0
+    request.sent(body)
+    return Prepared(name, body, response.head + body + response.tail, request, _template(request))
 
 
-def _template(
-    label: str, path: str, name: str, fault: Fault, response: Response, body: bytes
-) -> bytes:
-    entry = RequestEntry(
-        n=0,
-        conn=0,
-        server=label,
-        method="GET",
-        path=path,
-        code=name,
-        attempt=0,
-        do=fault.do,
-        status=response.status,
-        location=UNSET if response.location is None else response.location,
-        length=response.length,
-        bytes_sent=len(body),
-        complete=True,
-        client_gone=False,
-        sha256=digest(body, len(body)) if body else None,
-        in_flight=0,
-        delay_s=0.0,
-        start_s=0.0,
-        first_byte_s=0.0,
-        end_s=0.0,
-    )
+def _template(request: Request) -> bytes:
+    entry = structs.replace(request.entry(0, complete=True, client_gone=False), end_s=0.0)
     escaped = encode(entry).replace(b"%", b"%%")
     return _TIMES.sub(rb'"\1":%.6f', _INTEGERS.sub(rb'"\1":%d', escaped))
