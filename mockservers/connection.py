@@ -146,10 +146,10 @@ class Connection(asyncio.Protocol):
 
     def _take_in(self, event: request_parser.Event) -> None:
         match event:
-            case request_parser.RequestLine(method, path):
+            case request_parser.RequestLine():
                 self._unserved = None
                 server_run = self._begun_in or self._server.server_run
-                self.queue.append(server_run.arrive(method, path))
+                self.queue.append(server_run.arrive(*event))
                 if self._begun_in:
                     self._begun_in = None
                     server_run.run.line_ended()

@@ -24,6 +24,8 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     method: str
     path: str
     """As it was sent, without the query."""
+    query: str | UnsetType = UNSET
+    """What came after the question mark, if there was one."""
     code: str | None
     attempt: int
     do: str | None

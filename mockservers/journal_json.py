@@ -86,7 +86,7 @@ class JournalFile:
 
 _DEFAULTS = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
 """Fields of a request that a journal of another program may leave out."""
-_NOT_NEEDED = {*_DEFAULTS, "location", "client_closed"}
+_NOT_NEEDED = {*_DEFAULTS, "location", "query", "client_closed"}
 
 
 def line_from_bytes(line: bytes, *, first: bool) -> Line:

@@ -118,7 +118,7 @@ class ServerRun:
         self._attempts: dict[str, int] = {}
         """How often a name was asked for."""
 
-    def arrive(self, method: str, path: str) -> "Request":
+    def arrive(self, method: str, path: str, query: str | None = None) -> "Request":
         """Take in a request line: number it, count it, look up its fate.
 
         Only a GET is an attempt; any other method meets what the next GET would meet. Attempts are
@@ -133,7 +133,8 @@ class ServerRun:
         if code or (place.startswith("/") and exists):
             attempt = self.attempt(name, counts=method == "GET")
         fault = fate(self.plan, self.label, name, attempt, place)
-        return Request(self, self.count(), method, path, code, attempt, fault, resource)
+        counted = self.count()
+        return Request(self, counted, method, path, code, attempt, fault, resource, query=query)
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""
@@ -182,6 +183,7 @@ class Request:
     bytes_sent: int = 0
     digesting: "hashlib._Hash | None" = None
     """SHA-256 of the bytes sent, where they are not in memory."""
+    query: str | None = None
 
     @property
     def hangs(self) -> bool:
@@ -247,6 +249,7 @@ class Request:
             server=self.server_run.label,
             method=self.method,
             path=self.path,
+            query=UNSET if self.query is None else self.query,
             code=self.code,
             attempt=self.attempt,
             do=None if self.rejected else fault.do,

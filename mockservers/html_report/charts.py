@@ -64,7 +64,8 @@ def _bars(
     """The requests in columns, by their start, each with a lane in which it overlaps nothing."""
     requests = sorted(requests, key=span)
     entries: list[dict[str, Any]] = [to_builtins(entry) for entry in requests]
-    fields = list(dict.fromkeys(name for entry in entries for name in entry))
+    # A query may hold a secret, and a page is made to be shown.
+    fields = list(dict.fromkeys(n for entry in entries for n in entry if n != "query"))
     starts, firsts, ends = [], [], []
     for entry in requests:
         start, end = span(entry)

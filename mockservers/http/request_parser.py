@@ -29,7 +29,7 @@ _LINE = re.compile(rb"(%b) ([!\"$-~]+)(?: HTTP/([0-9])\.([0-9]))?\r\n" % _TOKEN)
 _WHOLE_LINES = re.compile(rb"(?:[^\r\n]++\r\n)++(?:\r\n)?")  # of a header section, and its end
 _LINE_SO_FAR = re.compile(rb"\r?\Z|%b(?: |\Z)" % _TOKEN)
 _PATH = re.compile(  # origin-form and absolute-form: RFC 9112, section 3.2
-    rb"(?:(?i:https?)://%b(?::[0-9]*)?|(?=/))((?:/[^?]*)?)(?:\?.*)?" % _HOST
+    rb"(?:(?i:https?)://%b(?::[0-9]*)?|(?=/))((?:/[^?]*)?)(?:\?(.*))?" % _HOST
 )
 _AUTHORITY = re.compile(rb"%b:[0-9]+" % _HOST)
 _HOST_FIELD = re.compile(rb"%b?(?::[0-9]*)?" % _HOST)
@@ -44,6 +44,8 @@ class RequestLine(NamedTuple):
     method: str
     path: str
     """Raw path, percent-encoded as it came, without the query."""
+    query: str | None = None
+    """What came after its question mark, if there was one."""
 
 
 class RequestComplete(NamedTuple):
@@ -171,11 +173,11 @@ class RequestParser:
         if len(target) > MAX_TARGET:
             self._reject(414, "request target too long")
             return
-        path = _path(method, target)
+        path, query = _parts(method, target)
         self._method = method
         self._minor = 0 if minor == b"0" else 1  # RFC 9110, section 2.5: 1.2 is read as 1.1
-        known = target if path is None else path
-        self._events.append(RequestLine(method.decode(), known.decode()))
+        said = None if query is None else query.decode()
+        self._events.append(RequestLine(method.decode(), (path or target).decode(), said))
         if major != b"1":
             self._reject(505, "not HTTP/1.0 or HTTP/1.1")
         elif path is None:
@@ -268,14 +270,14 @@ class RequestParser:
         return [member.strip(b" \t").lower() for line in lines for member in line.split(b",")]
 
 
-def _path(method: bytes, target: bytes) -> bytes | None:
-    """The path of a request target; None unless the target has a form that fits the method."""
+def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes | None]:
+    """Path and query of a request target; no path where its form does not fit the method."""
     if method == b"CONNECT":
-        return target if _AUTHORITY.fullmatch(target) else None
+        return (target if _AUTHORITY.fullmatch(target) else None), None
     if method == b"OPTIONS" and target == b"*":
-        return target
+        return target, None
     match = _PATH.fullmatch(target)
-    return match and (match[1] or b"/")
+    return (match[1] or b"/", match[2]) if match else (None, None)
 
 
 def _offers_gzip(codings: list[bytes]) -> bool:

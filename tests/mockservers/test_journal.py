@@ -35,6 +35,7 @@ REQUEST = {
     "server": "100%s",
     "method": "GET",
     "path": '/flags/%62r/"br".gif',
+    "query": "a=%s",
     "code": "BR",
     "attempt": 1,
     "do": "redirect",
@@ -230,7 +231,7 @@ def test_a_last_line_that_was_cut_short_is_left_out(tmp_path):
     assert read(tmp_path, b'{"journal": 1}') == []
 
 
-NOT_NEEDED = "attempt client_closed location delay_s start_s first_byte_s end_s".split()
+NOT_NEEDED = "attempt query client_closed location delay_s start_s first_byte_s end_s".split()
 
 
 @each("name", [name for name in REQUEST if name != "type"])

@@ -109,6 +109,11 @@ def test_a_drip_and_a_hang_wait_as_the_plan_has_it(entries, rules, wait):
     assert f"the {wait} s of waiting that the plan asks for" in view(lines)["bound"]
 
 
+def test_a_query_is_not_on_the_page():
+    entry = request(1, "BR", 0.0, 0.5) | {"query": "token=1"}
+    assert "token" not in str(view(journal(["BR"], [entry], [])))
+
+
 # --- the charts ------------------------------------------------------------------------
 
 

@@ -109,7 +109,11 @@ def sent(draw):
     empty_lines = draw(st.sampled_from([b"", b"", b"\r\n", b"\r\n\r\n", b"\n"]))
     return Sent(
         empty_lines + head + body,
-        [RequestLine(method, path), *awaits, RequestComplete(form, refused)],
+        [
+            RequestLine(method, path, query[1:] if query else None),
+            *awaits,
+            RequestComplete(form, refused),
+        ],
     )
 
 

@@ -120,6 +120,7 @@ async def test_attempts_are_counted_for_a_bounded_set_of_names(house):
     await house.send(get("/flags/zz/zz.gif?n=2"))
     assert dict(house.servers.states["LOCAL"].server_run._attempts) == {"ZZ": 2}
     assert house.requests[-1]["attempt"] == 2
+    assert [entry.get("query") for entry in house.requests[-3:]] == [None, "n=1", "n=2"]
 
 
 async def half_sent(house, data):
