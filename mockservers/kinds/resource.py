@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 
 
@@ -14,9 +15,12 @@ def normalised(path: str) -> str:
     """The one spelling of a path that rules, names and content are looked up by.
 
     RFC 3986, sections 6.2.2.1 and 6.2.2.2: an escaped unreserved character is decoded, and the
-    hex digits of any other are capitals. Dot segments and empty segments stay.
+    hex digits of any other are capitals. Dot segments and empty segments stay. A path with a
+    percent sign that escapes nothing is no path of a URI, and has no other spelling.
     """
-    return _ESCAPE.sub(_in_one_spelling, path) if "%" in path else path
+    if "%" not in path or _STRAY.search(path):
+        return path
+    return _ESCAPE.sub(_in_one_spelling, path)
 
 
 def _in_one_spelling(escape: re.Match[str]) -> str:

@@ -53,7 +53,7 @@ def fates_in_order(asked, label="ERROR", plan=EVERY_DRAW):
     """What each attempt meets when requests arrive in this order, as a server counts them."""
     server_run = ServerRun(label, plan, FlagCatalogue(), Run(NoJournal()))
     arrivals = [server_run.arrive("GET", path_of_code(code)) for code in asked]
-    return {(arrived.name, arrived.attempt): arrived.fault for arrived in arrivals}
+    return {(arrived.code or arrived.path, arrived.attempt): arrived.fault for arrived in arrivals}
 
 
 def test_a_hundred_orders_of_arrival_give_the_same_fates():

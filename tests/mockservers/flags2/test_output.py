@@ -1,17 +1,12 @@
-"""Command lines and reports of programs, as they are read, and the text of a ledger."""
+"""Command lines and reports of programs, as they are read."""
 
 import pytest
 from msgspec import convert, to_builtins
 from support.rows import each
-from support.small_ledgers import whole
 
 from mockservers.flags2 import arguments, codes
 from mockservers.flags2.output import ClaimsReader, LineReader, claims_of
 from mockservers.journal import Claims
-from mockservers.journal_json import line_from_json
-from mockservers.ledger import Imbalance, Ledger, Row
-from mockservers.ledger.model import FileState
-from mockservers.ledger.text import ledger_text
 
 # --- codes ---------------------------------------------------------------------------------
 
@@ -214,41 +209,3 @@ def test_of_an_endless_line_the_start_is_kept():
     assert reader.feed(b"\n") == ["y" * 16_384]
     reader.feed(b"y" * 16_385)
     assert reader.feed(b"\n") == ["y" * 16_384]
-
-
-# --- the text of a ledger ------------------------------------------------------------------
-
-
-def ledger(**parts):
-    claims = Claims(concurrency=3, totals=NONE_COUNTED | {"ok": 2, "error": 11})
-    row = Row(
-        code="BR", file_name="br.gif", requests=(line_from_json(whole("BR")),),
-        accepts=frozenset({"ok"}), claims={}, file=FileState.SAME,
-    )  # fmt: skip
-    known = {
-        "label": "ERROR", "asked": ("BR",), "claims": claims, "rows": {"BR": row}, "requests": 1,
-        "most_in_flight": 1, "dest": "downloads", "imbalances": (), "notes": (),
-    }  # fmt: skip
-    return Ledger(**known | parts)
-
-
-LOST = Imbalance("lost", "BR", "a", "b")
-
-
-@pytest.mark.parametrize(
-    ("parts", "first"),
-    [
-        ({}, "ledger: the books balance"),
-        ({"asked": None}, "ledger: the books balance, as far as they go"),
-        ({"imbalances": [LOST]}, "ledger: NOT BALANCED: 1 imbalance"),
-    ],
-)
-def test_the_first_line_of_a_ledger_has_the_verdict(parts, first):
-    assert ledger_text(ledger(**parts)).splitlines()[0] == first
-
-
-def test_every_imbalance_has_a_line_and_at_most_twenty_notes_have():
-    found = [LOST, Imbalance("miscounted", None, "c", "")]
-    lines = ledger_text(ledger(imbalances=found, notes=[f"{n}." for n in range(99)])).splitlines()
-    assert [line.split()[0] for line in lines[-23:]] == ["lost", "miscounted", *["note"] * 21]
-    assert lines[-2].endswith(" 19.")

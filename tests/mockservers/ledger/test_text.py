@@ -4,8 +4,9 @@ from msgspec.structs import replace
 from support.rows import each
 from support.small_ledgers import cut, judge, no_length, refused, report, whole
 
+from mockservers.ledger import Imbalance
 from mockservers.ledger.model import story
-from mockservers.ledger.text import MOST_NOTES, ledger_text
+from mockservers.ledger.text import ledger_text
 from mockservers.text import code_list
 
 CODES = [f"A{letter}" for letter in "ABCDEFGHIJ"]
@@ -22,10 +23,28 @@ def test_an_outcome_has_a_line_where_it_was_seen_or_reported():
     assert "not found" not in text
 
 
-def test_notes_beyond_the_most_are_counted():
-    ledger = replace(judge(["BR"], [whole("BR")], report(1)), notes=("why",) * (MOST_NOTES + 3))
-    *_, last, more = ledger_text(ledger).split("\n")
-    assert (last, more) == ("  note       why", "  note       ... and 3 more; --json has all")
+WHOLE = judge(["BR"], [whole("BR")], report(1), ("BR",))
+LOST = Imbalance("lost", "BR", "a", "b")
+
+
+@each(
+    ("parts", "first"),
+    [
+        ({}, "ledger: the books balance"),
+        ({"asked": None}, "ledger: the books balance, as far as they go"),
+        ({"imbalances": (LOST,)}, "ledger: NOT BALANCED: 1 imbalance"),
+    ],
+)
+def test_the_first_line_of_a_ledger_has_the_verdict(parts, first):
+    assert ledger_text(replace(WHOLE, **parts)).splitlines()[0] == first
+
+
+def test_every_imbalance_has_a_line_and_the_first_twenty_notes_have():
+    found = (LOST, Imbalance("miscounted", None, "c", ""))
+    notes = tuple(f"{n}." for n in range(99))
+    lines = ledger_text(replace(WHOLE, imbalances=found, notes=notes)).splitlines()
+    assert [line.split()[0] for line in lines[-23:]] == ["lost", "miscounted", *["note"] * 21]
+    assert lines[-2:] == ["  note       19.", "  note       ... and 79 more; --json has all"]
 
 
 @each(
