@@ -19,6 +19,8 @@ from support.small_ledgers import (
     whole,
 )
 
+from mockservers.ledger import attribution
+
 # --- files --------------------------------------------------------------------------------------
 
 
@@ -178,6 +180,14 @@ def test_a_redirect_makes_room_also_after_requests_that_were_only_counted():
     ledger = balance(books(*entries))
     assert sum(len(row.requests) for row in ledger.rows.values()) == 64 + 1 + 2
     assert sum(row.more for row in ledger.rows.values()) == 6 + 3
+
+
+def test_only_so_many_redirects_make_room(monkeypatch):
+    monkeypatch.setattr(attribution, "LEADING", 2)
+    monkeypatch.setattr(attribution, "STRAYS", 0)
+    entries = [led("BR", "/x", n=n) for n in range(3)] + [at("/x", n=n) for n in range(3, 10)]
+    ledger = judge(["BR"], entries, report(error=1))
+    assert Counter(one.kind for one in ledger.imbalances)["unexpected"] == 2 * 2 - 3
 
 
 def test_to_what_is_no_code_two_requests_for_each_redirect_are_kept():
