@@ -1,7 +1,7 @@
 """Mock servers that break exactly as planned, and a ledger that shows the result.
 
-To understand how a plan becomes bytes, and bytes a verdict, read the core (80 minutes without
-`kinds/` and `http/`, 80 with them). This order is its import order:
+To understand how a plan becomes bytes, and bytes a verdict, read the core (80 minutes with `kinds/`
+and `http/`). This order is its import order:
 
     kinds/resource kinds/response kinds/chance
     kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy

@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
         self.queue: deque[Request] = deque()  # those under way, in their order
-        self._begun_in: ServerRun | None = None  # the run of a line that has not come whole
+        self._begun_in: ServerRun | None = None  # the run of an incomplete request line
         self._unserved: request_parser.BadRequest | None = _NO_LINE  # gets an entry
         self._rejected: int | None = None  # the status that was sent for it
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec import structs
 
 from mockservers.journal import (
     ConnectionEntry,
@@ -86,7 +87,8 @@ class JournalFile:
 
 _DEFAULTS = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
 """Fields of a request that a journal of another program may leave out."""
-_NOT_NEEDED = {*_DEFAULTS, "location", "query", "client_closed"}
+_OPTIONAL = {one.name for one in structs.fields(RequestEntry) if not one.required}
+_NOT_NEEDED = _OPTIONAL | set(_DEFAULTS)
 
 
 def line_from_bytes(line: bytes, *, first: bool) -> Line:

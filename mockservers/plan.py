@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from msgspec import Meta
 from msgspec.structs import force_setattr
@@ -25,7 +24,7 @@ from mockservers.kinds.base import (
     shorten,
 )
 from mockservers.kinds.chance import Chance, draw, noise
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.resource import as_sent, normalised
 
 __all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
 __all__ += ["LABELS", "MAX_ENTRIES", "SEED_BOUND"]
@@ -42,7 +41,6 @@ Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0
 Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 
 _RULE = re.compile(r"[A-Z]{2}|/[^?]*")
-_NEVER_SENT = re.compile(r'[^!"$-~]+')  # in the target of a request
 _SERVE = Serve()
 
 
@@ -134,7 +132,7 @@ def _checked_name(name: object) -> str:
     if not isinstance(name, str) or not _RULE.fullmatch(name):
         wanted = "a code (AA to ZZ) or a path without a query (/...)"
         raise PlanError(f"rules: {shorten(name)} is not {wanted}")
-    sent = _NEVER_SENT.sub(lambda found: quote(found[0], errors="surrogatepass"), name)
+    sent = as_sent(name)
     if sent != name:
         raise PlanError(f"rules: {shorten(name)} is never asked for: write {shorten(sent)}")
     return normalised(name)

@@ -57,7 +57,7 @@ class Run:
         self.requests = 0
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
-        self._begun = 0  # requests whose line has not come whole
+        self._begun = 0  # requests whose line is incomplete
         self.began = monotonic()
         self._journal = journal
         self._over = over

@@ -2,17 +2,22 @@
 
 import mimetypes
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import unquote
 
 from mockservers.content.flag_images import flag
 from mockservers.flags2.codes import name_of, packaged_codes, path_of_code
-from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, normalised
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, as_sent, normalised
 
 
-class FlagCatalogue:
+class _Named:
+    def name(self, path: str) -> str:
+        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
+        return name_of(path)
+
+
+class FlagCatalogue(_Named):
     """The built-in flags of the 194 country codes."""
 
     in_memory = True
@@ -27,12 +32,8 @@ class FlagCatalogue:
             self._resources[path] = _in_memory(flag(self._codes[path]), "image/gif")
         return self._resources.get(path)
 
-    def name(self, path: str) -> str:
-        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
-        return name_of(path)
 
-
-class BytesCatalogue:
+class BytesCatalogue(_Named):
     """Bytes by path."""
 
     in_memory = True
@@ -41,7 +42,7 @@ class BytesCatalogue:
         """Keys are paths (`/a%20b.bin`); raises ValueError for another key, and no bytes."""
         self._resources: dict[str, Resource] = {}
         for path, body in bodies.items():
-            if not isinstance(path, str) or not re.fullmatch(r'/[!"$->@-~]*', path):
+            if not isinstance(path, str) or path[:1] != "/" or "?" in path or as_sent(path) != path:
                 raise ValueError(f"content: {path!r} is not a path such as '/a%20b.bin'")
             if not isinstance(body, bytes):
                 raise ValueError(f"content: {path}: {type(body).__name__} is not bytes")
@@ -51,12 +52,8 @@ class BytesCatalogue:
         """The bytes of that path."""
         return self._resources.get(path)
 
-    def name(self, path: str) -> str:
-        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
-        return name_of(path)
 
-
-class FolderCatalogue:
+class FolderCatalogue(_Named):
     """The regular files below a folder, and nothing outside it, whatever a path says."""
 
     in_memory = False
@@ -86,10 +83,6 @@ class FolderCatalogue:
                 return stream.read(stop - start)
 
         return Resource(ResourceInfo(length, _content_type(file.name)), read)
-
-    def name(self, path: str) -> str:
-        """The code of `/flags/xx/xx.gif`; of any other path, the path itself."""
-        return name_of(path)
 
 
 Content = Catalogue | str | os.PathLike[str] | Mapping[str, bytes]

@@ -1,15 +1,13 @@
 """What the servers are to serve, as JSON: the body of `PUT /content` (docs/control.md)."""
 
 import base64
-import json
 from pathlib import Path
 from typing import Any
 
 from mockservers.content.resources import catalogue_of
-from mockservers.control.reported import Text
+from mockservers.control.reported import Text, body_object
 from mockservers.kinds.base import check, shorten
 from mockservers.kinds.resource import Catalogue
-from mockservers.plan_json import json_object
 
 
 def catalogue_as_sent(text: str, root: Path | None) -> Catalogue | None:
@@ -18,11 +16,7 @@ def catalogue_as_sent(text: str, root: Path | None) -> Catalogue | None:
     A folder is one below `root`, for who calls the API may not read everything that this process
     can. Raises ValueError, or OSError, that names place and value.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(f"not JSON: {exc}") from None
-    body = json_object("the body", data, ("folder", "resources"))
+    body = body_object(text, ("folder", "resources"))
     if len(body) == 2:
         raise ValueError("folder and resources: one of them is enough")
     if "folder" in body:

@@ -22,16 +22,21 @@ Digest = Annotated[str, Meta(pattern=r"\A[0-9a-f]{64}\Z", description="a SHA-256
 Text = Annotated[str, Meta(description="a string")]
 
 
+def body_object(text: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """The JSON object of a body; raises ValueError for no object, and a key that is not `known`."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as exc:
+        raise ValueError(f"not JSON: {exc}") from None
+    return json_object("the body", data, known)
+
+
 def end_as_reported(text: str) -> End:
     """The end of a journal, as a suite reports it: what was asked, said, printed and kept.
 
     Raises ValueError that names place and value.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise ValueError(f"not JSON: {exc}") from None
-    body = json_object("the body", data, ("asked", "said", "stdout", "files"))
+    body = body_object(text, ("asked", "said", "stdout", "files"))
     reader, asked = ClaimsReader(), _asked(body)
     if "said" in body and "stdout" in body:
         raise ValueError("said and stdout mean the same: one of them is enough")

@@ -147,7 +147,7 @@ class RequestParser:
     def _expect_request(self) -> None:
         self._part = _Part.LINE
         self._room = _MAX_LINE  # bytes that may still come of this part
-        self._held = bytearray()  # the beginning of a line whose end has not come yet
+        self._held = bytearray()  # the beginning of an incomplete line
         self._fields: dict[bytes, list[bytes]] = {}
         self._headed = self._whole = False
 

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 from msgspec import Struct
 
 _ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
+_NEVER_SENT = re.compile(r'[^!"$-~]+')  # in the target of a request
 _STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
 _UNRESERVED = re.compile("[A-Za-z0-9._~-]")
 
@@ -21,6 +23,11 @@ def normalised(path: str) -> str:
     if "%" not in path or _STRAY.search(path):
         return path
     return _ESCAPE.sub(_in_one_spelling, path)
+
+
+def as_sent(path: str) -> str:
+    """The path with what no request line can have escaped."""
+    return _NEVER_SENT.sub(lambda found: quote(found[0], errors="surrogatepass"), path)
 
 
 def _in_one_spelling(escape: re.Match[str]) -> str:

@@ -24,14 +24,13 @@ FLAKY_BR = {"plan": 1, "rules": {"BR": [{"do": "status", "status": 503}, {"do": 
 class Driven:
     """Servers in this loop, and a client of their control API."""
 
-    reached_by = ()
-    """Address and names of the control API, where they are not the usual ones."""
-
-    def __init__(self, folder, file=None, root=None):
+    def __init__(self, folder, file=None, root=None, reached_by=()):
+        """`reached_by`: address and names of the control API, where they are not the usual ones."""
         self.servers = MockServers(FlagCatalogue())
         self.folder = folder
         self.runs = RunHistory(self.servers, file, folder)
         self.control = Control(self.servers, self.runs, root)
+        self.reached_by = reached_by
 
     async def __aenter__(self):
         await self.servers.start()

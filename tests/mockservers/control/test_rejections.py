@@ -61,9 +61,8 @@ async def test_web_pages_are_kept_out(driven):
 
 
 @asynchronous
-async def test_a_program_elsewhere_is_let_in_by_name(tmp_path, monkeypatch):
-    monkeypatch.setattr(Driven, "reached_by", ("0.0.0.0", ["Mock", "[fd00::1]"]))
-    async with Driven(tmp_path) as driven:
+async def test_a_program_elsewhere_is_let_in_by_name(tmp_path):
+    async with Driven(tmp_path, reached_by=("0.0.0.0", ["Mock", "[fd00::1]"])) as driven:
         for host, status in {
             "mock:8000": 200, "MOCK": 200, "[fd00::1]:80": 200, "mock.evil.example": 403,
             "evil.example:8000": 403, "mock:8000:8000": 403, "localhost:1": 403,

@@ -122,10 +122,8 @@ async def test_a_file_that_has_gone_ends_the_connection(folder):
 
 async def test_a_rule_holds_for_every_spelling_of_its_path(folder):
     (folder / "café~.gif").write_bytes(b"of a real file")
-    house = House(FolderCatalogue(folder))
-    await house.servers.start()
     spellings = ["/caf%C3%A9~.gif", "/caf%c3%a9%7E.gif", "/%63af%c3%A9~%2egif"]
-    try:
+    async with House(FolderCatalogue(folder)) as house:
         for rule in spellings:
             house.begin_run(**{rule: [Status((500,)), Serve(), Status((501,))]})
             for path in spellings:
@@ -137,5 +135,3 @@ async def test_a_rule_holds_for_every_spelling_of_its_path(folder):
         await house.send(get("/flags/%62r/br%2Egif"))
         await house.quiet()
         assert [(one["code"], one["status"]) for one in house.requests] == [("BR", 502)]
-    finally:
-        await house.servers.stop()
