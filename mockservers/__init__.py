@@ -3,8 +3,8 @@
 To understand how a plan becomes bytes, and bytes a verdict, read the core (80 minutes with `kinds/`
 and `http/`). This order is its import order:
 
-    kinds/resource kinds/response kinds/chance
-    kinds/base kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy
+    kinds/resource kinds/response kinds/chance kinds/values kinds/base kinds/selection kinds/body
+    kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy kinds/ranges
     faults plan journal run_state
     http/request_parser http/listeners http/gate http/fast_path http/sender
     connection server ledger/model ledger/judge

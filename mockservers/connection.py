@@ -93,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._conn = server.next_number()
         self._run = server.server_run.run
         self._opened_s = self._run.now()
-        self._parser = request_parser.RequestParser()
+        self._parser = request_parser.RequestParser(log_headers=server.headers.logged)
         self._reading = Reading.BETWEEN
         self._sending = Sending.IDLE
         self.queue: deque[Request] = deque()  # those under way, in their order
@@ -158,7 +158,8 @@ class Connection(asyncio.Protocol):
                     self._transport.write(CONTINUE)
                 else:
                     self.queue[-1].expects = True
-            case request_parser.RequestComplete(form, rejected):
+            case request_parser.RequestComplete(form, rejected, headers):
+                self.queue[-1].headers = headers
                 self._complete(form, rejected)
             case request_parser.BadRequest():
                 self._reject(event)
@@ -210,8 +211,7 @@ class Connection(asyncio.Protocol):
             self._end(complete=False, client_gone=self._sending is not Sending.DROPPED)
         if self._unserved:
             what = self._conn, self._server.label, self._rejected, self._unserved.reason
-            entry = ConnectionEntry(*what, self._opened_s, self._run.now())
-            self._run.write_line(encode(entry))
+            self._run.write_line(encode(ConnectionEntry(*what, self._opened_s, self._run.now())))
 
     def _answer_at_once(self, path: str, form: RequestForm) -> None:
         """Respond to a GET that came complete and alone."""

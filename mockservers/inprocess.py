@@ -19,6 +19,7 @@ import aiohttp
 import aioresponses
 import requests
 import responses
+from msgspec import structs
 
 from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import (
@@ -55,8 +56,8 @@ class CannotCarryError(ValueError):
 
 def refuse_what_needs_sockets(plan: Plan) -> None:
     """Raise CannotCarryError unless every response of `plan` can be carried without sockets."""
-    if plan.gate or plan.refuse:
-        what = "a gate" if plan.gate else "refuse"
+    if plan.gate or plan.refuse or plan.ranges:
+        what = "a gate" if plan.gate else "refuse" if plan.refuse else "ranges"
         raise CannotCarryError(f"{what} needs sockets: use mockservers.running")
     for fault in plan.faults():
         if isinstance(fault, CARRIED) or (isinstance(fault, Reset) and not fault.after_bytes):
@@ -120,10 +121,15 @@ def _answerer(
         with counting:
             request = server_run.arrive(method, urlsplit(url).path)
             response = request.respond(RequestForm(head_only=method == "HEAD"))
-            body = request.read(response.body_stop)
-            request.sent(body)
+            assert request.body is not None
+            body = request.body.read(response.body_stop)
+            request.body.count(body)
             server_run.in_flight -= 1
-            record(json.loads(encode(request.entry(0, complete=True, client_gone=False))))
+            entry = request.entry(0, complete=True, client_gone=False)
+            if entry.digest == "later":
+                digest = request.body.digested_later()
+                entry = structs.replace(entry, sha256=digest, digest=None)
+            record(json.loads(encode(entry)))
         return response, body
 
     return answer

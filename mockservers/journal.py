@@ -4,17 +4,16 @@ A header line, an entry per line, an end line; SPEC.md, "The journal", has the f
 frozen struct here; `journal_json` reads and writes the lines.
 """
 
-import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType, field
-
-from mockservers.faults import KINDS
+from msgspec import Struct, field
 
 
-class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="request"):
+class RequestEntry(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="request"
+):
     """A request, written when it has ended."""
 
     n: int
@@ -24,7 +23,7 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     method: str
     path: str
     """As it was sent, without the query."""
-    query: str | UnsetType = UNSET
+    query: str | None = None
     """What came after the question mark, if there was one."""
     code: str | None
     attempt: int
@@ -32,7 +31,15 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     """The kind of response; None for a request that the server rejected on its own."""
     status: int | None
     """None where the plan was not to send the header section whole, or nothing was sent."""
-    location: str | UnsetType = UNSET
+    range: str | None = None
+    """The Range field, if there was one."""
+    headers: tuple[tuple[str, str], ...] | None = None
+    """Header fields of the request, where they are to be logged."""
+    location: str | None = None
+    content_range: str | None = None
+    """The Content-Range field that was sent."""
+    version: int | None = None
+    """Of the resource; if left out, 1."""
     length: int | None
     """Body bytes announced."""
     bytes_sent: int
@@ -40,10 +47,12 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     complete: bool
     """Everything that was planned was handed over."""
     client_gone: bool
-    client_closed: bool | UnsetType = UNSET
+    client_closed: bool = False
     """The client had closed its side before the response began."""
     sha256: str | None
-    """Of the body bytes sent; None where there are none."""
+    """Of the body bytes sent; None where there are none, or it comes later."""
+    digest: Literal["later"] | None = None
+    """A `DigestEntry` follows."""
     in_flight: int
     """On this server, when the request arrived, itself included."""
     delay_s: float
@@ -51,20 +60,6 @@ class RequestEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="req
     """Seconds since the run began, like all times of an entry."""
     first_byte_s: float | None
     end_s: float
-
-    @property
-    def leads_to(self) -> str | None:
-        """The Location of a redirect."""
-        return self.location if isinstance(self.location, str) else None
-
-    @property
-    def met(self) -> str:
-        """What the request met, for people: its kind of response; a plain 404 has its own name."""
-        if self.do is None:
-            return "bad request"
-        if self.do == "serve" and self.status == 404:
-            return "not found"
-        return self.do if self.do in KINDS else "other"
 
 
 class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate"):
@@ -86,6 +81,17 @@ class ConnectionEntry(Struct, frozen=True, tag_field="type", tag="connection"):
     reason: str = ""
     start_s: float = 0.0
     end_s: float = 0.0
+
+
+class DigestEntry(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="digest"):
+    """The digest of a long body, which came later than the entry of its request."""
+
+    n: int
+    """The request."""
+    sha256: str | None
+    """Of the body bytes sent; None if it cannot be known."""
+    reason: str | None = None
+    """Why it cannot."""
 
 
 class KeptFile(Struct, frozen=True, omit_defaults=True):
@@ -141,7 +147,7 @@ class End(Struct, frozen=True, kw_only=True):
     files_after: dict[str, KeptFile] | None = None
 
 
-Entry = RequestEntry | GateEntry | ConnectionEntry
+Entry = RequestEntry | GateEntry | ConnectionEntry | DigestEntry
 Line = Header | Entry | End | None
 """A line of a journal; None for an entry of a type that is not known here."""
 
@@ -172,17 +178,3 @@ class NoJournal:
 
     def flush(self) -> None:
         """Do nothing."""
-
-
-class Recorder:
-    """Hands every entry, as a dictionary, to a function, which neither blocks nor raises."""
-
-    def __init__(self, record: Callable[[dict[str, Any]], None]) -> None:
-        self._record = record
-
-    def write_line(self, line: bytes) -> None:
-        """Hand it over."""
-        self._record(json.loads(line))
-
-    def flush(self) -> None:
-        """Do nothing: nothing waits."""

@@ -7,7 +7,7 @@ unknown fields and entries are ignored.
 import errno
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +17,7 @@ from msgspec import structs
 
 from mockservers.journal import (
     ConnectionEntry,
+    DigestEntry,
     End,
     Entry,
     GateEntry,
@@ -83,6 +84,20 @@ class JournalFile:
         self._file.close()
 
 
+class Recorder:
+    """Hands every entry, as a dictionary, to a function, which neither blocks nor raises."""
+
+    def __init__(self, record: Callable[[dict[str, Any]], None]) -> None:
+        self._record = record
+
+    def write_line(self, line: bytes) -> None:
+        """Hand it over."""
+        self._record(json.loads(line))
+
+    def flush(self) -> None:
+        """Do nothing: nothing waits."""
+
+
 # --- reading -------------------------------------------------------------------------------
 
 _DEFAULTS = {"attempt": 1, "delay_s": 0.0, "start_s": 0.0, "first_byte_s": None, "end_s": 0.0}
@@ -123,6 +138,8 @@ def line_from_json(data: Any) -> Line:
             return _converted(filled, RequestEntry, "request entry")
         case "gate":
             return _converted(known, GateEntry, "gate entry")
+        case "digest":
+            return _converted({"sha256": None} | known, DigestEntry, "digest entry")
         case "connection":
             return _converted(known, ConnectionEntry, "connection entry")
     return None
@@ -136,7 +153,7 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
     raise ValueError(f"is no entry: {data!r}")
 
 
-T = TypeVar("T", Header, End, RequestEntry, GateEntry, ConnectionEntry)
+T = TypeVar("T", Header, End, RequestEntry, GateEntry, ConnectionEntry, DigestEntry)
 
 
 def _converted(data: dict[str, Any], wanted: type[T], what: str) -> T:

@@ -13,18 +13,11 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from mockservers.kinds.base import (
-    MAX_INTEGER,
-    Fault,
-    PlanError,
-    Seconds,
-    Serve,
-    Value,
-    check,
-    shorten,
-)
+from mockservers.kinds.base import Fault, Serve
 from mockservers.kinds.chance import Chance, draw, noise
 from mockservers.kinds.resource import as_sent, normalised
+from mockservers.kinds.selection import ETagForm
+from mockservers.kinds.values import MAX_INTEGER, PlanError, Seconds, Value, check, shorten
 
 __all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
 __all__ += ["LABELS", "MAX_ENTRIES", "SEED_BOUND"]
@@ -38,6 +31,7 @@ MAX_ENTRIES = 1000
 
 Percent = Annotated[float, Meta(ge=0, le=100, description="a percentage from 0 to 100")]
 Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0 to {MAX_INTEGER}")]
+ETag = Annotated[ETagForm, Meta(description="one of strong, weak, none, per_request")]
 Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 
 _RULE = re.compile(r"[A-Z]{2}|/[^?]*")
@@ -86,16 +80,25 @@ class Plan(Value, frozen=True):
     """Draw anew for every attempt; if false, a fate is sticky: all attempts share one draw."""
     refuse: bool = False
     """New connections are refused, so the rest of the plan does not matter to them."""
+    ranges: bool = False
+    """Serve parts and answer conditions, as RFC 9110 has it: SPEC.md, "Ranges"."""
+    etag: ETag = "strong"
+    """What kind of ETag goes with that."""
 
     def __post_init__(self) -> None:
         """Raises PlanError."""
         check("seed", self.seed, Seed)
         check("per_attempt", self.per_attempt, bool)
         check("refuse", self.refuse, bool)
+        check("ranges", self.ranges, bool)
+        check("etag", self.etag, ETag)
         if self.gate is not None and not isinstance(self.gate, Gate):
             raise PlanError(f"gate: {shorten(self.gate)} is not a Gate")
         force_setattr(self, "mix", _checked_mix(self.mix))
         force_setattr(self, "rules", _checked_rules(self.rules))
+        for fault in self.faults():
+            if fault.needs_ranges and not self.ranges:
+                raise PlanError(f'{fault.do}: it acts on ranges, and needs "ranges": true')
 
     def faults(self) -> tuple[Fault, ...]:
         """Every fault in the plan: those of the mix, then those of the rules."""

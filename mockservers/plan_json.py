@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from mockservers.faults import KINDS, Delay, Fault, Lognormal, PlanError, Uniform
-from mockservers.kinds.base import check, field_types, shorten
+from mockservers.kinds.values import check, field_types, shorten
 from mockservers.kinds.whole import Status
 from mockservers.plan import Bucket, Gate, Plan
 
@@ -160,6 +160,10 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         data["per_attempt"] = True
     if plan.refuse:
         data["refuse"] = True
+    if plan.ranges:
+        data["ranges"] = True
+    if plan.etag != "strong":
+        data["etag"] = plan.etag
     return data
 
 

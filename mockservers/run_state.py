@@ -5,19 +5,21 @@ are clocks and timers here, but no sockets.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
-from time import monotonic
+from time import monotonic, time
 from typing import Protocol
 
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
 from mockservers.faults import Fault, Hang
-from mockservers.journal import Journal, NoJournal, RequestEntry, encode
-from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, normalised
+from mockservers.journal import DigestEntry, Journal, NoJournal, RequestEntry, encode
+from mockservers.kinds.base import OfResource
+from mockservers.kinds.body import Body
+from mockservers.kinds.resource import Catalogue, Fields, Resource, normalised
 from mockservers.kinds.response import RequestForm, Response, rejection
+from mockservers.kinds.selection import http_date, response_to, validators, version_of
 from mockservers.plan import Plan, fate
 
 FLUSH_S = 0.05
@@ -50,19 +52,26 @@ class Run:
     """A run: where its entries go, its clock, and its numbering.
 
     A request belongs to the run in which its first byte arrived. A run ends when the next one
-    begins; `over` is called then, as soon as the last of its requests has its entry.
+    begins; `over` is called then, as soon as the last of its requests has its entry and its digest.
     """
 
     def __init__(self, journal: Journal, over: Callable[[], None] = lambda: None) -> None:
         self.requests = 0
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
+        self._digests_due = 0
+        self._digesting: ThreadPoolExecutor | None = None
         self._begun = 0  # requests whose line is incomplete
         self.began = monotonic()
         self._journal = journal
         self._over = over
         self._replaced = False
         self._flush: asyncio.TimerHandle | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether every request that has arrived has its entry and its digest."""
+        return not self.under_way and not self._digests_due
 
     def now(self) -> float:
         """Seconds since the run began, to the microsecond."""
@@ -93,13 +102,29 @@ class Run:
         self.under_way -= 1
         self._end_if_over()
 
+    def digest_later(self, n: int, digest: Callable[[], str | None]) -> None:
+        """Digest in a thread what request `n` was sent, one body at a time; a line follows."""
+        self._digests_due += 1
+        self._digesting = self._digesting or ThreadPoolExecutor(1, "mockservers-digest")
+        found = asyncio.get_running_loop().run_in_executor(self._digesting, digest)
+        found.add_done_callback(lambda _: self._digested(n, found.result()))
+
+    def _digested(self, n: int, sha256: str | None) -> None:
+        reason = None if sha256 else "the file has changed"
+        self.write_line(encode(DigestEntry(n, sha256, reason)))
+        self._digests_due -= 1
+        if self._digesting and not self._digests_due:
+            self._digesting.shutdown()  # its thread has nothing to do
+            self._digesting = None
+        self._end_if_over()
+
     def retire(self) -> None:
         """The next run begins."""
         self._replaced = True
         self._end_if_over()
 
     def _end_if_over(self) -> None:
-        if self._replaced and not self.under_way and not self._begun:
+        if self._replaced and self.settled and not self._begun:
             self._journal.flush()
             self._over()
             self._journal = NoJournal()
@@ -180,10 +205,11 @@ class Request:
     client_closed: bool = False
     """Whether the client had closed its side before that."""
     first_byte_s: float | None = None
-    bytes_sent: int = 0
-    digesting: "hashlib._Hash | None" = None
-    """SHA-256 of the bytes sent, where they are not in memory."""
+    body: Body | None = None
+    """The body of the response."""
     query: str | None = None
+    headers: Fields | None = None
+    """Header fields, where they are to be logged."""
 
     @property
     def hangs(self) -> bool:
@@ -197,70 +223,58 @@ class Request:
 
     def respond(self, form: RequestForm) -> Response:
         """Form the response; from now on it has begun."""
-        if self.rejected:
-            response = rejection(self.rejected, form)
-        else:
-            info = self.resource.info if self.resource else None
-            self.fault = self.fault.effective(form, info)
-            # One path for all kinds but `redirect_loop`: they share what is rendered.
-            path = self.path if self.fault.uses_path else "/"
-            response = _rendered(self.fault, form, info, path)
-        self.response = response
+        response = rejection(self.rejected, form) if self.rejected else self._planned(form)
+        self.response, self.body = response, Body(response, self.resource)
         if response.head:
             self.first_byte_s = monotonic() - self.server_run.run.began
         return response
 
-    def read(self, stop: int) -> bytes:
-        """The next bytes of the body, up to `stop`; fewer when the file has shrunk, or gone."""
-        if stop <= self.bytes_sent or self.response is None:
-            return b""
-        if self.response.body is not None:
-            return self.response.body[self.bytes_sent : stop]
-        assert self.resource is not None
-        try:
-            return self.resource.read(self.bytes_sent, stop)
-        except OSError:
-            return b""
-
-    def sent(self, piece: bytes) -> None:
-        """Count bytes of the body."""
-        if self._in_memory is None and piece:
-            self.digesting = self.digesting or hashlib.sha256()
-            self.digesting.update(piece)
-        self.bytes_sent += len(piece)
-
-    @property
-    def _in_memory(self) -> bytes | None:
-        if self.response and self.response.body is not None:
-            return self.response.body
-        return self.resource.body if self.resource else None
+    def _planned(self, form: RequestForm) -> Response:
+        plan, known = self.server_run.plan, None
+        self.resource = resource = version_of(self.fault, self.resource)
+        if plan.ranges:
+            now_s = int(time())
+            form = form._replace(date=http_date(now_s))
+            if resource:
+                known = validators(resource, plan.etag, self.arrival.n, now_s)
+        info = resource.info if resource else None
+        self.fault, response = response_to(self.fault, form, info, self.path, known)
+        return response
 
     def end(self, conn: int, *, complete: bool, client_gone: bool) -> None:
         """Leave, and write the entry."""
+        if self._digest_comes_later:
+            assert self.body is not None
+            self.server_run.run.digest_later(self.arrival.n, self.body.digested_later)
         self.server_run.leave(encode(self.entry(conn, complete, client_gone)))
 
     def entry(self, conn: int, complete: bool, client_gone: bool) -> RequestEntry:
         """The journal entry of a request that ends now."""
-        response, fault = self.response, self.fault
-        location = response.location if response else None
+        response, fault, body = self.response, self.fault, self.body
+        conditions = self.form.conditions if self.form else None
         return RequestEntry(
             n=self.arrival.n,
             conn=conn,
             server=self.server_run.label,
             method=self.method,
             path=self.path,
-            query=UNSET if self.query is None else self.query,
+            query=self.query,
             code=self.code,
             attempt=self.attempt,
             do=None if self.rejected else fault.do,
             status=response.status if response else None,
-            location=UNSET if location is None else location,
+            range=conditions.range if conditions else None,
+            headers=self.headers,
+            location=response.location if response else None,
+            content_range=response.content_range if response else None,
+            version=self._version,
             length=response.length if response else None,
-            bytes_sent=self.bytes_sent,
+            bytes_sent=body.sent if body else 0,
             complete=complete,
             client_gone=client_gone,
-            client_closed=self.client_closed or UNSET,
-            sha256=self._digest() if self.bytes_sent else None,
+            client_closed=self.client_closed,
+            sha256=body.digest() if body else None,
+            digest="later" if self._digest_comes_later else None,
             in_flight=self.arrival.in_flight,
             delay_s=0.0 if self.rejected else fault.fixed_delay_s,
             start_s=round(self.arrival.start_s, 6),
@@ -268,18 +282,14 @@ class Request:
             end_s=self.server_run.run.now(),
         )
 
-    def _digest(self) -> str | None:
-        if self.digesting:
-            return self.digesting.hexdigest()
-        return digest(self._in_memory, self.bytes_sent) if self._in_memory else None
+    @property
+    def _digest_comes_later(self) -> bool:
+        return bool(self.body and self.body.sent and self.body.is_long)
 
-
-@lru_cache(maxsize=4096)
-def _rendered(fault: Fault, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
-    return fault.response(form, info, path)
-
-
-@lru_cache(maxsize=4096)
-def digest(body: bytes, stop: int) -> str:
-    """The SHA-256 of the first `stop` bytes of a body."""
-    return hashlib.sha256(body[:stop]).hexdigest()
+    @property
+    def _version(self) -> int | None:
+        """The version of what was sent, where it is worth saying."""
+        if self.rejected or not (self.response and self.resource):
+            return None
+        number = self.fault.sent_version if isinstance(self.fault, OfResource) else 1
+        return number if number > 1 or self.server_run.plan.ranges else None

@@ -14,15 +14,14 @@ from typing import Any, TypedDict, Unpack
 from mockservers.content.resources import Content, FlagCatalogue, catalogue_of
 from mockservers.files import files_in
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import End, Header, Recorder
-from mockservers.journal_json import line_from_json
-from mockservers.kinds.resource import Catalogue
+from mockservers.journal import End, Header
+from mockservers.journal_json import Recorder, line_from_json
 from mockservers.ledger import Ledger, balance
 from mockservers.ledger.text import ledger_text
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_to_json
 from mockservers.run_state import Run
-from mockservers.server import MockServers
+from mockservers.server import LOOK_S, MockServers
 
 Entry = dict[str, Any]
 """An entry of a journal, as in JSON (SPEC.md, "The journal")."""
@@ -37,17 +36,17 @@ ROUNDS = 10
 """Rounds of the event loop before a run begins: what clients have sent is read, and belongs to the
 run before. A new connection takes five: accept, adopt, make, watch, read."""
 
-LOOK_S = 0.001
-"""Seconds from one look at what is still under way to the next."""
-
 
 def running(
     plans: Plans | None = None,
     content: Content | None = None,
     ports: Sequence[int] = (0, 0, 0),
+    *,
+    log_headers: bool = False,
 ) -> "Running":
     """LOCAL, DELAY and ERROR on loopback, for the length of a `with` block; a port of 0 takes a
     free one. They serve `content` in place of the flags: a folder, or a mapping of paths to bytes.
+    With `log_headers`, an entry has the header fields of its request.
 
     `with` runs them in a thread and gives `RunningServers`; `async with` runs them on the event
     loop at hand and gives `AsyncRunningServers`. A first run has begun, under `plans`. When the
@@ -55,16 +54,17 @@ def running(
     raises PortInUseError (mockservers.http.listeners).
     """
     catalogue = FlagCatalogue() if content is None else catalogue_of(content)
-    return Running(plans if plans is not None else {}, catalogue, ports)
+    servers = MockServers(catalogue, log_headers=log_headers)
+    return Running(plans if plans is not None else {}, servers, ports)
 
 
 class Running:
     """What `running` gives: to be entered once."""
 
-    def __init__(self, plans: Plans, catalogue: Catalogue, ports: Sequence[int]) -> None:
+    def __init__(self, plans: Plans, servers: MockServers, ports: Sequence[int]) -> None:
         self._plans = plans
         self._ports = ports
-        self._servers = MockServers(catalogue)
+        self._servers = servers
         self._loop: asyncio.AbstractEventLoop
         self._thread: threading.Thread
 
@@ -227,14 +227,14 @@ class RunningServers(_LatestRun):
         self._call(self._servers.drop_connections)
 
     def settle(self) -> None:
-        """Wait until every request under way has its entry.
+        """Wait until every request under way has its entry, and its digest.
 
         Those are only requests whose client has its response already, or has gone.
         """
         done = threading.Event()
 
         def look() -> None:
-            if self._run.under_way:
+            if not self._run.settled:
                 self._loop.call_later(LOOK_S, look)
             else:
                 done.set()
@@ -271,8 +271,8 @@ class AsyncRunningServers(_LatestRun):
         return self._begin(plans, content)
 
     async def settle(self) -> None:
-        """Wait until every request under way has its entry."""
-        while self._run.under_way:
+        """Wait until every request under way has its entry, and its digest."""
+        while not self._run.settled:
             await asyncio.sleep(LOOK_S)
 
     async def ledger(

@@ -24,6 +24,8 @@ from mockservers.run_state import Run, ServerRun
 
 ACCEPT_AGAIN_S = 0.1
 """Seconds until the next try to accept, when the operating system has no room."""
+LOOK_S = 0.001
+"""Seconds from one look at what is still under way to the next."""
 ACCEPT_AT_ONCE = 64
 """Connections accepted before others get their turn."""
 
@@ -39,12 +41,13 @@ class MockServers:
     be called on the loop that runs `start`.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
+    def __init__(self, catalogue: Catalogue, *, log_headers: bool = False) -> None:
         self.urls: dict[str, str] = {}
         """The base URL of each label, with the ports really bound."""
-        headers, numbers = KnownHeaders(), itertools.count(1)
+        headers, numbers = KnownHeaders(logged=log_headers), itertools.count(1)
         self.states = {label: ServerState(label, headers, numbers.__next__) for label in LABELS}
         self.run = Run(NoJournal())
+        self._earlier: list[Run] = []
         self._catalogue = catalogue
         self._listeners: dict[str, list[Listener]] = {}
         self._accepting: dict[str, list[asyncio.Task[None]]] = {label: [] for label in LABELS}
@@ -67,6 +70,7 @@ class MockServers:
         served in this run, in place of what the servers have.
         """
         before, self.run = self.run, Run(journal, over)
+        self._earlier = [run for run in (*self._earlier, before) if not run.settled]
         for label, state in self.states.items():
             plan = plans.get(label, Plan())
             server_run = ServerRun(label, plan, catalogue or self._catalogue, self.run)
@@ -109,6 +113,8 @@ class MockServers:
         self.drop_connections()
         while self._all_connections():
             await asyncio.sleep(0)
+        while not all(run.settled for run in self._earlier):
+            await asyncio.sleep(LOOK_S)
 
     # --- listening -------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ below `MAX_DELAY_S`.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -29,7 +29,8 @@ from mockservers.faults import (
     Uniform,
 )
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
-from mockservers.kinds import base, policy, whole
+from mockservers.kinds import policy, ranges, values, whole
+from mockservers.kinds.selection import ETagForm
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
 MAX_DELAY_S = 0.01
@@ -56,9 +57,14 @@ def _status_codes() -> st.SearchStrategy[tuple[int, ...]]:
 
 
 FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
-    base.Delay: lambda: delays(),
-    base.Seconds: lambda: st.floats(0, MAX_DELAY_S),
-    base.Bytes: lambda: st.integers(0, 1000),
+    values.Delay: lambda: delays(),
+    values.Seconds: lambda: st.floats(0, MAX_DELAY_S),
+    values.Bytes: lambda: st.integers(0, 1000),
+    values.Version: lambda: st.just(1) | st.integers(1, 255),
+    values.Grow: lambda: st.just(0) | st.integers(-100, 100),
+    ranges.How: lambda: st.sampled_from(_words(ranges.How)),
+    ranges.Total: lambda: st.sampled_from(_words(ranges.Total)),
+    ranges.PageBytes: lambda: st.integers(0, 1000),
     whole.Statuses: _status_codes,
     whole.Reason: lambda: st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=9),
     whole.HeaderPairs: lambda: st.sampled_from(
@@ -72,11 +78,17 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
 """What draws a field, by its type; a new kind with fields of these types needs nothing here."""
 
 
-def plain(kind: type[Fault]) -> st.SearchStrategy[Fault]:
-    """A fault of one kind; every field is drawn."""
-    return st.builds(
-        kind, **{name: _field(type_) for name, type_ in base.field_types(kind).items()}
-    )
+def _words(wanted: Any) -> tuple[str, ...]:
+    return get_args(get_args(wanted)[0])
+
+
+def plain(kind: type[Fault], *, versions: bool = False) -> st.SearchStrategy[Fault]:
+    """A fault of one kind; every field is drawn, but a version only if wanted: what it sends is
+    not what the catalogue has.
+    """
+    left_out = () if versions else ("version", "grow")
+    types = values.field_types(kind)
+    return st.builds(kind, **{name: _field(types[name]) for name in types if name not in left_out})
 
 
 def _field(wanted: Any) -> st.SearchStrategy[object]:
@@ -86,7 +98,7 @@ def _field(wanted: Any) -> st.SearchStrategy[object]:
     return st.one_of([st.none() if one is type(None) else FIELDS[one]() for one in options])
 
 
-STRATEGIES: dict[type[Fault], Callable[[], st.SearchStrategy[Fault]]] = {
+STRATEGIES: dict[type[Fault], Callable[..., st.SearchStrategy[Fault]]] = {
     kind: partial(plain, kind) for kind in KINDS.values()
 }
 """What draws each kind."""
@@ -102,13 +114,18 @@ no_lengths, drips, hangs = (
 redirects, rate_limits = partial(plain, Redirect), partial(plain, RateLimit)
 """Short names of common kinds."""
 
-CLEAR = tuple(kind for kind in KINDS.values() if not kind.may_be_unclear)
+WITHOUT_RANGES = tuple(kind for kind in KINDS.values() if not kind.needs_ranges)
+"""The kinds that need no plan with `ranges`."""
+
+CLEAR = tuple(kind for kind in WITHOUT_RANGES if not kind.may_be_unclear)
 """The kinds of which all correct clients make the same (SPEC.md, "Kinds of response")."""
 
 
-def replies(*kinds: type[Fault]) -> st.SearchStrategy[Fault]:
-    """A response of one of `kinds`; without any, of every kind."""
-    return st.one_of([STRATEGIES[kind]() for kind in kinds or STRATEGIES])
+def replies(*kinds: type[Fault], versions: bool = False) -> st.SearchStrategy[Fault]:
+    """A response of one of `kinds`; without any, of every kind that a plan without `ranges` may
+    have. With `versions`, of any version of the resource.
+    """
+    return st.one_of([STRATEGIES[kind](versions=versions) for kind in kinds or WITHOUT_RANGES])
 
 
 def codes() -> st.SearchStrategy[str]:
@@ -188,3 +205,10 @@ def plans(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[Pl
         rules=rules(reply),
         per_attempt=st.booleans(),
     )
+
+
+def range_plans() -> st.SearchStrategy[Plan]:
+    """Plans with `ranges`: every kind, and any version of what there is."""
+    reply = replies(*KINDS.values(), versions=True)
+    etags = st.sampled_from(get_args(ETagForm))
+    return st.builds(Plan, seeds(), mixes(reply), rules(reply), ranges=st.just(True), etag=etags)

@@ -1,5 +1,6 @@
 """SPEC.md and README.md say what is so: every example that stands there is run."""
 
+import http.client
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import textwrap
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -157,7 +159,7 @@ def test_every_example_is_in_a_form_that_is_run():
     rows = sum(len(table(head)) for head in tables)
     blocks = re.findall(r"^\*\*X-\d+\*\*", SPEC, re.MULTILINE)
     assert rows + len(blocks) == len(re.findall(r"^(?:\| |\*\*)X-\d+", SPEC, re.MULTILINE))
-    assert len(tables) == 7
+    assert len(tables) == 8
     assert len(blocks) == len(RUNS) + 2
 
 
@@ -307,6 +309,25 @@ def test_a_request_of_an_example_meets_its_response(plan, request_, reply):
     delay_s = wanted.pop("delay_s", 0)
     assert met.pop("delay_s", 0) == pytest.approx(delay_s, abs=1e-6, rel=0)
     assert met == wanted
+
+
+@each(("fault", "request_", "response"), table("plan of its path | request | response"))
+def test_a_range_of_an_example_gets_its_response(servers, fault, request_, response):
+    plan = plan_from_json(f'{{"plan": 1, "ranges": true, "rules": {{"/r": [{fault}]}}}}')
+    servers.begin_run(plan, content={"/r": bytes(range(10))})
+    request = urllib.request.Request(f"{servers.urls['LOCAL'].removesuffix('/flags')}/r")
+    request.add_header(*request_.split(": "))
+    try:
+        with urllib.request.urlopen(request) as got:
+            status, headers, body = got.status, got.headers, got.read()
+    except urllib.error.HTTPError as refused:
+        status, headers, body = refused.code, refused.headers, b""
+    except http.client.IncompleteRead as cut:
+        status, headers, body = 206, got.headers, cut.partial
+    said, content_range, *more = response.split(", ")
+    numbers = re.findall(r"\d+", more[0]) if more else []
+    assert (status, [*body]) == (int(said), [*map(int, numbers)])
+    assert headers["Content-Range"] == content_range.strip("`").removeprefix("Content-Range: ")
 
 
 def test_the_draws_of_the_example_are_those_of_the_formula():

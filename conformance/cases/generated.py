@@ -11,7 +11,6 @@ from conformance.cases.fixed import ALWAYS, HANG_S
 from conformance.cases.model import Case
 from mockservers.content.flag_images import flag
 from mockservers.faults import (
-    KINDS,
     CutHeaders,
     Drip,
     Fault,
@@ -28,7 +27,7 @@ from mockservers.flags2.codes import is_code, packaged_codes, path_of_code
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import RequestForm
 from mockservers.plan import LABELS, Plan
-from mockservers.strategies import plain
+from mockservers.strategies import WITHOUT_RANGES, plain
 
 ELSEWHERE = tuple(path_of_code(code) for code in ("YE", "ZZ"))
 """The targets of redirects: a flag, and none. No generated case asks for these codes."""
@@ -59,9 +58,9 @@ _RESPONSES: dict[type[Fault], st.SearchStrategy[Fault]] = {
 
 @cache
 def responses() -> st.SearchStrategy[Fault]:
-    """A response of any kind that takes less than a second."""
+    """A response of any kind that needs no ranges and takes less than a second."""
     return st.one_of(
-        [_RESPONSES[kind] if kind in _RESPONSES else plain(kind) for kind in KINDS.values()]
+        [_RESPONSES[kind] if kind in _RESPONSES else plain(kind) for kind in WITHOUT_RANGES]
     )
 
 

@@ -136,7 +136,7 @@ def _wrong_codes(reading: Reading) -> Finding:
 def _requests_right_codes(reading: Reading) -> bool:
     """Whether exactly the codes asked for are requested, as far as redirects let this be seen."""
     requests = [e for e in reading.requests if e.path not in reading.redirect_targets]
-    once = len([e for e in requests if not e.leads_to]) <= len(reading.asked_codes)
+    once = len([e for e in requests if not e.location]) <= len(reading.asked_codes)
     return {entry.code for entry in requests} == set(reading.asked_codes) and once
 
 

@@ -126,8 +126,8 @@ def _late(
 
 def _redirect_targets(requests: Sequence[RequestEntry]) -> frozenset[str]:
     targets = {
-        (entry.path, urlsplit(urljoin(f"http://x{entry.path}", entry.leads_to)).path)
+        (entry.path, urlsplit(urljoin(f"http://x{entry.path}", entry.location)).path)
         for entry in requests
-        if entry.leads_to
+        if entry.location
     }
     return frozenset(unquote(there) for here, there in targets if here != there)

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from mockservers.journal import Journal, RequestEntry, decode
+from mockservers.ledger.text import met
 
 AGAIN_S = 0.2
 """Seconds from one look to the next."""
@@ -27,7 +28,7 @@ class Counted:
         """Count a request, and hand it on."""
         entry = decode(line)
         if isinstance(entry, RequestEntry):
-            self.met[entry.met] += 1
+            self.met[met(entry)] += 1
         self._journal.write_line(line)
 
     def flush(self) -> None:

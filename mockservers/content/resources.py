@@ -2,8 +2,12 @@
 
 import mimetypes
 import os
+import stat
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from mockservers.content.flag_images import flag
@@ -71,18 +75,63 @@ class FolderCatalogue(_Named):
             return None
         try:
             file = Path(os.path.realpath(self._root.joinpath(*parts)))
-            if not file.is_relative_to(self._root) or not file.is_file():
-                return None
-            length = file.stat().st_size
+            status = file.stat() if file.is_relative_to(self._root) else None
         except (OSError, ValueError):  # a name that is too long, or has a NUL
             return None
+        if status is None or not stat.S_ISREG(status.st_mode):
+            return None
+        found = _Found.of(status)
+        return Resource(
+            ResourceInfo(found.size, _content_type(file.name)),
+            _FileBytes(file, found),
+            tag="-".join(f"{part:x}" for part in found[:4]),
+            modified_s=found.mtime_ns // 1_000_000_000,
+            unchanged=_Unchanged(file, found),
+        )
 
-        def read(start: int, stop: int) -> bytes:
-            with file.open("rb") as stream:
-                stream.seek(start)
-                return stream.read(stop - start)
 
-        return Resource(ResourceInfo(length, _content_type(file.name)), read)
+class _Found(NamedTuple):
+    """A file, and when it was changed."""
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> "_Found":
+        times = status.st_mtime_ns, status.st_ctime_ns
+        return cls(status.st_dev, status.st_ino, status.st_size, *times)
+
+
+@dataclass(frozen=True, slots=True)
+class _FileBytes:
+    """Reads a file; never another one that has its name by now."""
+
+    path: Path
+    found: _Found
+
+    def __call__(self, start: int, stop: int) -> bytes:
+        with self.path.open("rb") as stream:
+            if _Found.of(os.fstat(stream.fileno()))[:2] != self.found[:2]:
+                return b""
+            stream.seek(start)
+            return stream.read(stop - start)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unchanged:
+    """Looks whether a file is as it was."""
+
+    path: Path
+    found: _Found
+
+    def __call__(self) -> bool:
+        try:
+            return _Found.of(self.path.stat()) == self.found
+        except OSError:
+            return False
 
 
 Content = Catalogue | str | os.PathLike[str] | Mapping[str, bytes]
@@ -99,7 +148,8 @@ def catalogue_of(content: Content) -> Catalogue:
 
 
 def _in_memory(body: bytes, content_type: str) -> Resource:
-    return Resource(ResourceInfo(len(body), content_type), lambda a, b: body[a:b], body)
+    info = ResourceInfo(len(body), content_type)
+    return Resource(info, lambda a, b: body[a:b], body, tag=sha256(body).hexdigest()[:16])
 
 
 def _content_type(name: str) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from mockservers.content.resources import catalogue_of
 from mockservers.control.reported import Text, body_object
-from mockservers.kinds.base import check, shorten
 from mockservers.kinds.resource import Catalogue
+from mockservers.kinds.values import check, shorten
 
 
 def catalogue_as_sent(text: str, root: Path | None) -> Catalogue | None:

@@ -8,7 +8,7 @@ from msgspec import Meta
 from mockservers.flags2.arguments import asked_codes
 from mockservers.flags2.output import ClaimsReader, LineReader
 from mockservers.journal import End, KeptFile
-from mockservers.kinds.base import check
+from mockservers.kinds.values import check
 from mockservers.plan_json import json_object
 
 Code = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z", description="a code (AA to ZZ)")]

@@ -14,6 +14,7 @@ from msgspec import to_builtins
 from mockservers.faults import KINDS
 from mockservers.journal import Line, RequestEntry
 from mockservers.kinds.base import Look
+from mockservers.ledger.text import met
 
 MOST_POINTS = 4_000
 """Points of the curve of requests in flight; beyond that, the highest of each span."""
@@ -30,7 +31,7 @@ servers that are not known here."""
 def chart_of(entries: Iterable[Line], out_of_balance: Collection[str | None]) -> dict[str, Any]:
     """The chart of a short run, all of whose requests are drawn."""
     requests = [entry for entry in entries if isinstance(entry, RequestEntry)]
-    fates = Counter(entry.met for entry in requests)
+    fates = Counter(met(entry) for entry in requests)
     return chart(requests, list(map(span, requests)), fates, None, out_of_balance)
 
 
@@ -80,7 +81,7 @@ def _bars(
         "end": [round(value, 6) for value in ends],
         "lane": lanes,
         "lanes": max(lanes, default=0) + 1,
-        "fate": [entry.met for entry in requests],
+        "fate": [met(entry) for entry in requests],
         "off": [entry.code is not None and entry.code in out_of_balance for entry in requests],
         "entries": {name: [entry.get(name) for entry in entries] for name in fields},
     }

@@ -14,6 +14,7 @@ from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, span
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import OUTCOMES, FileState, Imbalance, Ledger, Row
+from mockservers.ledger.text import met
 from mockservers.plan import LABELS, Plan, fate
 from mockservers.plan_json import plan_from_json
 
@@ -82,7 +83,7 @@ class _Drawn:
 
     def add(self, entry: RequestEntry) -> None:
         """Count a request, and keep it if it is to be drawn."""
-        self.met[entry.met] += 1
+        self.met[met(entry)] += 1
         self.spans.append(span(entry))
         self.planned.add(entry)
         off = self.out_of_balance.get(entry.code, MOST_OFF) < MOST_OFF
@@ -189,7 +190,7 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "code": name,
         "words": [one.kind for one in found],
         "evidence": [f"saw {one.actual}; said: {one.said}" for one in found],
-        "fates": list(dict.fromkeys(entry.met for entry in row.requests)),
+        "fates": list(dict.fromkeys(met(entry) for entry in row.requests)),
         "requests": len(row.requests) + row.more,
         "status": last.status if last else None,
         "seen": row.seen.replace("_", " "),

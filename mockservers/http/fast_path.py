@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
 from mockservers.journal import encode
+from mockservers.kinds.body import Body
 from mockservers.kinds.response import Ending, RequestForm
 from mockservers.plan import fate
 from mockservers.run_state import Arrival, Request, ServerRun
@@ -36,19 +37,24 @@ _TIMES = re.compile(rb'"(start_s|first_byte_s|end_s)":0\.0')
 class KnownHeaders:
     """What is known of header sections, without their request line."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, logged: bool = False) -> None:
+        self.logged = logged
+        """Whether they are to be logged, so that each request is parsed."""
         self._known: dict[bytes, RequestForm | None] = {}
 
     def whole_get(self, data: bytes) -> tuple[str, RequestForm] | None:
         """The path and form of `data`, where it is one complete and plain GET; else None."""
-        line = _PLAIN_LINE.match(data)
+        line = None if self.logged else _PLAIN_LINE.match(data)
         if line is None:
             return None
         fields = data[line.end() :]
         if fields not in self._known:
             if len(fields) > MAX_SECTION_BYTES or len(self._known) >= MAX_SECTIONS:
                 return None
-            self._known[fields] = _parsed(fields)
+            form = _parsed(fields)
+            if form and form.conditions:  # they differ too much to be kept
+                return line[1].decode(), form
+            self._known[fields] = form
         form = self._known[fields]
         return (line[1].decode(), form) if form else None
 
@@ -84,9 +90,9 @@ class Prepared(Struct, frozen=True, eq=False):
     def request(self, attempt: int, arrival: Arrival) -> Request:
         """The request that gets this response, if the client did not take all of it at once."""
         start_s = arrival.start_s
-        return replace(
-            self.sent, attempt=attempt, arrival=arrival, first_byte_s=start_s, bytes_sent=0
-        )
+        assert self.sent.response is not None
+        body = Body(self.sent.response, self.sent.resource)
+        return replace(self.sent, attempt=attempt, arrival=arrival, first_byte_s=start_s, body=body)
 
 
 class PreparedResponses:
@@ -101,6 +107,8 @@ class PreparedResponses:
 
     def find(self, path: str, form: RequestForm) -> Prepared | None:
         """The response to a GET of `path`, if it can be known before the request."""
+        if form.conditions:
+            return None
         key = (path, form)
         if key in self._prepared:
             return self._prepared[key]
@@ -114,22 +122,20 @@ class PreparedResponses:
 def _prepare(server_run: ServerRun, path: str, name: str, form: RequestForm) -> Prepared | None:
     plan, catalogue = server_run.plan, server_run.catalogue
     rule = plan.rules.get(path) or plan.rules.get(name) or ()
-    if plan.per_attempt or len(rule) > 1 or plan.gate or not catalogue.in_memory:
+    varies = plan.per_attempt or len(rule) > 1 or plan.gate or plan.ranges
+    if varies or not catalogue.in_memory:
         return None
-    resource = catalogue.find(path)
-    info = resource.info if resource else None
-    fault = fate(plan, server_run.label, name, 1, path).effective(form, info)
-    response = fault.response(form, info, path)
-    if fault.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
+    fault, found = fate(plan, server_run.label, name, 1, path), catalogue.find(path)
+    request = Request(server_run, Arrival(0, 0, 0.0), "GET", path, name, 0, fault, found, form)
+    response = request.respond(form)
+    assert request.body is not None
+    if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
         return None
-    body = response.body if response.body is not None else resource.body if resource else b""
-    assert body is not None
-    if len(body) > MAX_PREPARED_BYTES:
+    if response.body_stop > MAX_PREPARED_BYTES:
         return None
-    body = body[: response.body_stop]
-    request = Request(server_run, Arrival(0, 0, 0.0), "GET", path, name, 0, fault, resource, form)
-    request.response, request.first_byte_s = response, 0.0
-    request.sent(body)
+    body = request.body.read(response.body_stop)
+    request.body.count(body)
+    request.first_byte_s = 0.0
     return Prepared(name, body, response.head + body + response.tail, request, _template(request))
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import httptools
 
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.resource import Fields
+from mockservers.kinds.response import CONDITIONS, Conditions, RequestForm, logged
 
 MAX_TARGET = 8_192
 """Longest request target, in bytes; a longer one is rejected with 414."""
@@ -36,6 +37,7 @@ _HOST_FIELD = re.compile(rb"%b?(?::[0-9]*)?" % _HOST)
 _NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 
 _USED = b"host connection content-length transfer-encoding expect accept-encoding".split()
+_USED += CONDITIONS
 
 
 class RequestLine(NamedTuple):
@@ -54,6 +56,8 @@ class RequestComplete(NamedTuple):
     form: RequestForm
     rejected: int | None = None
     """A status to answer it with, whatever the plan says: 405 for a method but GET and HEAD."""
+    headers: Fields | None = None
+    """Its header fields, if they are to be logged."""
 
 
 class Continue(NamedTuple):
@@ -84,7 +88,8 @@ class RequestParser:
     The last one is a request that ends the connection, or a `BadRequest`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, log_headers: bool = False) -> None:
+        self._log_headers = log_headers
         self._ended = False
         self._expect_request()
 
@@ -131,8 +136,13 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A whole header field, or trailer field."""
-        if not self._headed and (name := name.lower()) in _USED:
-            self._fields.setdefault(name, []).append(value.strip(b" \t"))
+        if self._headed:
+            return
+        value = value.strip(b" \t")
+        if self._log_headers:
+            self._lines.append((name, value))
+        if (name := name.lower()) in _USED:
+            self._fields.setdefault(name, []).append(value)
 
     def on_headers_complete(self) -> None:
         """The empty line after the header fields."""
@@ -149,6 +159,7 @@ class RequestParser:
         self._room = _MAX_LINE  # bytes that may still come of this part
         self._held = bytearray()  # the beginning of an incomplete line
         self._fields: dict[bytes, list[bytes]] = {}
+        self._lines: list[tuple[bytes, bytes]] = []  # all fields, where they are to be logged
         self._headed = self._whole = False
 
     def _read_line(self, piece: bytes) -> None:
@@ -228,6 +239,7 @@ class RequestParser:
                 and not unread,
                 minor=self._minor,
                 gzip=_offers_gzip(self._members(b"accept-encoding")),
+                conditions=Conditions.of(self._fields),
             )
             expects = b"100-continue" in self._members(b"expect")
             if expects and self._minor and not self._whole:
@@ -244,7 +256,8 @@ class RequestParser:
             self._give(piece)
         if self._whole:
             allowed = self._method in (b"GET", b"HEAD")
-            self._events.append(RequestComplete(self._form, None if allowed else 405))
+            fields = logged(self._lines) if self._log_headers else None
+            self._events.append(RequestComplete(self._form, None if allowed else 405, fields))
             self._ended = not self._form.keep_alive
             self._expect_request()
         elif not self._room:

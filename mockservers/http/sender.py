@@ -40,7 +40,8 @@ class Sender:
         missing: Callable[[], None],
     ) -> None:
         assert request.response is not None
-        self._transport, self._request, self._response = transport, request, request.response
+        assert request.body is not None
+        self._transport, self._response, self._body = transport, request.response, request.body
         self._taken, self._missing = taken, missing
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
@@ -66,14 +67,14 @@ class Sender:
 
     def _send(self, head: bytes = b"") -> None:
         transport, response = self._transport, self._response
-        turn_ends = self._request.bytes_sent + TURN
+        turn_ends = self._body.sent + TURN
         while not transport.is_closing():
-            start = self._request.bytes_sent
+            start = self._body.sent
             stop = min(response.body_stop, start + CHUNK)
             if response.bytes_per_s:
                 due = (monotonic() - self._since) * response.bytes_per_s
                 stop = min(stop, max(start, int(due)))
-            self._handed = self._request.read(stop)
+            self._handed = self._body.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
                 self._missing()
                 return
@@ -87,22 +88,22 @@ class Sender:
             if response.bytes_per_s:
                 self._wait_for_next_piece(response.bytes_per_s)
                 return
-            if self._request.bytes_sent >= turn_ends:
+            if self._body.sent >= turn_ends:
                 self._timer = asyncio.get_running_loop().call_soon(self._send)
                 return
             head = b""
 
     def _count(self) -> bool:
-        self._request.sent(self._handed)
+        self._body.count(self._handed)
         self._handed = b""
-        if self._request.bytes_sent < self._response.body_stop:
+        if self._body.sent < self._response.body_stop:
             return False
         self._taken(self._response)
         return True
 
     def _wait_for_next_piece(self, bytes_per_s: float) -> None:
         piece = max(1, int(bytes_per_s * DRIP_S))
-        next_stop = min(self._response.body_stop, self._request.bytes_sent + piece)
+        next_stop = min(self._response.body_stop, self._body.sent + piece)
         wait_s = self._since + next_stop / bytes_per_s - monotonic()
         self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
 

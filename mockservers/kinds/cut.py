@@ -2,9 +2,10 @@
 
 from msgspec.structs import replace
 
-from mockservers.kinds.base import Bytes, Fault, Look, Seconds, Serve
+from mockservers.kinds.base import Fault, Look, OfResource, Serve
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import Ending, RequestForm, Response, whole
+from mockservers.kinds.values import Bytes, Seconds
 
 __all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Truncate"]
 
@@ -20,13 +21,19 @@ class Empty(Fault, frozen=True):
         return Response(b"", 0, Ending.CLOSE, None, None)
 
 
-class Reset(Fault, frozen=True):
+class Reset(OfResource, frozen=True):
     """The connection is reset (RST) after `after_bytes` of the response, from its first byte."""
 
     after_bytes: Bytes = 0
 
     look = Look("silent", "rising")
     silent_end = "a reset"
+    needs_resource = False
+
+    @property
+    def sends_resource(self) -> bool:
+        """See `OfResource.sends_resource`."""
+        return self.after_bytes > 0
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
         """Without a resource there is no byte to reset after: the plain 404."""
@@ -44,23 +51,22 @@ class Reset(Fault, frozen=True):
         return replace(served, body_stop=stop, ending=Ending.RESET, unclear=unclear)
 
 
-class Truncate(Fault, frozen=True):
+class Truncate(OfResource, frozen=True):
     """The full length is announced, `after_bytes` of the body are sent, then an orderly close."""
 
     after_bytes: Bytes = 0
 
     look = Look("broken", "rising")
-    needs_resource = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         served = whole(form, info)
         if form.head_only or self.after_bytes >= served.body_stop:
             return served
         return replace(served, body_stop=self.after_bytes, ending=Ending.CLOSE)
 
 
-class CutHeaders(Fault, frozen=True):
+class CutHeaders(OfResource, frozen=True):
     """The first `after_bytes` of the header section, then an orderly close; never all of it.
 
     After the status line, some clients take what they have for a whole header section.
@@ -70,11 +76,10 @@ class CutHeaders(Fault, frozen=True):
     """None: half of the header section."""
 
     look = Look("broken", "falling")
-    needs_resource = True
     may_be_unclear = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         head = whole(form, info).head
         cut = len(head) // 2 if self.after_bytes is None else min(self.after_bytes, len(head) - 1)
         # Less than a status cannot be taken for a response.

@@ -2,11 +2,12 @@
 
 from msgspec.structs import replace
 
-from mockservers.kinds.base import Bytes, Fault, Look
+from mockservers.kinds.base import Fault, Look, OfResource
 from mockservers.kinds.chance import Chance
 from mockservers.kinds.cut import Truncate
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import Ending, RequestForm, Response, header_section, whole
+from mockservers.kinds.response import Ending, RequestForm, Response, headed, whole
+from mockservers.kinds.values import Bytes
 
 __all__ = ["BadChunk", "Garbage", "NoLength", "TooLong"]
 
@@ -16,15 +17,14 @@ BAD_SIZE = b"this is no size\r\n"
 """What `bad_chunk` sends in place of its second chunk size."""
 
 
-class TooLong(Fault, frozen=True):
+class TooLong(OfResource, frozen=True):
     """The whole resource, and after the announced length bytes that do not belong to it."""
 
     look = Look("broken", "level")
-    needs_resource = True
     may_be_unclear = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         if form.head_only:  # there is no body that could be bad
             return whole(form, info)
         # It announces a close: else the client would read the surplus as the next response.
@@ -32,7 +32,7 @@ class TooLong(Fault, frozen=True):
         return replace(closed, tail=SURPLUS, unclear=True)
 
 
-class NoLength(Fault, frozen=True):
+class NoLength(OfResource, frozen=True):
     """No length is announced, `after_bytes` of the body are sent, then an orderly close.
 
     No client can tell that something is missing (RFC 9112, section 6.3, last case).
@@ -42,17 +42,15 @@ class NoLength(Fault, frozen=True):
     """None: half of the body."""
 
     look = Look("broken", "upright")
-    needs_resource = True
     may_be_unclear = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
-        closing = form._replace(keep_alive=False)
-        head = header_section(200, closing, (("Content-Type", info.content_type),), None)
+        """See `OfResource.of_resource`."""
         half = info.length // 2
         sent = half if self.after_bytes is None else min(self.after_bytes, info.length)
         stop = 0 if form.head_only else sent
-        return Response(head, stop, Ending.CLOSE, 200, None, unclear=True)
+        closing = headed(form._replace(keep_alive=False), info)
+        return replace(closing, body_stop=stop, unclear=True)
 
 
 class Garbage(Fault, frozen=True):
@@ -74,25 +72,24 @@ class Garbage(Fault, frozen=True):
         return Response(self.noise, 0, Ending.CLOSE, None, None)
 
 
-class BadChunk(Fault, frozen=True):
+class BadChunk(OfResource, frozen=True):
     """Chunked coding: half of the body in a good chunk, then a chunk size that is no number."""
 
     look = Look("broken", "cross")
-    needs_resource = True
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
         """HTTP/1.0 has no chunks: there, half of the body is missing instead."""
         if info and form.minor == 0:
-            return Truncate(info.length // 2, delay_s=self.delay_s)
+            return self.instead(Truncate, after_bytes=info.length // 2)
         return super().effective(form, info)
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         if form.head_only:
             return whole(form, info)
-        fields = (("Content-Type", info.content_type), ("Transfer-Encoding", "chunked"))
-        head = header_section(200, form, fields, None)
+        chunked = headed(form, info, (("Transfer-Encoding", "chunked"),))
         half = info.length // 2
         # A chunk of no bytes would end a complete response (RFC 9112, section 7.1).
         size, end_of_chunk = (b"%x\r\n" % half, b"\r\n") if half else (b"", b"")
-        return Response(head + size, half, Ending.CLOSE, 200, None, tail=end_of_chunk + BAD_SIZE)
+        tail = end_of_chunk + BAD_SIZE
+        return replace(chunked, head=chunked.head + size, body_stop=half, tail=tail)

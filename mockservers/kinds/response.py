@@ -1,12 +1,15 @@
 """A response as exact bytes, what ends it, and how its header section is made."""
 
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from http import HTTPStatus
+from itertools import islice
 from typing import NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.resource import Fields, ResourceInfo
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     # Python names these differently from version to version; RFC 9110, section 15.5.
@@ -16,9 +19,6 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     422: "Unprocessable Content",
 }
 """The usual reason phrase of a status; a status that is not registered has none."""
-
-Fields = tuple[tuple[str, str], ...]
-"""Header fields, in order."""
 
 
 class Ending(Enum):
@@ -32,6 +32,48 @@ class Ending(Enum):
     """It is reset (RST)."""
 
 
+CONDITIONS = (b"range", b"if-range", b"if-none-match", b"if-modified-since")
+"""Header fields that a response may depend on."""
+
+
+class Conditions(NamedTuple):
+    """What a request makes its response depend on: header fields, as they came (RFC 9110)."""
+
+    range: str | None = None
+    """Section 14.2."""
+    if_range: str | None = None
+    """Section 13.1.5."""
+    if_none_match: str | None = None
+    """Section 13.1.2."""
+    if_modified_since: str | None = None
+    """Section 13.1.3."""
+
+    @classmethod
+    def of(cls, fields: Mapping[bytes, list[bytes]]) -> "Conditions | None":
+        """Those among header fields, if any; the lines of a field are one list (section 5.3)."""
+        if not any(name in fields for name in CONDITIONS):
+            return None
+        lines = (fields.get(name) for name in CONDITIONS)
+        return cls(*(b", ".join(found).decode("latin-1") if found else None for found in lines))
+
+
+MAX_LOGGED, MAX_LOGGED_BYTES = 64, 8_192
+"""How many header fields are logged, and how many bytes of them, at most."""
+_SECRET = {b"authorization", b"proxy-authorization", b"cookie"}
+
+
+def logged(lines: Iterable[tuple[bytes, bytes]]) -> Fields:
+    """Header fields of a request for the journal, as far as there is room; secrets as `***`."""
+    fields, room = [], MAX_LOGGED_BYTES
+    for name, value in islice(lines, MAX_LOGGED):
+        shown = b"***" if name.lower() in _SECRET else value
+        room -= len(name) + len(shown)
+        if room < 0:
+            break
+        fields.append((name.decode("latin-1"), shown.decode("latin-1")))
+    return tuple(fields)
+
+
 class RequestForm(NamedTuple):
     """The part of a request that decides the form of its response."""
 
@@ -43,6 +85,10 @@ class RequestForm(NamedTuple):
     """Minor HTTP version: 1.0 or 1.1."""
     gzip: bool = False
     """The client offers gzip (RFC 9110, section 12.5.3)."""
+    conditions: Conditions | None = None
+    """None where there are none."""
+    date: str | None = None
+    """The Date that a response is to have; None: it has none."""
 
 
 class Response(Struct, frozen=True):
@@ -66,22 +112,47 @@ class Response(Struct, frozen=True):
     """The rate of the body; None: as fast as the client takes it."""
     location: str | None = None
     """Where a redirect leads."""
+    start: int = 0
+    """Where in the resource the body begins."""
+    content_range: str | None = None
+    """The Content-Range field, if there is one."""
 
 
 def whole(form: RequestForm, info: ResourceInfo, fields: Fields = ()) -> Response:
-    """The resource with status 200 and its length."""
-    described = (("Content-Type", info.content_type), *fields)
-    head = header_section(200, form, described, info.length)
-    stop = 0 if form.head_only else info.length
-    return Response(head, stop, ending(form), 200, info.length)
+    """What is to be sent of the resource, with its length: all of it (200), or a part (206)."""
+    return replace(
+        headed(form, info, fields, info.length),
+        body_stop=0 if form.head_only else info.length,
+        ending=ending(form),
+    )
+
+
+def headed(
+    form: RequestForm, info: ResourceInfo, fields: Fields = (), length: int | None = None
+) -> Response:
+    """The same without its body, and then a close; its length is announced if `length` is given."""
+    content_range = None
+    if info.status == HTTPStatus.PARTIAL_CONTENT and info.unit:
+        content_range = f"{info.unit} {info.start}-{info.start + info.length - 1}/{info.total}"
+        fields = (("Content-Range", content_range), *fields)
+    described = (("Content-Type", info.content_type), *info.fields, *fields)
+    head = header_section(info.status, form, described, length)
+    return Response(
+        head, 0, Ending.CLOSE, info.status, length, start=info.start, content_range=content_range
+    )
 
 
 def bodiless(
-    status: int, form: RequestForm, fields: Fields = (), reason: str | None = None
+    status: int,
+    form: RequestForm,
+    fields: Fields = (),
+    reason: str | None = None,
+    length: int | None = 0,
 ) -> Response:
-    """A complete response without a body."""
+    """A complete response without a body; of another `length`, the body is the caller's."""
     # RFC 9110, section 8.6: no Content-Length with 204; with 304 it would be that of a 200.
-    length = None if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED) else 0
+    if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+        length = None
     head = header_section(status, form, fields, length, reason)
     return Response(head, 0, ending(form), status, length)
 
@@ -110,6 +181,8 @@ def header_section(
     """Status line and header fields; without a Content-Length where `length` is None."""
     phrase = PHRASES.get(status, "") if reason is None else reason
     lines = [f"HTTP/1.1 {status} {phrase}", "Server: mockservers"]
+    if form.date is not None and not any(name.lower() == "date" for name, _ in fields):
+        lines.append(f"Date: {form.date}")
     lines += [f"{name}: {value}" for name, value in fields]
     if length is not None:
         lines.append(f"Content-Length: {length}")

@@ -8,10 +8,11 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
-from mockservers.kinds.base import Fault, Look, PlanError, Serve, check, shorten
+from mockservers.kinds.base import Fault, Look, OfResource, Serve
 from mockservers.kinds.chance import Chance
-from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import Fields, RequestForm, Response, bodiless, whole
+from mockservers.kinds.resource import Fields, ResourceInfo
+from mockservers.kinds.response import RequestForm, Response, bodiless, whole
+from mockservers.kinds.values import PlanError, check, shorten
 
 __all__ = ["Drip", "HugeHeaders", "Serve", "Status", "WrongType"]
 
@@ -93,38 +94,35 @@ class Status(Fault, frozen=True):
         return bodiless(self.status[0], form, self.headers, self.reason)
 
 
-class Drip(Fault, frozen=True):
+class Drip(OfResource, frozen=True):
     """The resource, its body at an even rate."""
 
     bytes_per_s: BytesPerSecond
 
     look = Look("slow", "dots")
-    needs_resource = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         served = whole(form, info)
         return served if form.head_only else replace(served, bytes_per_s=self.bytes_per_s)
 
 
-class WrongType(Fault, frozen=True):
+class WrongType(OfResource, frozen=True):
     """The whole resource, called `text/html`."""
 
     look = Look("broken", "plain")
-    needs_resource = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         return whole(form, info._replace(content_type="text/html"))
 
 
-class HugeHeaders(Fault, frozen=True):
+class HugeHeaders(OfResource, frozen=True):
     """The whole resource after 200 header fields, one of them of 100 KB."""
 
     look = Look("slow", "upright")
-    needs_resource = True
     may_be_unclear = True
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
-        """See `Fault.of_resource`."""
+        """See `OfResource.of_resource`."""
         return replace(whole(form, info, MANY_FIELDS), unclear=True)

@@ -101,7 +101,7 @@ class _Collector:
         self.most_in_flight[server] = max(self.most_in_flight[server], entry.in_flight)
         if entry.method == "HEAD":
             return
-        if entry.leads_to and self._leading < LEADING:
+        if entry.location and self._leading < LEADING:
             self._leading += 1
             self.led_to[_target(entry)[1]] += 2
         path = _path(entry)
@@ -164,7 +164,7 @@ class RedirectMatcher:
     def add(self, entry: RequestEntry, name: str) -> None:
         """The request belongs to the account `name`; a redirect waits from now on."""
         self._came_by.setdefault((entry.server, _path(entry)), set()).add(name)
-        if entry.leads_to:
+        if entry.location:
             self._waiting.setdefault(_target(entry), []).append(Hop(name, entry.conn))
 
     def ambiguous(self) -> Iterator[frozenset[str]]:
@@ -191,7 +191,7 @@ def _target(entry: RequestEntry) -> Place:
     """Where a response redirects to; the path is decoded, for some clients decode it."""
     here = f"http://here.invalid{entry.path}"
     try:
-        to = urlsplit(urljoin(here, entry.leads_to or ""))
+        to = urlsplit(urljoin(here, entry.location or ""))
     except ValueError:
         return None, ""
     return entry.server if to.netloc == "here.invalid" else None, unquote(to.path) or "/"
@@ -199,7 +199,7 @@ def _target(entry: RequestEntry) -> Place:
 
 def _follows(later: RequestEntry, earlier: RequestEntry) -> bool:
     """Whether a request asks for what an earlier response redirects to."""
-    if not earlier.leads_to:
+    if not earlier.location:
         return False
     server, path = _target(earlier)
     return server in (None, later.server) and path == _path(later)
@@ -320,7 +320,7 @@ def _possible_ends(accounts: list[list[RequestEntry]]) -> tuple[RequestEntry, ..
         entry
         for requests in accounts
         for entry in requests
-        if not entry.leads_to or entry is requests[-1]
+        if not entry.location or entry is requests[-1]
     )
     # A request without a response may have been followed by one of any of these downloads.
     unanswered = any(entry.status is None for requests in accounts for entry in requests)

@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+from msgspec import structs
+
 from mockservers.journal import RequestEntry
 from mockservers.ledger.model import (
     IMBALANCES,
@@ -89,12 +91,7 @@ def _row(evidence: Evidence, account: Account) -> Row:
     interrupted = bool(claims.totals and claims.totals.get("interrupted"))
     state = _file_state(evidence, account)
     return Row(
-        code=account.code,
-        file_name=account.file_name,
-        requests=account.requests,
-        more=account.more,
-        followed=account.followed,
-        possible=account.possible,
+        **structs.asdict(account),
         accepts=_accepts(evidence, account, state, interrupted),
         claims=claims.outcomes.get(account.code, {}),
         file=state,

@@ -1,7 +1,9 @@
-"""A ledger as people read it; pure."""
+"""A ledger, and what a request met, as people read it; pure."""
 
 from collections import Counter
 
+from mockservers.faults import KINDS
+from mockservers.journal import RequestEntry
 from mockservers.ledger.model import OUTCOMES, Ledger, Seen
 from mockservers.text import code_list, counted
 
@@ -26,6 +28,15 @@ def ledger_text(ledger: Ledger) -> str:
     if len(ledger.notes) > MOST_NOTES:
         lines.append(f"  note       ... and {len(ledger.notes) - MOST_NOTES} more; --json has all")
     return "\n".join(line.rstrip() for line in lines)
+
+
+def met(entry: RequestEntry) -> str:
+    """What a request met: its kind of response; a plain 404 has a name of its own."""
+    if entry.do is None:
+        return "bad request"
+    if entry.do == "serve" and entry.status == 404:
+        return "not found"
+    return entry.do if entry.do in KINDS else "other"
 
 
 def _asked(ledger: Ledger) -> str:

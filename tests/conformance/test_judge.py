@@ -74,7 +74,7 @@ def wrong_requests(run, pick):
     # Where no response arrived, the client library may have asked once more.
     served = [e for e in asked if (e.do, e.status, times[e.code]) == ("serve", 200, 1)]
     # A request may belong to a redirect.
-    if served and not any(getattr(e, "leads_to", None) for e in asked):
+    if served and not any(getattr(e, "location", None) for e in asked):
         entry = pick(served)
         yield "REQ-2", replace(run, entries=tuple(e for e in run.entries if e is not entry))
         yield "REQ-4", replace(run, entries=(*run.entries, structs.replace(entry, n=999)))

@@ -8,6 +8,7 @@ from mockservers.content.flag_images import flag
 from mockservers.faults import (
     BadChunk,
     BadGzip,
+    BadRange,
     CutHeaders,
     Drip,
     Empty,
@@ -24,6 +25,7 @@ from mockservers.faults import (
     Status,
     TooLong,
     Truncate,
+    Unsatisfiable,
     WrongType,
 )
 from mockservers.flags2.codes import path_of_code
@@ -61,7 +63,8 @@ class Row:
     def plan(self) -> Plan:
         """What the server does."""
         rules = {self.code: self.replies} if self.replies else {}
-        return Plan(rules=rules, refuse=self.refuse)
+        ranges = any(reply.needs_ranges for reply in self.replies)
+        return Plan(rules=rules, refuse=self.refuse, ranges=ranges)
 
     @property
     def kind(self) -> str:
@@ -129,4 +132,6 @@ ROWS = [
     Row("redirect to an absent code", (Redirect(path_of_code(ABSENT)),)),
     Row("redirect to another scheme", (Redirect("gopher://localhost/br.gif"),)),
     Row("redirect_loop", (RedirectLoop(),)),
+    Row("bad_range, without a Range", (BadRange(how="shift"),)),
+    Row("unsatisfiable, without a Range", (Unsatisfiable(),)),
 ]

@@ -20,7 +20,7 @@ from support.replayed import (
 from mockservers.faults import Garbage
 from mockservers.plan import LABELS, Bucket, Plan, draw, noise
 from mockservers.plan_json import fault_to_json, plan_from_json, plan_to_json
-from mockservers.strategies import codes, plans, seeds
+from mockservers.strategies import codes, plans, range_plans, seeds
 
 MICROSECOND = 1e-6
 RESOURCES = codes() | st.sampled_from(["/a/b.txt", "/flags/é.gif", "/a%20b", "*"])
@@ -47,7 +47,7 @@ def test_the_draw_is_the_formula_of_the_spec(seed, label, resource, attempt, pur
 
 
 @examples(60)
-@given(plans(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS)
+@given(plans() | range_plans(), st.sampled_from(LABELS), RESOURCES, ATTEMPTS)
 def test_a_fate_is_what_the_spec_says(plan, label, resource, attempt):
     expected = fate_by_the_spec(plan_to_json(plan), label, resource, attempt)
     assert same(fault_to_json(fate_of(plan, label, resource, attempt)), expected)

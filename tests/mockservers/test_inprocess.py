@@ -26,7 +26,7 @@ from mockservers.inprocess import (
 )
 from mockservers.plan import Bucket, Gate, Plan
 from mockservers.run_state import ServerRun
-from mockservers.strategies import STRATEGIES, code_lists, replies, sticky_plans
+from mockservers.strategies import WITHOUT_RANGES, code_lists, replies, sticky_plans
 
 
 @examples(25)
@@ -47,11 +47,12 @@ def test_what_is_carried_in_process_is_what_sockets_carry(servers, downloader, p
 
 @pytest.mark.parametrize("downloader", DOWNLOADERS)
 def test_a_plan_that_needs_sockets_is_refused_by_name(downloader):
-    others = [simplest(kind) for kind in STRATEGIES if kind not in (*CARRIED, Reset)]
+    others = [simplest(kind) for kind in WITHOUT_RANGES if kind not in (*CARRIED, Reset)]
     for plan in [
         Plan(mix=(Bucket(1, Truncate(1)),)),
         Plan(gate=Gate(1, 1.0)),
         Plan(refuse=True),
+        Plan(ranges=True),
         *(Plan(rules={"BR": fault}) for fault in (Reset(1), *others)),
     ]:
         with (

@@ -19,7 +19,7 @@ from mockservers.plan import Bucket, Plan, draw, fate
 from mockservers.plan_json import plan_from_json, plan_to_json
 from mockservers.predict import totals
 from mockservers.profiles import ERROR_SEED, PROFILES
-from mockservers.strategies import codes, delays, plans, replies, seeds, sticky_plans
+from mockservers.strategies import codes, delays, plans, range_plans, replies, seeds, sticky_plans
 
 
 def test_the_draw_gives_the_vectors_of_the_spec():
@@ -141,7 +141,7 @@ def test_another_seed_gives_other_fates():
 
 
 @examples(25)
-@given(plans())
+@given(plans() | range_plans())
 def test_a_plan_survives_json(plan):
     assert plan_from_json(json.dumps(plan_to_json(plan))) == plan
 

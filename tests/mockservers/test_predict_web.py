@@ -33,7 +33,7 @@ from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.plan import Bucket, Plan, fate
 from mockservers.predict import totals
 from mockservers.profiles import PROFILES
-from mockservers.strategies import code_lists, plans
+from mockservers.strategies import code_lists, plans, range_plans
 
 
 def test_the_profiles_are_what_the_listings_were_run_against():
@@ -166,7 +166,7 @@ def test_a_prediction_holds_on_every_web_of_redirects(servers, rules, codes, m, 
 
 
 @examples(25)
-@given(plan=plans(), codes=code_lists(), label=LABELS)
+@given(plan=plans() | range_plans(), codes=code_lists(), label=LABELS)
 def test_a_prediction_is_the_same_each_time_and_counts_every_code(plan, codes, label):
     foreseen = forecast(plan, label, codes)
     assert foreseen == forecast(plan, label, codes)

@@ -15,6 +15,7 @@ from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.codes import packaged_codes, path_of_code
 from mockservers.plan import Plan
 from mockservers.predict import predict
+from mockservers.strategies import WITHOUT_RANGES
 from support.downloaders import play_sockets
 from support.examples import simplest
 
@@ -70,7 +71,7 @@ def _fate_of(kind: type[faults.Fault]) -> Fate:
     return Fate(fault, EITHER if outcome == "depends" else {outcome})
 
 
-FATES |= {do: _fate_of(kind) for do, kind in faults.KINDS.items() if do not in FATES}
+FATES |= {kind.do: _fate_of(kind) for kind in WITHOUT_RANGES if kind.do not in FATES}
 
 NAMES = tuple(FATES)
 

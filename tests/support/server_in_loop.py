@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from mockservers.content.resources import FlagCatalogue
-from mockservers.journal import Recorder
+from mockservers.journal_json import Recorder
 from mockservers.plan import LABELS, Plan
 from mockservers.server import MockServers
 

@@ -16,7 +16,7 @@ from support.journals import request
 from support.virtual_loop import BEGIN_S, virtual_time
 
 from mockservers.cli import status_line as live
-from mockservers.journal import Recorder
+from mockservers.journal_json import Recorder
 
 TWO_DELAYED = """
 for cc in br zz; do curl -s -o /dev/null $FLAGS2_DELAY_URL/$cc/$cc.gif & done; wait

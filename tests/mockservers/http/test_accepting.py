@@ -9,7 +9,7 @@ import socket
 from support.server_in_loop import asynchronous, told_end
 
 from mockservers import connection
-from mockservers.journal import Recorder
+from mockservers.journal_json import Recorder
 from mockservers.plan import LABELS, Plan
 
 

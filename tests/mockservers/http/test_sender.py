@@ -15,14 +15,15 @@ class Endless:
 
     def __init__(self):
         self.response = Response(b"head", LENGTH, Ending.KEEP, 200, LENGTH)
-        self.bytes_sent = 0
+        self.body = self
+        self.sent = 0
         self.closing = False
 
     def read(self, stop):
-        return bytes(stop - self.bytes_sent)
+        return bytes(stop - self.sent)
 
-    def sent(self, piece):
-        self.bytes_sent += len(piece)
+    def count(self, piece):
+        self.sent += len(piece)
 
     def write(self, data):
         assert len(data) <= TURN
@@ -41,11 +42,11 @@ def turns(after=lambda sender: None):
         both, ends = Endless(), []
         sender = Sender(both, both, ends.append, lambda: ends.append("missing"))
         sender.start()
-        sent = [both.bytes_sent]
+        sent = [both.sent]
         after(sender)
         for _ in range(9):
             await asyncio.sleep(0)
-            sent.append(both.bytes_sent)
+            sent.append(both.sent)
         return sent, ends == [both.response]
 
     return asyncio.run(count())

@@ -200,7 +200,7 @@ def test_a_loop_of_no_path_leads_to_the_root():
 
 
 def test_a_request_form_is_a_plain_get_by_default():
-    assert RequestForm() == (False, True, 1, False)
+    assert RequestForm() == (False, True, 1, False, None, None)
 
 
 def test_a_response_has_the_body_of_the_resource_by_default():

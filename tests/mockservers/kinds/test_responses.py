@@ -38,7 +38,10 @@ from mockservers.kinds.response import Ending, RequestForm
 from mockservers.plan import Bucket, Plan, fate
 from mockservers.strategies import replies, seeds
 
-FORMS = st.builds(RequestForm, st.booleans(), st.booleans(), st.sampled_from([0, 1]), st.booleans())
+NONE = st.none()
+FORMS = st.builds(
+    RequestForm, st.booleans(), st.booleans(), st.sampled_from([0, 1]), st.booleans(), NONE, NONE
+)
 GETS = FORMS.filter(lambda asked: not asked.head_only)
 BODIES = st.binary(max_size=300)
 

@@ -128,7 +128,8 @@ async def test_what_cannot_be_served_is_refused_with_its_status(house, sent, sta
 @pytest.mark.parametrize("kind", STRATEGIES)
 async def test_a_prepared_response_is_the_one_that_would_be_made(house, kind, monkeypatch):
     reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0, settings=FOUND_IS_ENOUGH)
-    plan = Plan(3, (Bucket(60, reply),), {"US": (reply,), "FR": (reply, Status((503,)))})
+    rules = {"US": (reply,), "FR": (reply, Status((503,)))}
+    plan = Plan(3, (Bucket(60, reply),), rules, ranges=kind.needs_ranges)
     seen = []
     for quickly in (True, False):
         if not quickly:
@@ -146,6 +147,7 @@ async def test_a_prepared_response_is_the_one_that_would_be_made(house, kind, mo
 async def test_a_prepared_response_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
     body = bytes(5_000_000)
     monkeypatch.setattr(fast_path, "MAX_PREPARED_BYTES", len(body))
+    monkeypatch.setattr("mockservers.kinds.body.DIGESTED_AT_ONCE", len(body))
     catalogue = FlagCatalogue()
     resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)
     monkeypatch.setattr(catalogue, "find", lambda path: resource)

@@ -1,0 +1,98 @@
+"""The body of one response: read in pieces, counted, and digested."""
+
+import hashlib
+from functools import lru_cache
+
+from mockservers.kinds.resource import Resource
+from mockservers.kinds.response import Response
+
+DIGESTED_AT_ONCE = 262_144
+"""Longest body whose digest is ready when it has been sent, in bytes; that of a longer one comes
+later (`Body.digested_later`)."""
+PIECE = 1_048_576
+"""Bytes that are read at once to be digested later."""
+
+
+class Body:
+    """The bytes of a body, and how many of them were sent."""
+
+    def __init__(self, response: Response, resource: Resource | None) -> None:
+        self._response = response
+        self._resource = resource
+        self._whole = response.body
+        if self._whole is None and resource and resource.body is not None:
+            self._whole = resource.body
+        self._digesting: hashlib._Hash | None = None  # of bytes that are not in memory
+        self.sent = 0
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its digest comes later."""
+        return self._response.body_stop > DIGESTED_AT_ONCE
+
+    def read(self, stop: int) -> bytes:
+        """The next bytes, up to `stop`; fewer when the file has shrunk, or gone."""
+        return self._between(self.sent, stop) if stop > self.sent else b""
+
+    def count(self, piece: bytes) -> None:
+        """These were sent."""
+        if piece and self._whole is None and not self.is_long:
+            self._digesting = self._digesting or hashlib.sha256()
+            self._digesting.update(piece)
+        self.sent += len(piece)
+
+    def digest(self) -> str | None:
+        """The SHA-256 of the bytes sent; None where there are none, or it comes later."""
+        if not self.sent or self.is_long:
+            return None
+        if self._digesting:
+            return self._digesting.hexdigest()
+        assert self._whole is not None
+        start = self._start
+        return digest(self._whole, start, start + self.sent)
+
+    def digested_later(self) -> str | None:
+        """The same, read once more; None where the file has changed. It takes its time."""
+        start, stop = self._start, self._start + self.sent
+        if self._whole is not None:
+            return digest(self._whole, start, stop)
+        assert self._resource is not None
+        return _digest_of(self._resource, start, stop) if _unchanged(self._resource) else None
+
+    @property
+    def _start(self) -> int:
+        return 0 if self._response.body is not None else self._response.start
+
+    def _between(self, start: int, stop: int) -> bytes:
+        start, stop = self._start + start, self._start + stop
+        if self._whole is not None:
+            return self._whole[start:stop]
+        assert self._resource is not None
+        try:
+            return self._resource.read(start, stop)
+        except OSError:
+            return b""
+
+
+@lru_cache(maxsize=4096)
+def digest(body: bytes, start: int, stop: int) -> str:
+    """The SHA-256 of some bytes of a body."""
+    return hashlib.sha256(body[start:stop]).hexdigest()
+
+
+@lru_cache(maxsize=256)
+def _digest_of(resource: Resource, start: int, stop: int) -> str | None:
+    found = hashlib.sha256()
+    try:
+        for at in range(start, stop, PIECE):
+            piece = resource.read(at, min(at + PIECE, stop))
+            if len(piece) < min(PIECE, stop - at):
+                return None
+            found.update(piece)
+    except OSError:
+        return None
+    return found.hexdigest() if _unchanged(resource) else None
+
+
+def _unchanged(resource: Resource) -> bool:
+    return resource.unchanged is None or resource.unchanged()
