@@ -87,11 +87,9 @@ class DigestEntry(Struct, frozen=True, omit_defaults=True, tag_field="type", tag
     """The digest of a long body, which came later than the entry of its request."""
 
     n: int
-    """The request."""
     sha256: str | None
-    """Of the body bytes sent; None if it cannot be known."""
     reason: str | None = None
-    """Why it cannot."""
+    """Why the digest cannot be known."""
 
 
 class KeptFile(Struct, frozen=True, omit_defaults=True):

@@ -31,7 +31,6 @@ MAX_ENTRIES = 1000
 
 Percent = Annotated[float, Meta(ge=0, le=100, description="a percentage from 0 to 100")]
 Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0 to {MAX_INTEGER}")]
-ETag = Annotated[ETagForm, Meta(description="one of strong, weak, none, per_request")]
 Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 
 _RULE = re.compile(r"[A-Z]{2}|/[^?]*")
@@ -82,16 +81,15 @@ class Plan(Value, frozen=True):
     """New connections are refused, so the rest of the plan does not matter to them."""
     ranges: bool = False
     """Serve parts and answer conditions, as RFC 9110 has it: SPEC.md, "Ranges"."""
-    etag: ETag = "strong"
+    etag: ETagForm = "strong"
     """What kind of ETag goes with that."""
 
     def __post_init__(self) -> None:
         """Raises PlanError."""
         check("seed", self.seed, Seed)
-        check("per_attempt", self.per_attempt, bool)
-        check("refuse", self.refuse, bool)
-        check("ranges", self.ranges, bool)
-        check("etag", self.etag, ETag)
+        check("etag", self.etag, ETagForm)
+        for name in ("per_attempt", "refuse", "ranges"):
+            check(name, getattr(self, name), bool)
         if self.gate is not None and not isinstance(self.gate, Gate):
             raise PlanError(f"gate: {shorten(self.gate)} is not a Gate")
         force_setattr(self, "mix", _checked_mix(self.mix))

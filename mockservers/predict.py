@@ -7,8 +7,10 @@ from typing import Any
 from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
+from mockservers.kinds.base import OfResource
 from mockservers.kinds.resource import ResourceInfo, normalised
 from mockservers.kinds.response import RequestForm, Response
+from mockservers.kinds.selection import response_to
 from mockservers.plan import Plan, fate
 
 FORECASTS = ("ok", "not_found", "error", "depends")
@@ -81,8 +83,10 @@ class _Oracle:
         name, info = CODE_OF_PATH.get(path, path), self._find(path)
         counted = is_code(name) or info is not None or path in self._plan.rules
         drawn = fate(self._plan, self._label, name, attempt if counted else 1, path)
-        fault = drawn.effective(_PLAIN, info)
-        return fault.do, fault.response(_PLAIN, info, path)
+        if info and isinstance(drawn, OfResource):
+            info = info.grown(drawn.grow)
+        fault, response = response_to(drawn, _PLAIN, info, path)
+        return fault.do, response
 
     def attempts(self, path: str) -> range:
         """Attempts that represent all: beyond them, the fate is that of the last."""

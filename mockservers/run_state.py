@@ -60,7 +60,7 @@ class Run:
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
         self._digests_due = 0
-        self._digesting: ThreadPoolExecutor | None = None
+        self._digesting = ThreadPoolExecutor(1, "mockservers-digest")
         self._begun = 0  # requests whose line is incomplete
         self.began = monotonic()
         self._journal = journal
@@ -105,7 +105,6 @@ class Run:
     def digest_later(self, n: int, digest: Callable[[], str | None]) -> None:
         """Digest in a thread what request `n` was sent, one body at a time; a line follows."""
         self._digests_due += 1
-        self._digesting = self._digesting or ThreadPoolExecutor(1, "mockservers-digest")
         found = asyncio.get_running_loop().run_in_executor(self._digesting, digest)
         found.add_done_callback(lambda _: self._digested(n, found.result()))
 
@@ -113,9 +112,6 @@ class Run:
         reason = None if sha256 else "the file has changed"
         self.write_line(encode(DigestEntry(n, sha256, reason)))
         self._digests_due -= 1
-        if self._digesting and not self._digests_due:
-            self._digesting.shutdown()  # its thread has nothing to do
-            self._digesting = None
         self._end_if_over()
 
     def retire(self) -> None:
@@ -125,6 +121,7 @@ class Run:
 
     def _end_if_over(self) -> None:
         if self._replaced and self.settled and not self._begun:
+            self._digesting.shutdown()
             self._journal.flush()
             self._over()
             self._journal = NoJournal()
@@ -206,7 +203,7 @@ class Request:
     """Whether the client had closed its side before that."""
     first_byte_s: float | None = None
     body: Body | None = None
-    """The body of the response."""
+    version: int | None = None
     query: str | None = None
     headers: Fields | None = None
     """Header fields, where they are to be logged."""
@@ -232,6 +229,9 @@ class Request:
     def _planned(self, form: RequestForm) -> Response:
         plan, known = self.server_run.plan, None
         self.resource = resource = version_of(self.fault, self.resource)
+        number = self.fault.sent_version if isinstance(self.fault, OfResource) else 0
+        if resource and (number > 1 or (number and plan.ranges)):
+            self.version = number
         if plan.ranges:
             now_s = int(time())
             form = form._replace(date=http_date(now_s))
@@ -243,8 +243,7 @@ class Request:
 
     def end(self, conn: int, *, complete: bool, client_gone: bool) -> None:
         """Leave, and write the entry."""
-        if self._digest_comes_later:
-            assert self.body is not None
+        if self.body and self.body.is_due:
             self.server_run.run.digest_later(self.arrival.n, self.body.digested_later)
         self.server_run.leave(encode(self.entry(conn, complete, client_gone)))
 
@@ -267,29 +266,17 @@ class Request:
             headers=self.headers,
             location=response.location if response else None,
             content_range=response.content_range if response else None,
-            version=self._version,
+            version=self.version,
             length=response.length if response else None,
             bytes_sent=body.sent if body else 0,
             complete=complete,
             client_gone=client_gone,
             client_closed=self.client_closed,
             sha256=body.digest() if body else None,
-            digest="later" if self._digest_comes_later else None,
+            digest="later" if body and body.is_due else None,
             in_flight=self.arrival.in_flight,
             delay_s=0.0 if self.rejected else fault.fixed_delay_s,
             start_s=round(self.arrival.start_s, 6),
             first_byte_s=None if self.first_byte_s is None else round(self.first_byte_s, 6),
             end_s=self.server_run.run.now(),
         )
-
-    @property
-    def _digest_comes_later(self) -> bool:
-        return bool(self.body and self.body.sent and self.body.is_long)
-
-    @property
-    def _version(self) -> int | None:
-        """The version of what was sent, where it is worth saying."""
-        if self.rejected or not (self.response and self.resource):
-            return None
-        number = self.fault.sent_version if isinstance(self.fault, OfResource) else 1
-        return number if number > 1 or self.server_run.plan.ranges else None

@@ -21,7 +21,7 @@ from mockservers.ledger.text import ledger_text
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_to_json
 from mockservers.run_state import Run
-from mockservers.server import LOOK_S, MockServers
+from mockservers.server import MockServers
 
 Entry = dict[str, Any]
 """An entry of a journal, as in JSON (SPEC.md, "The journal")."""
@@ -35,6 +35,10 @@ Folder = str | os.PathLike[str]
 ROUNDS = 10
 """Rounds of the event loop before a run begins: what clients have sent is read, and belongs to the
 run before. A new connection takes five: accept, adopt, make, watch, read."""
+
+
+LOOK_S = 0.001
+"""Seconds from one look at what is still under way to the next."""
 
 
 def running(

@@ -20,12 +20,10 @@ from mockservers.http.listeners import Listener, bind, url_host
 from mockservers.journal import Journal, NoJournal
 from mockservers.kinds.resource import Catalogue
 from mockservers.plan import LABELS, Plan
-from mockservers.run_state import Run, ServerRun
+from mockservers.run_state import FLUSH_S, Run, ServerRun
 
 ACCEPT_AGAIN_S = 0.1
 """Seconds until the next try to accept, when the operating system has no room."""
-LOOK_S = 0.001
-"""Seconds from one look at what is still under way to the next."""
 ACCEPT_AT_ONCE = 64
 """Connections accepted before others get their turn."""
 
@@ -114,7 +112,7 @@ class MockServers:
         while self._all_connections():
             await asyncio.sleep(0)
         while not all(run.settled for run in self._earlier):
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(FLUSH_S)
 
     # --- listening -------------------------------------------------------------------
 

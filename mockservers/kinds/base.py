@@ -139,7 +139,7 @@ class OfResource(Fault, frozen=True, kw_only=True):
 
     def instead(self, kind: "type[OfResource]", **fields: Any) -> "OfResource":
         """A fault of another kind, of the same version and with the same delay."""
-        return kind(delay_s=self.delay_s, version=self.version, grow=self.grow, **fields)
+        return kind(delay_s=self.delay_s, version=self.sent_version, grow=self.grow, **fields)
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""

@@ -30,6 +30,11 @@ class Body:
         """Whether its digest comes later."""
         return self._response.body_stop > DIGESTED_AT_ONCE
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the digest of what was sent is still to come."""
+        return self.is_long and self.sent > 0
+
     def read(self, stop: int) -> bytes:
         """The next bytes, up to `stop`; fewer when the file has shrunk, or gone."""
         return self._between(self.sent, stop) if stop > self.sent else b""

@@ -57,6 +57,10 @@ class ResourceInfo(NamedTuple):
     fields: Fields = ()
     """What is said of its version: ETag, Last-Modified, Accept-Ranges."""
 
+    def grown(self, by: int) -> "ResourceInfo":
+        """The same with more bytes, or fewer."""
+        return self._replace(length=max(0, self.length + by))
+
 
 DAY_S = 86_400
 MODIFIED_S = 19_723 * DAY_S
@@ -84,9 +88,8 @@ class Resource(Struct, frozen=True):
         """Another version: SPEC.md, "Versions"; version 1 that does not grow is the resource."""
         if number == 1 and not grow:
             return self
-        length = max(0, self.info.length + grow)
         return Resource(
-            self.info._replace(length=length),
+            self.info.grown(grow),
             _Version(self.read, number, self.info.length),
             tag=f"{self.tag}.{number}.{grow}",
             modified_s=self.modified_s,

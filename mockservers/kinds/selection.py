@@ -6,15 +6,19 @@
 import re
 from email.utils import formatdate, mktime_tz, parsedate_tz
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
+from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, OfResource, Serve
 from mockservers.kinds.resource import Fields, Resource, ResourceInfo
 from mockservers.kinds.response import Conditions, RequestForm, Response, bodiless
 
-ETagForm = Literal["strong", "weak", "none", "per_request"]
+ETagForm = Annotated[
+    Literal["strong", "weak", "none", "per_request"],
+    Meta(description="one of strong, weak, none, per_request"),
+]
 """What kind of ETag a server sends."""
 
 _BYTES = re.compile("bytes=([^=]*)", re.IGNORECASE)

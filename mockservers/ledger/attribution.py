@@ -12,10 +12,19 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import unquote, urljoin, urlsplit
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mockservers.flags2.codes import REMOTE, file_of_code, is_code
-from mockservers.journal import Claims, End, Files, GateEntry, Header, Line, RequestEntry
+from mockservers.journal import (
+    Claims,
+    DigestEntry,
+    End,
+    Files,
+    GateEntry,
+    Header,
+    Line,
+    RequestEntry,
+)
 from mockservers.ledger.model import Account, Evidence, seen_of
 from mockservers.plan import LABELS
 
@@ -63,6 +72,9 @@ def collect(journal: Iterable[Line]) -> Collected:
         match line:
             case RequestEntry():
                 collector.add(line)
+            case DigestEntry(n, sha256):
+                if n in collector.digests:
+                    collector.digests[n] = sha256
             case GateEntry(server=server, held=held, filled=False):
                 notes.append(f"the gate of {server} opened by its time: {held} held")
             case End():
@@ -72,7 +84,7 @@ def collect(journal: Iterable[Line]) -> Collected:
     return Collected(
         header=header,
         end=end,
-        requests=(*collector.requests, *led),
+        requests=tuple(map(collector.digested, (*collector.requests, *led))),
         strays=tuple(e for e in collector.strays if _path(e) not in collector.led_to),
         more=dict(collector.more),
         count=collector.count,
@@ -91,9 +103,16 @@ class _Collector:
         self.led_to: Counter[str] = Counter()
         """Room that redirects make, by path."""
         self.most_in_flight: Counter[str] = Counter()
+        self.digests: dict[int, str | None] = {}
+        """Digests that come later, of requests that are kept."""
         self.count = 0
         self._kept: Counter[tuple[str, str]] = Counter()
         self._leading = 0
+
+    def digested(self, entry: RequestEntry) -> RequestEntry:
+        """The entry with the digest that came later."""
+        sha256 = self.digests.get(entry.n)
+        return structs.replace(entry, sha256=sha256) if sha256 else entry
 
     def add(self, entry: RequestEntry) -> None:
         self.count += 1
@@ -111,8 +130,11 @@ class _Collector:
             self.requests.append(entry)
         elif entry.code:
             self.more[what] += 1
+            return
         elif len(self.strays) < STRAYS:
             self.strays.append(entry)
+        if entry.digest:
+            self.digests[entry.n] = None
 
 
 # --- redirects -------------------------------------------------------------------------------

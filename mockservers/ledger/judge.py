@@ -87,12 +87,10 @@ def _findings(evidence: Evidence, rows: Rows) -> Iterator[Finding]:
 
 
 def _row(evidence: Evidence, account: Account) -> Row:
-    claims = evidence.claims
-    interrupted = bool(claims.totals and claims.totals.get("interrupted"))
-    state = _file_state(evidence, account)
+    state, claims = _file_state(evidence, account), evidence.claims
     return Row(
         **structs.asdict(account),
-        accepts=_accepts(evidence, account, state, interrupted),
+        accepts=_accepts(evidence, account, state),
         claims=claims.outcomes.get(account.code, {}),
         file=state,
     )
@@ -103,14 +101,12 @@ def _file_state(evidence: Evidence, account: Account) -> FileState:
     if file is None:
         return FileState.ABSENT
     untouched = evidence.files_before.get(account.file_name) == file
-    if file.sha256 not in {digest_sent(entry) for entry in account.finals}:
+    if not {file.sha256, None} & {digest_sent(entry) for entry in account.finals}:
         return FileState.OLD if untouched else FileState.DIFFERENT
     return FileState.KEPT if untouched else FileState.SAME
 
 
-def _accepts(
-    evidence: Evidence, account: Account, state: FileState, interrupted: bool
-) -> frozenset[str]:
+def _accepts(evidence: Evidence, account: Account, state: FileState) -> frozenset[str]:
     """What may be said of a code.
 
     ok: a whole 200 whose bytes are the file. not_found: a 404. error: anything else, a response
@@ -126,13 +122,14 @@ def _accepts(
             accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
         elif came_to is Seen.ERROR:
             accepts.add("error")
-        elif evidence.files_after is None or (file and file.sha256 == digest_sent(entry)):
+        elif evidence.files_after is None or (file and digest_sent(entry) in (None, file.sha256)):
             accepts.add("ok")
             if came_to is Seen.INDETERMINATE or state is FileState.KEPT:
                 accepts.add("error")
         else:
             accepts.add("error")
-    if interrupted and state is not FileState.SAME:
+    totals = evidence.claims.totals or {}
+    if totals.get("interrupted") and state is not FileState.SAME:
         accepts.add("interrupted")
     return frozenset(accepts)
 
@@ -152,9 +149,11 @@ def _repeats(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
     if row.possible:
         return  # it is not known which of these requests are its own
     recovered = False
-    for earlier, followed in zip(row.requests, row.followed, strict=False):
+    for earlier, later, followed in zip(row.requests, row.requests[1:], row.followed, strict=False):
         if followed:
             recovered = False
+        elif later.range is not None:
+            yield f"{name} went on after {described(earlier)}"
         elif earlier.status is None and not recovered:
             recovered = True
             yield f"{name} recovered: asked again after {described(earlier)}"
@@ -173,6 +172,9 @@ def _requests(evidence: Evidence, rows: Rows) -> Iterator[str]:
     unclear = [name for name, row in rows.items() if row.seen is Seen.INDETERMINATE]
     if unclear:
         yield f"ok or error is up to the client: {_names(unclear)}"
+    unknown = [name for name, row in rows.items() if None in map(digest_sent, row.finals)]
+    if unknown:
+        yield f"came in parts, or changed as it was sent; the file is not judged: {_names(unknown)}"
     never = [name for name, row in rows.items() if not row.requests]
     if never and evidence.served:
         yield f"{len(never)} never requested: {_names(never)}"

@@ -191,6 +191,8 @@ def seen_of(entry: RequestEntry) -> Seen:
         return Seen.INDETERMINATE if unclear and entry.complete else Seen.ERROR
     if entry.status == 404:
         return Seen.NOT_FOUND
+    if in_parts(entry):
+        return Seen.INDETERMINATE
     if entry.status != 200 or (kind and not kind.decodable):
         return Seen.ERROR
     if unclear:
@@ -202,8 +204,15 @@ def seen_of(entry: RequestEntry) -> Seen:
     return Seen.INDETERMINATE if doubtful else Seen.OK
 
 
-def digest_sent(entry: RequestEntry) -> str:
-    """The SHA-256 of the body bytes sent."""
+def in_parts(entry: RequestEntry) -> bool:
+    """Whether the client has bytes of it already, so that the response is not the file."""
+    return entry.version is not None and entry.status in (206, 304, 416)
+
+
+def digest_sent(entry: RequestEntry) -> str | None:
+    """The SHA-256 of the file that a response makes; None where that is not known."""
+    if in_parts(entry) or (entry.bytes_sent and entry.sha256 is None):
+        return None
     return entry.sha256 or _NOTHING
 
 

@@ -127,6 +127,7 @@ def test_a_range_kind_serves_any_other_request(servers, fault):
     for fields in ({}, {"Range": "bytes=0-1,5-6"}, {"Range": "lines=0-1"}):
         assert ask(servers, **fields)[::2] == (200, sent)
         assert entry(servers)["do"] == "serve"
+        assert entry(servers)["version"] == fault.sent_version
     assert ask(servers, Range=f"bytes={WHOLE}-")[0] == 416
     assert entry(servers)["do"] == "serve"
     assert ask(servers, If_None_Match="*")[0] == 304
