@@ -59,7 +59,8 @@ class Run:
         self.requests = 0
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
-        self._digests_due = 0
+        self.digests_due = 0
+        """How many bodies are still to be digested."""
         self._digesting = ThreadPoolExecutor(1, "mockservers-digest")
         self._begun = 0  # requests whose line is incomplete
         self.began = monotonic()
@@ -71,7 +72,7 @@ class Run:
     @property
     def settled(self) -> bool:
         """Whether every request that has arrived has its entry and its digest."""
-        return not self.under_way and not self._digests_due
+        return not self.under_way and not self.digests_due
 
     def now(self) -> float:
         """Seconds since the run began, to the microsecond."""
@@ -104,14 +105,14 @@ class Run:
 
     def digest_later(self, n: int, digest: Callable[[], str | None]) -> None:
         """Digest in a thread what request `n` was sent, one body at a time; a line follows."""
-        self._digests_due += 1
+        self.digests_due += 1
         found = asyncio.get_running_loop().run_in_executor(self._digesting, digest)
         found.add_done_callback(lambda _: self._digested(n, found.result()))
 
     def _digested(self, n: int, sha256: str | None) -> None:
         reason = None if sha256 else "the file has changed"
         self.write_line(encode(DigestEntry(n, sha256, reason)))
-        self._digests_due -= 1
+        self.digests_due -= 1
         self._end_if_over()
 
     def retire(self) -> None:

@@ -93,7 +93,7 @@ async def _serve_until_stopped(
         signum: signal.signal(signum, lambda *_: loop.call_soon_threadsafe(stopped.set))
         for signum in (signal.SIGINT, signal.SIGTERM)
     }
-    servers = MockServers(what.catalogue)
+    servers = MockServers(what.catalogue, log_headers=args.log_headers)
     runs = RunHistory(servers, args.journal, folder)
     async with AsyncExitStack() as stack:
         stack.callback(lambda: [signal.signal(*handler) for handler in previous.items()])
@@ -146,7 +146,8 @@ def _compare(args: argparse.Namespace) -> int:
     views = []
     for journal in args.journals:
         with judging(journal):
-            views.append(view_of(balance(read_journal(journal)), read_journal(journal)))
+            ledger = balance(read_journal(journal))
+            views.append(view_of(ledger, read_journal(journal), queries=args.queries))
     names = [path.stem for path in args.journals]
     if names[0] == names[1]:
         names = [str(path) for path in args.journals]

@@ -118,6 +118,9 @@ def _add_html(parser: argparse.ArgumentParser, *, required: bool = False) -> Non
         required=required,
         help="write a page for a browser (needs the extra `pages`)",
     )
+    parser.add_argument(
+        "--queries", action="store_true", help="show the query of each request on the page"
+    )
 
 
 def _add_served(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +152,11 @@ def _add_listening(parser: argparse.ArgumentParser) -> None:
         help="ports of LOCAL, DELAY and ERROR (default: 8001,8002,8003)",
     )
     parser.add_argument("--journal", metavar="FILE", type=Path, help="keep the journal here")
+    parser.add_argument(
+        "--log-headers",
+        action="store_true",
+        help="the journal has the header fields of each request, without cookies and passwords",
+    )
 
 
 def _host_name(text: str) -> str:

@@ -45,7 +45,7 @@ async def _run_to_end(
     """Start the servers, run the command, write header, entries and end of the journal."""
     output, cwd = ClaimsReader(), Path.cwd()
     first_reading = next(readings(command, cwd), None)
-    servers = MockServers(what.catalogue)
+    servers = MockServers(what.catalogue, log_headers=args.log_headers)
     header = Header(
         plans={label: plan_to_json(plan) for label, plan in what.plans.items()},
         command=tuple(command),

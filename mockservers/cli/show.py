@@ -57,7 +57,7 @@ def page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | No
     from mockservers.html_report.render import run_page
     from mockservers.html_report.view import view_of
 
-    return run_page(view_of(ledger, read_journal(journal)))
+    return run_page(view_of(ledger, read_journal(journal), queries=args.queries))
 
 
 def write_page(file: Path, text: str) -> None:

@@ -28,6 +28,7 @@ from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 from mockservers.plan import LABELS
 from mockservers.plan_json import plan_from_json, plan_to_json
+from mockservers.run_state import FLUSH_S
 from mockservers.server import MockServers
 from mockservers.text import one_line
 
@@ -254,6 +255,8 @@ class Control:
     async def _judge(self, end: Callable[[], End]) -> web.Response:
         """The ledger of the current run so far, as if it had come to `end`."""
         async with self._one_at_a_time:
+            while self._servers.run.digests_due:
+                await asyncio.sleep(FLUSH_S)
             run = self._runs.current
             answer = self._to_read(run)
             path = run.journal.path
@@ -275,7 +278,9 @@ class Control:
         if error:
             reason = error.strerror or error
             raise RequestError(503, f"the journal of run {run.number} is incomplete: {reason}")
-        return self._about(run) | {"under_way": self._servers.run.under_way}
+        due = self._servers.run.digests_due
+        answer = self._about(run) | {"under_way": self._servers.run.under_way}
+        return answer | ({"digests_due": due} if due else {})
 
 
 def _start(cursor: str, run: NumberedRun) -> int:

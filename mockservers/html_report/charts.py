@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import to_builtins
+from msgspec import structs, to_builtins
 
 from mockservers.faults import KINDS
 from mockservers.journal import Line, RequestEntry
@@ -30,9 +30,17 @@ servers that are not known here."""
 
 def chart_of(entries: Iterable[Line], out_of_balance: Collection[str | None]) -> dict[str, Any]:
     """The chart of a short run, all of whose requests are drawn."""
-    requests = [entry for entry in entries if isinstance(entry, RequestEntry)]
+    requests = [shown(entry) for entry in entries if isinstance(entry, RequestEntry)]
     fates = Counter(met(entry) for entry in requests)
     return chart(requests, list(map(span, requests)), fates, None, out_of_balance)
+
+
+def shown(entry: RequestEntry, *, queries: bool = False) -> RequestEntry:
+    """What a page shows of a request: no header fields, and its query only if it is asked for.
+
+    They may hold a secret, and a page is made to be shown.
+    """
+    return structs.replace(entry, headers=None, query=entry.query if queries else None)
 
 
 def chart(
@@ -65,8 +73,7 @@ def _bars(
     """The requests in columns, by their start, each with a lane in which it overlaps nothing."""
     requests = sorted(requests, key=span)
     entries: list[dict[str, Any]] = [to_builtins(entry) for entry in requests]
-    # A query may hold a secret, and a page is made to be shown.
-    fields = list(dict.fromkeys(n for entry in entries for n in entry if n != "query"))
+    fields = list(dict.fromkeys(name for entry in entries for name in entry))
     starts, firsts, ends = [], [], []
     for entry in requests:
         start, end = span(entry)

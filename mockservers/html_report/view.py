@@ -11,7 +11,7 @@ from typing import Any
 from mockservers.content.flag_images import flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
-from mockservers.html_report.charts import chart, span
+from mockservers.html_report.charts import chart, shown, span
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import OUTCOMES, FileState, Imbalance, Ledger, Row
 from mockservers.ledger.text import met
@@ -37,8 +37,9 @@ _WORDS = {
 # --- what is on the page ---------------------------------------------------------------
 
 
-def view_of(ledger: Ledger, journal: Iterable[Line]) -> dict[str, Any]:
-    """What the page shows of a run: its ledger, and the same journal, read once more.
+def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -> dict[str, Any]:
+    """What the page shows of a run: its ledger, and the same journal, read once more; the query of
+    a request only with `queries`.
 
     A dict of JSON values; the times of `chart` are seconds since the first request.
     """
@@ -48,10 +49,10 @@ def view_of(ledger: Ledger, journal: Iterable[Line]) -> dict[str, Any]:
     drawn = _Drawn(ledger, _Planned(header.plans))
     for entry in lines:
         if isinstance(entry, RequestEntry):
-            drawn.add(entry)
+            drawn.add(shown(entry, queries=queries))
     limit = ledger.claims.concurrency
-    shown = chart(drawn.requests, drawn.spans, drawn.met, limit, drawn.out_of_balance)
-    took_s = shown["took_s"]
+    drawing = chart(drawn.requests, drawn.spans, drawn.met, limit, drawn.out_of_balance)
+    took_s = drawing["took_s"]
     at_once = limit or ledger.most_in_flight
     thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
     return {
@@ -62,7 +63,7 @@ def view_of(ledger: Ledger, journal: Iterable[Line]) -> dict[str, Any]:
         "facts": _facts(ledger, header, took_s),
         "bound": drawn.planned.sentence(at_once, took_s, announced=limit),
         "thinned": None if drawn.stride == 1 else thinned,
-        "chart": shown,
+        "chart": drawing,
         "codes": _codes(ledger),
         "more_codes": max(0, len(ledger.rows) - MOST_ROWS),
         "replay": replay_line(header),

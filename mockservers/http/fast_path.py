@@ -20,8 +20,6 @@ from mockservers.kinds.response import Ending, RequestForm
 from mockservers.plan import fate
 from mockservers.run_state import Arrival, Request, ServerRun
 
-MAX_PREPARED_BYTES = 262_144
-"""Longest body of a response that is kept prepared."""
 MAX_SECTIONS, MAX_SECTION_BYTES = 1024, 1024
 """How many header sections are kept, and the longest of them."""
 
@@ -131,7 +129,7 @@ def _prepare(server_run: ServerRun, path: str, name: str, form: RequestForm) -> 
     assert request.body is not None
     if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
         return None
-    if response.body_stop > MAX_PREPARED_BYTES:
+    if request.body.is_long:
         return None
     body = request.body.read(response.body_stop)
     request.body.count(body)

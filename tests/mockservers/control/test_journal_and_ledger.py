@@ -19,6 +19,7 @@ from mockservers.control import api as control
 from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import read_slice
 from mockservers.journal_json import read_journal
+from mockservers.kinds.body import Body
 from mockservers.ledger import balance
 
 # --- the journal ---------------------------------------------------------------------------
@@ -52,6 +53,23 @@ async def test_what_is_under_way_is_counted_and_has_no_entry(driven):
     assert (page["under_way"], page["entries"]) == (1, [])
     assert (await driven.get("/ledger"))["under_way"] == 1
     writer.close()
+
+
+@asynchronous
+async def test_the_journal_does_not_wait_for_a_digest_and_the_ledger_does(driven, monkeypatch):
+    go_on = threading.Event()
+    monkeypatch.setattr("mockservers.kinds.body.DIGESTED_AT_ONCE", 1)
+    monkeypatch.setattr(Body, "digested_later", lambda self: go_on.wait() and "it")
+    await driven.fetch("BR")
+    while (page := await driven.get("/journal"))["under_way"]:
+        pass
+    assert (page["under_way"], page["digests_due"], len(page["entries"])) == (0, 1, 1)
+    judged = asyncio.create_task(driven.get("/ledger"))
+    await asyncio.sleep(0)
+    assert not judged.done()
+    go_on.set()
+    assert "digests_due" not in await judged
+    assert len((await driven.get("/journal"))["entries"]) == 2
 
 
 @asynchronous

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from support.journals import balance, journal, report, request
+from support.journals import balance, journal, lines_of, report, request
 from support.rows import each
 from support.viewed import one, view
 
@@ -109,9 +109,13 @@ def test_a_drip_and_a_hang_wait_as_the_plan_has_it(entries, rules, wait):
     assert f"the {wait} s of waiting that the plan asks for" in view(lines)["bound"]
 
 
-def test_a_query_is_not_on_the_page():
-    entry = request(1, "BR", 0.0, 0.5) | {"query": "token=1"}
-    assert "token" not in str(view(journal(["BR"], [entry], [])))
+def test_header_fields_are_not_on_the_page_and_a_query_only_if_it_is_asked_for():
+    entry = request(1, "BR", 0.0, 0.5) | {"query": "token=1", "headers": [["Cookie", "k=2"]]}
+    lines = journal(["BR"], [entry], [])
+    shown = html_view.view_of(balance(lines), lines_of(lines), queries=True)
+    assert "token=1" in str(shown)
+    assert "k=2" not in str(shown)
+    assert "token" not in str(view(lines))
 
 
 # --- the charts ------------------------------------------------------------------------

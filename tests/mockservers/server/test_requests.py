@@ -146,7 +146,6 @@ async def test_a_prepared_response_is_the_one_that_would_be_made(house, kind, mo
 
 async def test_a_prepared_response_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
     body = bytes(5_000_000)
-    monkeypatch.setattr(fast_path, "MAX_PREPARED_BYTES", len(body))
     monkeypatch.setattr("mockservers.kinds.body.DIGESTED_AT_ONCE", len(body))
     catalogue = FlagCatalogue()
     resource = Resource(ResourceInfo(len(body), "image/gif"), lambda a, b: body[a:b], body)

@@ -1,0 +1,46 @@
+"""The ledger of responses that are no whole file: parts, versions, digests that come later."""
+
+import hashlib
+
+from support.rows import each
+from support.small_ledgers import BODY, cut, file, found_in, judge, report, request, whole
+
+LATE = {"sha256": None, "digest": "later"}
+
+
+def part(code, status=206, **more):
+    more = {"range": "bytes=5-", "version": 1, "n": 2, "sha256": "of the part", **more}
+    return request(code, status=status, **more)
+
+
+def late(sha256, n=1):
+    return {"type": "digest", "n": n, "sha256": sha256}
+
+
+OK = ["BR OK", *report(ok=1)]
+LEDGERS = {
+    # entries, the file, what does not balance
+    "resumed": ([cut("BR"), part("BR")], file(), ["note"] * 3),
+    "resumed, and called an error": ([cut("BR"), part("BR")], None, ["note"] * 3),
+    "the client has it": ([part("BR", status=304, n=1)], file(), ["note"] * 2),
+    "nothing was left to ask for": ([cut("BR"), part("BR", status=416)], file(), ["note"] * 3),
+    "resumed twice": ([cut("BR"), part("BR"), part("BR", n=3)], file(), ["note"] * 4),
+    "another version": ([cut("BR"), whole("BR", n=2, version=2, range="bytes=5-")], file(),
+                        ["note"]),
+    "a digest that comes later": (
+        [whole("BR", **LATE), late(hashlib.sha256(BODY).hexdigest())], file(), []
+    ),
+    "another digest": ([whole("BR", **LATE), late("another")], file(), ["corrupt BR"]),
+    "a digest that cannot be known": ([whole("BR", **LATE), late(None)], file(), ["note"]),
+    "a digest that is missing": ([whole("BR", **LATE)], file(), ["note"]),
+    "a digest of nobody": ([whole("BR"), late("another", n=9)], file(), []),
+    "a planned 304": ([request("BR", status=304, do="status")], None, ["miscounted BR"]),
+}  # fmt: skip
+
+
+@each("name", LEDGERS)
+def test_what_cannot_be_known_is_no_imbalance(name):
+    entries, kept, found = LEDGERS[name]
+    said = ["*** Error for BR: cut", *report(error=1)] if "called an error" in name else OK
+    files = {} if kept is None else {"br.gif": kept}
+    assert found_in(judge(["BR"], entries, said, files)) == found
