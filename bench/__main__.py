@@ -22,7 +22,7 @@ from bench.alone import (
 )
 from bench.processes import CLIENT_CORE, SERVER_CORE, BenchError
 from bench.rig import Bench, Verdict
-from bench.side_by_side import measure_connections, measure_load, measure_resources
+from bench.side_by_side import measure_connections, measure_large, measure_load, measure_resources
 
 MEASURES: dict[str, Callable[[Bench], list[Verdict]]] = {
     "start": measure_start,
@@ -30,6 +30,7 @@ MEASURES: dict[str, Callable[[Bench], list[Verdict]]] = {
     "load": measure_load,
     "connections": measure_connections,
     "resources": measure_resources,
+    "large": measure_large,
     "lateness": measure_lateness,
     "memory": measure_memory,
     "held": measure_held,

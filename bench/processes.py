@@ -86,9 +86,26 @@ def cpu_s(pid: int) -> float:
     return sum(sum(each.cpu_times()[:2]) for each in _family(pid))
 
 
+def until_idle(pid: int, within_s: float = 60) -> None:
+    """Wait until a process needs next to no CPU time; raises BenchError if it goes on."""
+    until, before = time.monotonic() + within_s, cpu_s(pid)
+    while time.monotonic() < until:
+        time.sleep(0.5)
+        if (now := cpu_s(pid)) - before < 0.02:
+            return
+        before = now
+    raise BenchError(f"the server is still busy after {within_s:.0f} s")
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory of a process and its children, in millions of bytes."""
     return sum(each.memory_info().rss for each in _family(pid)) / 1e6
+
+
+def anonymous_mb(pid: int) -> float:
+    """Memory that holds no file (RssAnon of Linux), in millions of bytes."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.partition("RssAnon:")[2].split()[0]) * 1024 / 1e6
 
 
 def _family(pid: int) -> list[psutil.Process]:
@@ -134,9 +151,13 @@ class MockServers:
 
 @contextmanager
 def mock_servers(
-    folder: Path, plans: Mapping[str, object], core: int | None = SERVER_CORE
+    folder: Path,
+    plans: Mapping[str, object],
+    core: int | None = SERVER_CORE,
+    root: Path | None = None,
 ) -> Iterator[MockServers]:
-    """The servers as their users start them, with plans by label; the journal is in `folder`.
+    """The servers as their users start them, with plans by label; the journal is in `folder`. With
+    a `root`, they serve its files.
 
     After the block the journal is whole.
     """
@@ -149,6 +170,8 @@ def mock_servers(
         file = folder / f"{label}.json"
         file.write_text(json.dumps(plan), encoding="utf-8")
         command += ["--plan", f"{label}={file}"]
+    if root:
+        command += ["--root", root]
     log = folder / "mockservers.log"
     began = time.perf_counter()
     with (

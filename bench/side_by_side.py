@@ -1,14 +1,26 @@
 """The measures of load: beside the peers, and against size."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 
 from bench.load import Sample, Samples, ask_exactly, cpu_us, growth, interleaved, load, per_s
 from bench.peers import PEERS, NotInstalledError, Site, serving
-from bench.processes import BenchError, raise_file_limit
+from bench.processes import (
+    CLIENT_CORE,
+    BenchError,
+    anonymous_mb,
+    child,
+    mock_servers,
+    output,
+    raise_file_limit,
+    until_idle,
+)
 from bench.rig import ERROR_MIX, Bench, Verdict, copy_flags, paths_file
 
 # --- CPU time and requests/s beside the peers --------------------------------------------
@@ -182,3 +194,75 @@ def _print_sizes(
     for name in servers:
         costs = (cpu_us(samples[f"{name} {size}"]) for size in sizes)
         print(f"{name:<24}" + "".join(f"{cost:>12.1f}" for cost in costs))
+
+
+# --- large files -------------------------------------------------------------------------
+
+TAKERS, LARGE_BYTES, SMALL_PER_S = 4, 3_000_000_000, 50
+
+
+def measure_large(bench: Bench) -> list[Verdict]:
+    """A small file, asked for at a fixed rate beside four clients that take 3 GB files."""
+    with ExitStack() as stack:
+        room = stack.enter_context(bench.room())
+        site = Site(room / "site", ("/small", "/large"))
+        site.folder.mkdir()
+        (site.folder / "small").write_bytes(bytes(1000))
+        with (site.folder / "large").open("wb") as large:
+            large.truncate(LARGE_BYTES)
+        ours = stack.enter_context(mock_servers(room, {}, root=site.folder))
+        servers = {"ours": (ours.pid, ours.urls["LOCAL"])}
+        try:
+            servers["nginx"] = stack.enter_context(serving(PEERS[0], site, room / "nginx"))
+        except (NotInstalledError, BenchError) as exc:
+            bench.skipped["nginx"] = str(exc)
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
+        for _ in range(bench.rounds):
+            for name, (pid, url) in servers.items():
+                found[name].append(_beside_takers(pid, url, 2 * bench.seconds))
+                until_idle(pid)  # it may still digest, on the core of the next one
+    bench.figures["large"] = found
+    middle = {
+        name: {key: median(one[key] for one in rounds) for key in rounds[0]}
+        for name, rounds in found.items()
+    }
+    longest_ms = max(one["longest_ms"] for one in found["ours"])
+    mine, other = middle["ours"], middle.get("nginx")
+    text = f"{mine['p99_ms']:.1f} ms, longest {longest_ms:.0f} ms"
+    if other:
+        text = f"{mine['p99_ms'] / other['p99_ms']:.2f} x {other['p99_ms']:.1f} ms: {text}"
+    for name, one in middle.items():
+        print(f"{name:<8}{one}")
+    met = longest_ms < 1000 and mine["p99_ms"] <= 3 * other["p99_ms"] if other else None
+    text += f"; RssAnon {mine['anon_mb']:.0f} MB"
+    for what, key in (("one client", "alone_gb_per_s"), ("four", "gb_per_s")):
+        text += f"; {what}: {mine[key]:.2f} GB/s"
+        text += f" = {mine[key] / other[key]:.2f} x" if other else ""
+    return [Verdict("p99 beside 4 x 3 GB", text, "at most 3 x nginx, never 1 s", met)]
+
+
+def _beside_takers(pid: int, url: str, seconds: float) -> dict[str, float]:
+    """Quantiles of the small request, the bytes that were taken, and the server's memory."""
+    script = [sys.executable, Path(__file__).with_name("large_client.py")]
+    with ExitStack() as stack:
+        take = [*script, "take", f"{url}/large", str(seconds + 1)]
+        alone = int(
+            output([*script, "take", f"{url}/large", str(seconds)], core=CLIENT_CORE, within_s=60)
+        )
+        takers = [
+            stack.enter_context(child(take, core=CLIENT_CORE, stdout=subprocess.PIPE))
+            for _ in range(TAKERS)
+        ]
+        ask = [*script, "ask", f"{url}/small", str(seconds), str(SMALL_PER_S)]
+        late_ms = json.loads(output(ask, core=CLIENT_CORE, within_s=60 + 10 * seconds))
+        anon_mb = anonymous_mb(pid)
+        taken = [json.loads(taker.communicate(timeout=60 + seconds)[0]) for taker in takers]
+    cuts = quantiles(late_ms, n=100, method="inclusive")
+    return {
+        "p50_ms": cuts[49],
+        "p99_ms": cuts[98],
+        "longest_ms": max(late_ms),
+        "gb_per_s": sum(taken) / (seconds + 1) / 1e9,
+        "alone_gb_per_s": alone / seconds / 1e9,
+        "anon_mb": anon_mb,
+    }
