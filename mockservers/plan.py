@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import force_setattr
 
-from mockservers.kinds.base import Fault, Serve
+from mockservers.kinds.base import KINDS, Fault, Serve
 from mockservers.kinds.chance import Chance, draw, noise
 from mockservers.kinds.resource import as_sent, normalised
 from mockservers.kinds.selection import ETagForm
@@ -92,11 +92,8 @@ class Plan(Value, frozen=True):
             check(name, getattr(self, name), bool)
         if self.gate is not None and not isinstance(self.gate, Gate):
             raise PlanError(f"gate: {shorten(self.gate)} is not a Gate")
-        force_setattr(self, "mix", _checked_mix(self.mix))
-        force_setattr(self, "rules", _checked_rules(self.rules))
-        for fault in self.faults():
-            if fault.needs_ranges and not self.ranges:
-                raise PlanError(f'{fault.do}: it acts on ranges, and needs "ranges": true')
+        force_setattr(self, "mix", _checked_mix(self.mix, self.ranges))
+        force_setattr(self, "rules", _checked_rules(self.rules, self.ranges))
 
     def faults(self) -> tuple[Fault, ...]:
         """Every fault in the plan: those of the mix, then those of the rules."""
@@ -104,11 +101,12 @@ class Plan(Value, frozen=True):
         return (*(bucket.fault for bucket in self.mix), *by_rule)
 
 
-def _checked_mix(mix: object) -> tuple[Bucket, ...]:
+def _checked_mix(mix: object, ranges: bool) -> tuple[Bucket, ...]:
     buckets = tuple(mix) if isinstance(mix, list | tuple) else (mix,)
     for n, bucket in enumerate(buckets):
         if not isinstance(bucket, Bucket):
             raise PlanError(f"mix[{n}]: {shorten(bucket)} is not a Bucket")
+        _check_fault(f"mix[{n}]", bucket.fault, ranges)
     if len(buckets) > MAX_ENTRIES:
         raise PlanError(f"mix: {len(buckets)} buckets are more than {MAX_ENTRIES}")
     total = math.fsum(bucket.weight for bucket in buckets)
@@ -117,7 +115,7 @@ def _checked_mix(mix: object) -> tuple[Bucket, ...]:
     return buckets
 
 
-def _checked_rules(rules: object) -> dict[str, tuple[Fault, ...]]:
+def _checked_rules(rules: object, ranges: bool) -> dict[str, tuple[Fault, ...]]:
     if not isinstance(rules, Mapping):
         raise PlanError(f"rules: {shorten(rules)} is not a mapping of codes and paths to faults")
     checked: dict[str, tuple[Fault, ...]] = {}
@@ -125,7 +123,7 @@ def _checked_rules(rules: object) -> dict[str, tuple[Fault, ...]]:
         place = _checked_name(name)
         if place in checked:
             raise PlanError(f"rules: {shorten(name)} is there in another spelling, too")
-        checked[place] = _checked_rule(name, rule)
+        checked[place] = _checked_rule(name, rule, ranges)
     return checked
 
 
@@ -139,18 +137,20 @@ def _checked_name(name: object) -> str:
     return normalised(name)
 
 
-def _checked_rule(name: str, rule: object) -> tuple[Fault, ...]:
+def _checked_rule(name: str, rule: object, ranges: bool) -> tuple[Fault, ...]:
     place = f"rules.{shorten(name)[1:-1]}"
     faults = tuple(rule) if isinstance(rule, list | tuple) else (rule,)
     if not 1 <= len(faults) <= MAX_ENTRIES:
         raise PlanError(f"{place}: {len(faults)} faults are not 1 to {MAX_ENTRIES}")
-    return tuple(_check_fault(f"{place}[{n}]", fault) for n, fault in enumerate(faults))
+    return tuple(_check_fault(f"{place}[{n}]", fault, ranges) for n, fault in enumerate(faults))
 
 
-def _check_fault(place: str, fault: object) -> Fault:
-    if isinstance(fault, Fault) and type(fault) is not Fault:
-        return fault
-    raise PlanError(f"{place}: {shorten(fault)} is not a kind of response (mockservers.faults)")
+def _check_fault(place: str, fault: object, ranges: bool = True) -> Fault:
+    if not isinstance(fault, Fault) or type(fault) not in KINDS.values():
+        raise PlanError(f"{place}: {shorten(fault)} is not a kind of response (mockservers.faults)")
+    if fault.needs_ranges and not ranges:
+        raise PlanError(f'{place}: {fault.do} acts on ranges: the plan needs "ranges": true')
+    return fault
 
 
 # --- fates ----------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from mockservers.kinds.response import Response
 DIGESTED_AT_ONCE = 262_144
 """Longest body whose digest is ready when it has been sent, in bytes; that of a longer one comes
 later (`Body.digested_later`)."""
+REMEMBERED = 65_536
+"""Longest body in memory whose digests are remembered, in bytes: those of the flags are."""
 PIECE = 1_048_576
 """Bytes that are read at once to be digested later."""
 
@@ -53,16 +55,21 @@ class Body:
         if self._digesting:
             return self._digesting.hexdigest()
         assert self._whole is not None
-        start = self._start
-        return digest(self._whole, start, start + self.sent)
+        find = digest if len(self._whole) <= REMEMBERED else digest.__wrapped__
+        return find(self._whole, self._start, self._start + self.sent)
 
     def digested_later(self) -> str | None:
         """The same, read once more; None where the file has changed. It takes its time."""
         start, stop = self._start, self._start + self.sent
         if self._whole is not None:
-            return digest(self._whole, start, stop)
+            return hashlib.sha256(self._whole[start:stop]).hexdigest()
         assert self._resource is not None
-        return _digest_of(self._resource, start, stop) if _unchanged(self._resource) else None
+        if not _unchanged(self._resource):
+            return None
+        # What reads from memory would be kept there.
+        of_file = self._resource.unchanged is not None
+        find = _digest_of_file if of_file else _digest_of_file.__wrapped__
+        return find(self._resource, start, stop)
 
     @property
     def _start(self) -> int:
@@ -79,14 +86,14 @@ class Body:
             return b""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def digest(body: bytes, start: int, stop: int) -> str:
     """The SHA-256 of some bytes of a body."""
     return hashlib.sha256(body[start:stop]).hexdigest()
 
 
 @lru_cache(maxsize=256)
-def _digest_of(resource: Resource, start: int, stop: int) -> str | None:
+def _digest_of_file(resource: Resource, start: int, stop: int) -> str | None:
     found = hashlib.sha256()
     try:
         for at in range(start, stop, PIECE):

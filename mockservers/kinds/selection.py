@@ -113,7 +113,7 @@ def _selected(
     return info._replace(length=stop - start, status=206, start=start, total=info.length)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def _rendered(fault: Fault, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
     return fault.response(form, info, path)
 

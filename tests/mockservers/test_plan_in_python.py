@@ -7,7 +7,18 @@ from msgspec.structs import fields, replace
 from support.examples import simplest
 from support.rows import each
 
-from mockservers.faults import KINDS, Drip, Redirect, Reset, Serve, Status, Truncate, Uniform
+from mockservers.faults import (
+    KINDS,
+    BadRange,
+    Drip,
+    Redirect,
+    Reset,
+    Serve,
+    Status,
+    Truncate,
+    Uniform,
+)
+from mockservers.kinds.base import OfResource
 from mockservers.plan import Bucket, Gate, Plan, PlanError
 
 BAD_VALUES = {
@@ -17,6 +28,11 @@ BAD_VALUES = {
     "an empty rule": (lambda: Plan(rules={"BR": ()}), "rules.BR: 0 faults"),
     "a number for a fault": (lambda: Plan(rules={"BR": (503,)}), "rules.BR[0]: 503 is not"),
     "a class for a fault": (lambda: Plan(rules={"BR": (Reset,)}), "rules.BR[0]: <class"),
+    "a fault of no kind": (lambda: Plan(rules={"BR": OfResource()}), "rules.BR[0]: OfResource("),
+    "a version 0": (lambda: Serve(version=0), "version: 0 is not a whole number from 1 to 255"),
+    "half a byte": (lambda: Serve(grow=1.5), "grow: 1.5 is not"),
+    "a way to go wrong that there is not": (lambda: BadRange("x"), "how: 'x' is not one of"),
+    "an ETag that there is not": (lambda: Plan(etag="x"), "etag: 'x' is not one of strong, weak"),
     "a list for rules": (lambda: Plan(rules=[Reset()]), "rules: [Reset("),
     "weights of 170 percent": (
         lambda: Plan(mix=(Bucket(80, Serve()), Bucket(90, Serve()))),

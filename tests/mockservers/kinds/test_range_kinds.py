@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import re
 
 import pytest
 from support.rows import each
@@ -137,8 +138,11 @@ def test_a_range_kind_serves_any_other_request(servers, fault):
 
 @each("fault", ACTS_ON_RANGES)
 def test_a_range_kind_needs_a_plan_with_ranges(fault):
-    for plan in ({"mix": Bucket(1, fault)}, {"rules": {"/r": fault}}):
-        with pytest.raises(PlanError, match=f'^{fault.do}: .*"ranges": true'):
+    for place, plan in (
+        ("mix[0]", {"mix": Bucket(1, fault)}),
+        ("rules./r[1]", {"rules": {"/r": (Serve(), fault)}}),
+    ):
+        with pytest.raises(PlanError, match=re.escape(f"{place}: {fault.do} acts on ranges")):
             Plan(**plan)
 
 
