@@ -40,9 +40,9 @@ class BadRange(_ActsOnParts, frozen=True):
 
     how: How
     """`ignored`: the whole resource, with 200. `shift`: a part that begins one byte too early, or
-    at byte 1. `total`: the length of the resource is called one byte more. `unit`: the range is
-    called one of lines. `missing`: no Content-Range. `short`: the first half of the part. `stale`:
-    the part, whatever If-Range says; of version 2 where no other is planned."""
+    at byte 1, if there is one. `total`: the length of the resource is called one byte more. `unit`:
+    the range is called one of lines. `missing`: no Content-Range. `short`: the first half of the
+    part. `stale`: the part, whatever If-Range says; of version 2 where no other is planned."""
 
     look = Look("elsewhere", "cross")
 
@@ -63,8 +63,8 @@ class BadRange(_ActsOnParts, frozen=True):
             case "ignored":
                 return whole(form, info._replace(length=info.total, status=200, start=0))
             case "shift":
-                start = info.start - 1 if info.start else min(1, stop - 1)
-                return whole(form, info._replace(length=stop - start, start=start))
+                start = info.start - 1 if info.start else min(1, info.total - 1)
+                return whole(form, info._replace(length=max(stop - start, 1), start=start))
             case "total":
                 return whole(form, info._replace(total=info.total + 1))
             case "unit":

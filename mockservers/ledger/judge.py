@@ -101,7 +101,10 @@ def _file_state(evidence: Evidence, account: Account) -> FileState:
     if file is None:
         return FileState.ABSENT
     untouched = evidence.files_before.get(account.file_name) == file
-    if not {file.sha256, None} & {digest_sent(entry) for entry in account.finals}:
+    served = {digest_sent(entry) for entry in account.finals}
+    if None in served and not untouched:
+        return FileState.UNKNOWN
+    if not {file.sha256, None} & served:
         return FileState.OLD if untouched else FileState.DIFFERENT
     return FileState.KEPT if untouched else FileState.SAME
 
@@ -304,7 +307,7 @@ def _files(evidence: Evidence, rows: Rows, named: set[str | None]) -> Iterator[I
 
 
 def _is_saved(row: Row) -> bool:
-    return row.file is FileState.SAME and "ok" in row.accepts
+    return row.file in (FileState.SAME, FileState.UNKNOWN) and "ok" in row.accepts
 
 
 def _odd_files(evidence: Evidence, rows: Rows) -> Iterator[str]:

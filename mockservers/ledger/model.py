@@ -39,6 +39,8 @@ class FileState(StrEnum):
     """Written in this run, and equal."""
     KEPT = "kept"
     """Equal, but from before the run."""
+    UNKNOWN = "unknown"
+    """Written in this run, and what was served is not known."""
     DIFFERENT = "different"
     """Written in this run, and not equal."""
     OLD = "old"

@@ -5,18 +5,20 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from typing import get_args
 
 import pytest
 from support import TOP
 
 from mockservers import running
-from mockservers.faults import Serve, Truncate
+from mockservers.faults import BadRange, Serve, Truncate, Unsatisfiable
+from mockservers.kinds.ranges import How
 from mockservers.plan import Plan
 
 pytestmark = pytest.mark.slow
 
 PAGE = (TOP / "docs/resuming.md").read_text(encoding="utf-8")
-PROGRAM = textwrap.dedent(re.search(r"    import sys\n(?:    .*\n|\n)+", PAGE)[0])
+PROGRAM = textwrap.dedent(re.search(r"    import contextlib\n(?:    .*\n|\n)+", PAGE)[0])
 _, _TABLE = PAGE.split("\n|---|---|---|---|---|\n")
 ROWS = [row.strip("| ").split(" | ") for row in _TABLE.split("\n\n")[0].splitlines()]
 
@@ -64,3 +66,17 @@ def test_a_client_resumes_as_the_page_says(tmp_path, row, changed):
     words = {BODY: "whole", CHANGED: "new"}
     assert f"{words.get(kept, 'mixed')}, status {status}" == ends[changed]
     assert len(kept) == len(BODY)
+
+
+@pytest.mark.parametrize("how", get_args(get_args(How)[0]))
+def test_the_program_of_the_page_is_right_whatever_a_server_does_to_a_range(tmp_path, how):
+    for n, after in enumerate(((BadRange(how), Serve()), (BadRange(how),), (Unsatisfiable(),))):
+        plan = Plan(rules={"/file.bin": (Truncate(FIRST), *after)}, ranges=True)
+        folder = tmp_path / str(n)
+        folder.mkdir()
+        with running(plan, content={"/file.bin": BODY}) as servers:
+            url = f"{servers.urls['LOCAL'].removesuffix('/flags')}/file.bin"
+            status = run("the Python program", url, folder)
+        kept = [file.read_bytes() for file in folder.iterdir()]
+        assert kept in (([BODY], [CHANGED]) if status == 0 else ([],))
+        assert n or status == (how == "total")  # of a wrong total, it asks for what there is not

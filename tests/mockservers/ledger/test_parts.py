@@ -44,3 +44,11 @@ def test_what_cannot_be_known_is_no_imbalance(name):
     said = ["*** Error for BR: cut", *report(error=1)] if "called an error" in name else OK
     files = {} if kept is None else {"br.gif": kept}
     assert found_in(judge(["BR"], entries, said, files)) == found
+
+
+def test_a_file_of_parts_is_not_counted_as_saved():
+    ledger = judge(["BR"], [cut("BR"), part("BR")], OK, {"br.gif": file()})
+    assert (ledger.saved, ledger.kept) == (0, 0)
+    assert ledger.to_json()["codes"]["BR"]["file"] == "unknown"
+    had = judge(["BR"], [part("BR", status=304, n=1)], OK, {"br.gif": file()}, {"br.gif": file()})
+    assert (had.saved, had.kept) == (0, 1)
