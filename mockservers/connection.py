@@ -42,6 +42,7 @@ from mockservers.http import request_parser
 from mockservers.http.fast_path import KnownHeaders, PreparedResponses
 from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
+from mockservers.kinds.resource import Fields
 from mockservers.kinds.response import Ending, RequestForm, Response, rejection
 from mockservers.run_state import Request, ServerRun
 
@@ -159,15 +160,14 @@ class Connection(asyncio.Protocol):
                 else:
                     self.queue[-1].expects = True
             case request_parser.RequestComplete(form, rejected, headers):
-                self.queue[-1].headers = headers
-                self._complete(form, rejected)
+                self._complete(form, rejected, headers)
             case request_parser.BadRequest():
                 self._reject(event)
 
-    def _complete(self, form: RequestForm, rejected: int | None) -> None:
+    def _complete(self, form: RequestForm, rejected: int | None, headers: Fields | None) -> None:
         """The last request of the queue has been read to its end."""
         request, self._request_since = self.queue[-1], monotonic()
-        request.form, request.rejected = form, rejected
+        request.form, request.rejected, request.headers = form, rejected, headers
         if not form.keep_alive:
             self._move(reading=Reading.LAST)
         if len(self.queue) == 1 and self._sending not in _IN_TURN:
@@ -220,7 +220,7 @@ class Connection(asyncio.Protocol):
         prepared = self._server.prepared.find(path, form)
         if prepared is None:
             self.queue.append(server_run.arrive("GET", path))
-            self._complete(form, None)
+            self._complete(form, None, None)
             return
         arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
         self._transport.write(prepared.data)
@@ -313,7 +313,7 @@ class Connection(asyncio.Protocol):
     def _reject(self, bad: request_parser.BadRequest) -> None:
         """Answer the incomplete request, or what is no request, with a status; then close."""
         if self.queue and self.queue[-1].form is None:
-            self._complete(RequestForm(keep_alive=False), bad.status)
+            self._complete(RequestForm(keep_alive=False), bad.status, bad.headers)
             return
         self._move(reading=Reading.LAST)
         self._unserved = bad

@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -34,7 +34,7 @@ from mockservers.faults import (
 )
 from mockservers.journal import NoJournal, encode
 from mockservers.kinds.resource import Catalogue
-from mockservers.kinds.response import RequestForm, Response
+from mockservers.kinds.response import Conditions, RequestForm, Response
 from mockservers.plan import Plan
 from mockservers.run_state import Run, ServerRun
 
@@ -75,7 +75,7 @@ def responses_carrier(
     def callback(
         request: requests.PreparedRequest,
     ) -> tuple[int, dict[str, str], bytes] | Exception:
-        response, body = answer(request.method or "GET", request.url or "")
+        response, body = answer(request.method or "GET", request.url or "", request.headers)
         if response.status is None:
             return requests.ConnectionError("Connection aborted.")
         return response.status, _fields(response), body
@@ -93,8 +93,8 @@ def aioresponses_carrier(
     """The same for aiohttp. A lost connection is not tried again here, as aiohttp would."""
     answer = _answerer(plan, label, record, catalogue)
 
-    def callback(url: object, **_: object) -> aioresponses.CallbackResult:
-        response, body = answer("GET", str(url))
+    def callback(url: object, **sent: Any) -> aioresponses.CallbackResult:
+        response, body = answer("GET", str(url), sent.get("headers") or {})
         if response.status is None:
             raise aiohttp.ServerDisconnectedError
         return aioresponses.CallbackResult(
@@ -112,15 +112,18 @@ def aioresponses_carrier(
 
 def _answerer(
     plan: Plan, label: str, record: Record, catalogue: Catalogue | None
-) -> Callable[[str, str], tuple[Response, bytes]]:
+) -> Callable[[str, str, Mapping[str, str]], tuple[Response, bytes]]:
     refuse_what_needs_sockets(plan)
     server_run = ServerRun(label, plan, catalogue or FlagCatalogue(), Run(NoJournal()))
     counting = threading.Lock()  # threads call this, where a server has its one loop
 
-    def answer(method: str, url: str) -> tuple[Response, bytes]:
+    def answer(method: str, url: str, fields: Mapping[str, str]) -> tuple[Response, bytes]:
+        path, query = urlsplit(url).path, urlsplit(url).query if "?" in url else None
+        given = {name.lower().encode(): [value.encode()] for name, value in fields.items()}
         with counting:
-            request = server_run.arrive(method, urlsplit(url).path)
-            response = request.respond(RequestForm(head_only=method == "HEAD"))
+            request = server_run.arrive(method, path, query)
+            request.form = RequestForm(method == "HEAD", conditions=Conditions.of(given))
+            response = request.respond(request.form)
             assert request.body is not None
             body = request.body.read(response.body_stop)
             request.body.count(body)

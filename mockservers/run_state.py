@@ -18,7 +18,7 @@ from mockservers.journal import DigestEntry, Journal, NoJournal, RequestEntry, e
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.body import Body
 from mockservers.kinds.resource import Catalogue, Fields, Resource, normalised
-from mockservers.kinds.response import RequestForm, Response, rejection
+from mockservers.kinds.response import MAX_LOGGED_BYTES, RequestForm, Response, rejection
 from mockservers.kinds.selection import http_date, response_to, validators, version_of
 from mockservers.plan import Plan, fate
 
@@ -59,8 +59,7 @@ class Run:
         self.requests = 0
         """How many have arrived: the number of the latest, by order of arrival."""
         self.under_way = 0
-        self.digests_due = 0
-        """How many bodies are still to be digested."""
+        self.digests_asked = self.digests_written = 0  # of long bodies, in the same order
         self._digesting = ThreadPoolExecutor(1, "mockservers-digest")
         self._begun = 0  # requests whose line is incomplete
         self.began = monotonic()
@@ -72,7 +71,7 @@ class Run:
     @property
     def settled(self) -> bool:
         """Whether every request that has arrived has its entry and its digest."""
-        return not self.under_way and not self.digests_due
+        return not self.under_way and self.digests_written == self.digests_asked
 
     def now(self) -> float:
         """Seconds since the run began, to the microsecond."""
@@ -105,14 +104,14 @@ class Run:
 
     def digest_later(self, n: int, digest: Callable[[], str | None]) -> None:
         """Digest in a thread what request `n` was sent, one body at a time; a line follows."""
-        self.digests_due += 1
+        self.digests_asked += 1
         found = asyncio.get_running_loop().run_in_executor(self._digesting, digest)
         found.add_done_callback(lambda _: self._digested(n, found.result()))
 
     def _digested(self, n: int, sha256: str | None) -> None:
         reason = None if sha256 else "the file has changed"
         self.write_line(encode(DigestEntry(n, sha256, reason)))
-        self.digests_due -= 1
+        self.digests_written += 1
         self._end_if_over()
 
     def retire(self) -> None:
@@ -207,7 +206,6 @@ class Request:
     version: int | None = None
     query: str | None = None
     headers: Fields | None = None
-    """Header fields, where they are to be logged."""
 
     @property
     def hangs(self) -> bool:
@@ -221,23 +219,24 @@ class Request:
 
     def respond(self, form: RequestForm) -> Response:
         """Form the response; from now on it has begun."""
-        response = rejection(self.rejected, form) if self.rejected else self._planned(form)
+        now_s = int(time())
+        if self.server_run.plan.ranges:
+            form = form._replace(date=http_date(now_s))
+        response = rejection(self.rejected, form) if self.rejected else self._planned(form, now_s)
         self.response, self.body = response, Body(response, self.resource)
         if response.head:
             self.first_byte_s = monotonic() - self.server_run.run.began
         return response
 
-    def _planned(self, form: RequestForm) -> Response:
+    def _planned(self, form: RequestForm, now_s: int) -> Response:
         plan, known = self.server_run.plan, None
         self.resource = resource = version_of(self.fault, self.resource)
         number = self.fault.sent_version if isinstance(self.fault, OfResource) else 0
         if resource and (number > 1 or (number and plan.ranges)):
             self.version = number
-        if plan.ranges:
-            now_s = int(time())
-            form = form._replace(date=http_date(now_s))
-            if resource:
-                known = validators(resource, plan.etag, self.arrival.n, now_s)
+        if resource and plan.ranges:
+            request = f"{self.arrival.n}.{self.server_run.run.began}"
+            known = validators(resource, plan.etag, request, now_s)
         info = resource.info if resource else None
         self.fault, response = response_to(self.fault, form, info, self.path, known)
         return response
@@ -263,11 +262,11 @@ class Request:
             attempt=self.attempt,
             do=None if self.rejected else fault.do,
             status=response.status if response else None,
-            range=conditions.range if conditions else None,
+            range=conditions.range and conditions.range[:MAX_LOGGED_BYTES] if conditions else None,
             headers=self.headers,
             location=response.location if response else None,
             content_range=response.content_range if response else None,
-            version=self.version,
+            version=self.version if response else None,
             length=response.length if response else None,
             bytes_sent=body.sent if body else 0,
             complete=complete,

@@ -254,9 +254,10 @@ class Control:
 
     async def _judge(self, end: Callable[[], End]) -> web.Response:
         """The ledger of the current run so far, as if it had come to `end`."""
+        now, asked = self._servers.run, self._servers.run.digests_asked
+        while now.digests_written < asked:
+            await asyncio.sleep(FLUSH_S)
         async with self._one_at_a_time:
-            while self._servers.run.digests_due:
-                await asyncio.sleep(FLUSH_S)
             run = self._runs.current
             answer = self._to_read(run)
             path = run.journal.path
@@ -278,8 +279,9 @@ class Control:
         if error:
             reason = error.strerror or error
             raise RequestError(503, f"the journal of run {run.number} is incomplete: {reason}")
-        due = self._servers.run.digests_due
-        answer = self._about(run) | {"under_way": self._servers.run.under_way}
+        now = self._servers.run
+        due = now.digests_asked - now.digests_written
+        answer = self._about(run) | {"under_way": now.under_way}
         return answer | ({"digests_due": due} if due else {})
 
 

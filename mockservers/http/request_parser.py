@@ -69,6 +69,8 @@ class BadRequest(NamedTuple):
 
     status: int
     reason: str
+    headers: Fields | None = None
+    """As those of `RequestComplete`, as far as they came."""
 
 
 Event = RequestLine | RequestComplete | Continue | BadRequest
@@ -256,8 +258,8 @@ class RequestParser:
             self._give(piece)
         if self._whole:
             allowed = self._method in (b"GET", b"HEAD")
-            fields = logged(self._lines) if self._log_headers else None
-            self._events.append(RequestComplete(self._form, None if allowed else 405, fields))
+            rejected = None if allowed else 405
+            self._events.append(RequestComplete(self._form, rejected, self._logged()))
             self._ended = not self._form.keep_alive
             self._expect_request()
         elif not self._room:
@@ -274,8 +276,11 @@ class RequestParser:
     def _reject(self, status: int, reason: str) -> None:
         """Say so, once, and nothing from now on."""
         if not self._ended:
-            self._events.append(BadRequest(status, reason))
+            self._events.append(BadRequest(status, reason, self._logged()))
         self._ended = True
+
+    def _logged(self) -> Fields | None:
+        return logged(self._lines) if self._log_headers else None
 
     def _members(self, name: bytes) -> list[bytes]:
         """The members of a list field, from all lines, in lower case (RFC 9110, section 5.6)."""

@@ -39,9 +39,10 @@ class Sender:
         taken: Callable[[Response], None],
         missing: Callable[[], None],
     ) -> None:
-        assert request.response is not None
-        assert request.body is not None
-        self._transport, self._response, self._body = transport, request.response, request.body
+        assert request.response
+        assert request.body
+        self._transport, self._request = transport, request
+        self._response, self._body = request.response, request.body
         self._taken, self._missing = taken, missing
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
@@ -76,6 +77,8 @@ class Sender:
                 stop = min(stop, max(start, int(due)))
             self._handed = self._body.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
+                if head:  # nothing of the response is sent
+                    self._request.response = self._request.first_byte_s = None
                 self._missing()
                 return
             data = head + self._handed

@@ -163,7 +163,7 @@ def rejection(status: int, form: RequestForm) -> Response:
     """
     fields = (("Allow", "GET, HEAD"),) if status == HTTPStatus.METHOD_NOT_ALLOWED else ()
     keep_alive = status == HTTPStatus.METHOD_NOT_ALLOWED and form.keep_alive
-    return bodiless(status, RequestForm(form.head_only, keep_alive, form.minor), fields)
+    return bodiless(status, form._replace(keep_alive=keep_alive), fields)
 
 
 def ending(form: RequestForm) -> Ending:

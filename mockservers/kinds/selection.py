@@ -23,6 +23,13 @@ ETagForm = Annotated[
 
 _BYTES = re.compile("bytes=([^=]*)", re.IGNORECASE)
 _SPEC = re.compile("([0-9]*)-([0-9]*)")
+_TIME = r"\d\d:\d\d:\d\d"
+_DATE = re.compile(
+    rf"[A-Z][a-z]{{2}}, \d\d [A-Z][a-z]{{2}} \d{{4}} {_TIME} GMT"
+    rf"|[A-Z][a-z]{{5,8}}, \d\d-[A-Z][a-z]{{2}}-\d\d {_TIME} GMT"
+    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ \d]\d {_TIME} \d{{4}}",
+    re.ASCII,
+)
 _TAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 
 
@@ -44,15 +51,15 @@ class Validators(NamedTuple):
         return (*tag, modified, ("Accept-Ranges", "bytes"))
 
 
-def validators(resource: Resource, form: ETagForm, n: int, now_s: int) -> Validators:
-    """The validators that request number `n` is sent at a time."""
+def validators(resource: Resource, form: ETagForm, request: str, now_s: int) -> Validators:
+    """The validators that a request is sent at a time; no two requests have one name."""
     tags = {
         "strong": f'"{resource.tag}"',
         "weak": f'W/"{resource.tag}"',
-        "per_request": f'"{resource.tag}.{n}"',
+        "per_request": f'"{resource.tag}.{request}"',
     }
     # Section 8.8.2.1: never later than Date; a version adds its days all the same.
-    modified_s = min(resource.modified_s, now_s)
+    modified_s = max(0, min(resource.modified_s, now_s))
     settled = modified_s < now_s  # so it does not change again in that second
     return Validators(tags.get(form), modified_s + resource.later_s, settled)
 
@@ -155,11 +162,11 @@ def part_of(asked: str, length: int) -> tuple[int, int] | None:
 
 
 def _number(digits: str) -> int | None:
-    """int() refuses thousands of digits."""
+    """The number, at most 10**20: int() refuses thousands of digits."""
     if not digits:
         return None
-    significant = digits.lstrip("0")[:20]
-    return int(significant or "0")
+    significant = digits.lstrip("0")
+    return 10**20 if len(significant) > 20 else int(significant or "0")
 
 
 # --- conditions -----------------------------------------------------------------------------
@@ -200,8 +207,13 @@ def http_date(seconds: int) -> str:
 
 def _seconds(date: str | None) -> int | None:
     """Seconds since 1970 of a date in any of the three forms; None for what is none."""
-    found = parsedate_tz(date) if date else None
+    found = parsedate_tz(date) if date and _DATE.fullmatch(date) else None
+    if not found:
+        return None
     try:
-        return mktime_tz((*found[:9], found[9] or 0)) if found else None
+        seconds = mktime_tz((*found[:9], 0))
+        there_is = parsedate_tz(http_date(seconds))
     except (ValueError, OverflowError):
         return None
+    # The 31st of February would become a day in March.
+    return seconds if there_is and there_is[:6] == found[:6] else None

@@ -24,6 +24,7 @@ from mockservers.ledger.model import (
     accepted_in_words,
     described,
     digest_sent,
+    in_parts,
     in_words,
     seen_of,
     story,
@@ -127,7 +128,7 @@ def _accepts(evidence: Evidence, account: Account, state: FileState) -> frozense
             accepts.add("error")
         elif evidence.files_after is None or (file and digest_sent(entry) in (None, file.sha256)):
             accepts.add("ok")
-            if came_to is Seen.INDETERMINATE or state is FileState.KEPT:
+            if came_to is Seen.INDETERMINATE or state in (FileState.KEPT, FileState.UNKNOWN):
                 accepts.add("error")
         else:
             accepts.add("error")
@@ -153,9 +154,10 @@ def _repeats(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
         return  # it is not known which of these requests are its own
     recovered = False
     for earlier, later, followed in zip(row.requests, row.requests[1:], row.followed, strict=False):
+        resumes = later.range and (earlier.version or later.version) and seen_of(earlier) != Seen.OK
         if followed:
             recovered = False
-        elif later.range is not None:
+        elif in_parts(earlier) or resumes:
             yield f"{name} went on after {described(earlier)}"
         elif earlier.status is None and not recovered:
             recovered = True

@@ -88,8 +88,10 @@ class Account(Struct, frozen=True):
 
     @property
     def finals(self) -> tuple[RequestEntry, ...]:
-        """The last request; several where it is not known which it was."""
-        return self.possible or self.requests[-1:]
+        """The last request, of several parts the last one; several if it is not known which."""
+        last, parts = self.requests[-1:], tuple(filter(in_parts, self.requests))
+        whole = any(seen_of(entry) is Seen.OK for entry in last)
+        return self.possible or (last if whole else parts[-1:] or last)
 
     @property
     def seen(self) -> Seen:

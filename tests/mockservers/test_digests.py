@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import threading
+from dataclasses import dataclass
 
 import pytest_asyncio
 from support.rows import each
@@ -14,7 +15,8 @@ from mockservers.content.resources import FolderCatalogue
 from mockservers.faults import Reset, Serve, Truncate
 from mockservers.journal_json import Recorder
 from mockservers.kinds.body import DIGESTED_AT_ONCE, Body
-from mockservers.plan import Plan
+from mockservers.kinds.resource import Resource, ResourceInfo
+from mockservers.plan import Gate, Plan
 
 LONG = os.urandom(DIGESTED_AT_ONCE + 1)
 HUGE = 30_000_000
@@ -117,6 +119,24 @@ async def test_a_file_in_the_place_of_another_is_never_sent_as_its_rest(house, t
 
 
 @asynchronous
+async def test_of_a_file_that_goes_before_its_first_byte_nothing_is_sent(house, tmp_path):
+    house.begin_run(Plan(rules={"/short": Serve()}, ranges=True, gate=Gate(2, 30.0)))
+    reader = await ask(house, "/short", "Range: bytes=0-9")
+    await house.until(lambda: house.servers.run.under_way)
+    (tmp_path / "short").unlink()
+    await ask(house, "/absent")
+    assert await reader.read() == b""
+    await house.until(lambda: len([one for one in house.entries if one["type"] == "request"]) == 2)
+    entry = next(
+        one
+        for one in [one for one in house.entries if one["type"] == "request"]
+        if one["path"] == "/short"
+    )
+    assert (entry["status"], entry["first_byte_s"], entry["complete"]) == (None, None, False)
+    assert not {"version", "content_range"} & set(entry)
+
+
+@asynchronous
 async def test_a_run_is_not_over_before_its_digests_and_others_are_served_meanwhile(
     house, monkeypatch
 ):
@@ -124,15 +144,42 @@ async def test_a_run_is_not_over_before_its_digests_and_others_are_served_meanwh
     monkeypatch.setattr(Body, "digested_later", lambda self: go_on.wait() and "it")
     house.begin_run(over=lambda: over.append(True))
     entries = house.entries
-    assert await (await ask(house, "/long")).read()
-    await house.until(lambda: entries)
-    assert not house.servers.run.settled
-    house.servers.begin_run({}, Recorder(print))
-    assert await (await ask(house, "/short")).read()
-    assert (len(entries), over) == (1, [])
-    go_on.set()
+    try:
+        assert await (await ask(house, "/long")).read()
+        await house.until(lambda: entries)
+        assert not house.servers.run.settled
+        house.servers.begin_run({}, Recorder(print))
+        assert await (await ask(house, "/short")).read()
+        assert (len(entries), over) == (1, [])
+    finally:
+        go_on.set()
     await house.until(lambda: over)
     assert entries[1:] == [{"type": "digest", "n": 1, "sha256": "it"}]
+
+
+class Odd:
+    """A catalogue whose resource cannot be read again, and has no hash."""
+
+    in_memory = False
+
+    def find(self, path):
+        return Resource(ResourceInfo(len(LONG), "a/b"), Reader(), unchanged=lambda: True)
+
+    def name(self, path):
+        return path
+
+
+@dataclass
+class Reader:
+    def __call__(self, start, stop):
+        return LONG[start:stop]
+
+
+def test_a_catalogue_that_fails_leaves_no_run_waiting():
+    with running(content=Odd()) as servers:
+        asyncio.run(_left(servers))
+        servers.settle()
+        assert servers.entries[1:] == [CHANGED]
 
 
 def test_settling_and_the_end_of_the_servers_wait_for_digests_and_leave_no_thread():

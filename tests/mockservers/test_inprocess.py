@@ -71,7 +71,7 @@ def test_aiohttp_reads_the_reason_and_the_fields_of_the_plan():
     async def ask():
         async with (
             aiohttp.ClientSession() as session,
-            session.get(f"{BASE_URL}/br/br.gif") as reply,
+            session.get(f"{BASE_URL}/br/br.gif?a=b", headers={"Range": "bytes=1-"}) as reply,
         ):
             return reply.status, reply.reason, reply.headers["X-Why"], await reply.read()
 
@@ -80,6 +80,7 @@ def test_aiohttp_reads_the_reason_and_the_fields_of_the_plan():
     assert (status, reason, why) == (503, "No: not now", "a: b")
     (entry,) = entries
     assert (entry["path"], entry["method"], entry["status"]) == ("/flags/br/br.gif", "GET", 503)
+    assert (entry["query"], entry["range"]) == ("a=b", "bytes=1-")
     assert entry["bytes_sent"] == len(body)
 
 
@@ -88,11 +89,11 @@ def test_one_request_after_the_other_is_counted_whatever_the_threads(monkeypatch
     met = []
     arrive = ServerRun.arrive
 
-    def arrive_slowly(server_run, method, path):
+    def arrive_slowly(server_run, method, path, query):
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(0.2)
             met.append(path)
-        return arrive(server_run, method, path)
+        return arrive(server_run, method, path, query)
 
     monkeypatch.setattr(ServerRun, "arrive", arrive_slowly)
     with responses_carrier(Plan(), "ERROR", lambda entry: None), ThreadPoolExecutor(2) as pool:
@@ -105,7 +106,8 @@ def test_requests_reads_the_fields_of_the_plan_and_may_ask_for_the_head_and_with
     with responses_carrier(Plan(rules={"FR": SAYS_WHY}), "LOCAL", entries.append):
         why = requests.get(BASE_URL + "/fr/fr.gif", timeout=60)
         head = requests.head(BASE_URL + "/br/br.gif", timeout=60)
-        body = requests.get(BASE_URL + "/br/br.gif?size=1", timeout=60)
+        asked = {"Range": "bytes=0-1"}
+        body = requests.get(BASE_URL + "/br/br.gif?size=1", headers=asked, timeout=60)
         missing = requests.get(BASE_URL + "/zz/zz.gif", timeout=60)
     assert (why.status_code, why.headers["X-Why"]) == (503, "a: b")
     assert (head.status_code, head.content) == (200, b"")

@@ -3,9 +3,10 @@
 from itertools import pairwise
 
 import pytest
+from support.rows import each
 
 from mockservers.content.resources import FlagCatalogue, info_in
-from mockservers.faults import Empty, Redirect, Serve, Status, Truncate
+from mockservers.faults import Empty, Redirect, Reset, Serve, Status, Truncate
 from mockservers.flags2.codes import path_of_code
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.plan import Bucket, Plan
@@ -67,6 +68,16 @@ def test_a_code_without_a_flag_counts_the_attempts_at_it():
 def test_a_path_with_a_rule_counts_the_attempts_at_it():
     rules = {"BR": (Redirect("/a"),), "/a": (Status((404,)), Status((503,)))}
     assert outcome(Plan(rules=rules)) == "depends"
+
+
+@each(
+    ("after_bytes", "expected"),
+    # At 150 in the header section, at 250 there or in the body, at 27,681 + 250 there or beyond.
+    [(150, "depends"), (250, "depends"), (1000, "error"), (27_831, "error"), (27_931, "depends")],
+)
+def test_a_reset_may_come_in_a_header_section_with_validators_of_any_length(after_bytes, expected):
+    plan = Plan(rules={"BR": (Reset(after_bytes), Serve())}, ranges=True)
+    assert outcome(plan) == expected
 
 
 HALF = (Bucket(50, Status((503,))),)

@@ -219,6 +219,14 @@ def test_what_an_etag_of_each_form_is_good_for(servers, etag, own, date, has_it)
     assert ask(servers, If_None_Match=tag)[0] == has_it
 
 
+def test_an_etag_per_request_is_never_that_of_another_run(servers):
+    tags = set()
+    for _ in range(3):
+        begin(servers, Serve(), etag="per_request")
+        tags |= {ask(servers)[1]["ETag"] for _ in range(2)}
+    assert len(tags) == 6
+
+
 def test_without_etags_there_is_none_and_a_star_still_matches(servers):
     begin(servers, Serve(), etag="none")
     assert ask(servers)[1]["ETag"] is None

@@ -27,6 +27,21 @@ LEDGERS = {
     "resumed twice": ([cut("BR"), part("BR"), part("BR", n=3)], file(), ["note"] * 4),
     "another version": ([cut("BR"), whole("BR", n=2, version=2, range="bytes=5-")], file(),
                         ["note"]),
+    "the last part fails": (
+        [cut("BR"), part("BR"), part("BR", n=3, status=503, do="status", version=None)], file(),
+        ["note"] * 4,
+    ),
+    "no answer after a part": (
+        [part("BR", n=1), part("BR", status=None, do="empty", version=None)], file(), ["note"] * 3
+    ),
+    "begun again after a 416": (
+        [cut("BR"), part("BR", status=416), whole("BR", n=3, version=1)], file(), ["note"] * 2
+    ),
+    "whole twice": ([whole("BR", version=1), whole("BR", n=2, version=1, range="bytes=0-")], file(),
+                    ["duplicated BR"]),
+    "a digest that cannot be known, called an error": (
+        [whole("BR", **LATE), late(None)], file(), ["note"]
+    ),
     "a digest that comes later": (
         [whole("BR", **LATE), late(hashlib.sha256(BODY).hexdigest())], file(), []
     ),

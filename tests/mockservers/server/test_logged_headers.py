@@ -42,6 +42,12 @@ def test_an_entry_has_the_fields_as_they_came_and_hides_secrets(logging):
         ]  # fmt: skip
 
 
+@each("line", [b"Host: y", b"Transfer-Encoding: gzip"])
+def test_a_request_that_is_rejected_has_them_too(logging, line):
+    entry = entry_of(logging, b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\n%b\r\n\r\n" % line)
+    assert (entry["status"], entry["headers"][:2]) == (400, [["Host", "x"], ["X-A", "1"]])
+
+
 def test_a_field_beyond_ascii_is_read_as_latin_1(logging):
     request = b"GET / HTTP/1.1\r\nHost: x\r\nX-A: caf\xe9\r\n\r\n"
     assert entry_of(logging, request)["headers"][1] == ["X-A", "caf\xe9"]
