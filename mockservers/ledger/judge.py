@@ -314,8 +314,8 @@ def _is_saved(row: Row) -> bool:
 
 def _odd_files(evidence: Evidence, rows: Rows) -> Iterator[str]:
     """What is odd about files where it is not known what was asked for."""
-    whole = [row for row in rows.values() if row.seen is Seen.OK]
-    good = {row.file_name for row in whole if row.file is FileState.SAME}
+    whole = [r for r in rows.values() if r.seen is Seen.OK or r.file is FileState.UNKNOWN]
+    good = {row.file_name for row in whole if _is_saved(row)}
     before = evidence.files_before
     odd = [
         name

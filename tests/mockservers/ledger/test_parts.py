@@ -2,6 +2,8 @@
 
 import hashlib
 
+from support.journals import balance
+from support.ledger_of_rows import books
 from support.rows import each
 from support.small_ledgers import BODY, cut, file, found_in, judge, report, request, whole
 
@@ -59,6 +61,11 @@ def test_what_cannot_be_known_is_no_imbalance(name):
     said = ["*** Error for BR: cut", *report(error=1)] if "called an error" in name else OK
     files = {} if kept is None else {"br.gif": kept}
     assert found_in(judge(["BR"], entries, said, files)) == found
+
+
+def test_a_file_of_parts_is_not_odd_where_it_is_not_known_what_was_asked_for():
+    ledger = balance(books(cut("BR"), part("BR"), files={"br.gif": file(), "x": file()}))
+    assert "files that no whole download accounts for: x" in ledger.notes
 
 
 def test_a_file_of_parts_is_not_counted_as_saved():
