@@ -2,6 +2,8 @@
 
 import re
 import signal
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +23,15 @@ def servers():
     """LOCAL, DELAY and ERROR on free ports; each example begins a run of its own."""
     with running() as started:
         yield started
+
+
+@pytest.fixture
+def fixed_ports():
+    """The ports 8001 to 8003, which one test of this machine has at a time."""
+    fcntl = pytest.importorskip("fcntl")
+    with Path(tempfile.gettempdir(), "ports-8001-to-8003.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def pytest_ignore_collect(collection_path, config):

@@ -216,7 +216,8 @@ def test_ctrl_c_ends_all_processes_and_reports_what_is_known(signum):
 
 
 @slow
-@pytest.mark.xdist_group("ports 8001 to 8003")
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("fixed_ports")
 def test_a_program_that_ignores_the_variables_is_tested_on_the_fixed_ports():
     words = ["run", *ONE, "--", *FAULTY, "ignores-the-variables"]
     with running(ports=(8001, 8002, 8003)):

@@ -65,7 +65,8 @@ def test_a_faulty_implementation_fails_its_clause(name):
     assert any(one.clause == faulty.FAULTY[name] and one.verdict in FAILURES for one in found)
 
 
-@pytest.mark.xdist_group("ports 8001 to 8003")  # one of them asks there
+@pytest.mark.timeout(600)
+@pytest.mark.usefixtures("fixed_ports")  # one of them asks there
 @pytest.mark.parametrize("name", sorted(faulty.LAX))
 def test_a_missed_should_is_reported_and_is_no_failure(name):
     clause = faulty.LAX[name]

@@ -39,7 +39,7 @@ def test_the_readme_shows_what_one_gets(tmp_path):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.xdist_group("ports 8001 to 8003")
+@pytest.mark.usefixtures("fixed_ports")
 def test_every_command_of_the_readme_runs_as_typed_in_order(tmp_path):
     """In one shell, in a copy of the tree; it installs from a package index."""
     copied = subprocess.run(
