@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from mockservers.cli.child_process import CannotRunError
 from mockservers.cli.command_line import UsageError, run_to_exit
 from mockservers.cli.options import Served, journal_status, parser, served
-from mockservers.cli.run import run
+from mockservers.cli.run import run, stop
 from mockservers.cli.show import check_page, judging, page_of, show, write_page
 from mockservers.content.resources import info_in
 from mockservers.control.run_history import RunHistory
@@ -97,7 +97,7 @@ async def _serve_until_stopped(
     runs = RunHistory(servers, args.journal, folder)
     async with AsyncExitStack() as stack:
         stack.callback(lambda: [signal.signal(*handler) for handler in previous.items()])
-        stack.push_async_callback(servers.stop)
+        stack.push_async_callback(stop, servers)
         await servers.start(args.host, args.ports)
         runs.begin(what.plans)
         ready: dict[str, Any] = {"ready": True, "servers": servers.urls}

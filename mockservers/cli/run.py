@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mockservers.cli import status_line
 from mockservers.cli.child_process import environment, refusing_port, run_command
-from mockservers.cli.command_line import UsageError
+from mockservers.cli.command_line import UsageError, complain
 from mockservers.cli.options import Served, journal_at, journal_status, served
 from mockservers.cli.show import check_page, page_of, show
 from mockservers.files import files_in
@@ -21,6 +21,9 @@ from mockservers.journal_json import JournalFile, end_line, header_line, read_jo
 from mockservers.ledger import balance
 from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers
+
+SAY_S = 1.0
+"""Seconds after which the end of the servers says why it takes so long."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,7 +64,7 @@ async def _run_to_end(
             env = environment(os.environ, servers.urls, port)
             status = await run_command(command, env, output)
     finally:
-        await servers.stop()
+        await stop(servers)
     claims = output.claims
     end = End(
         status=status,
@@ -71,6 +74,16 @@ async def _run_to_end(
     )
     _write(journal, end_line(end))
     return status
+
+
+async def stop(servers: MockServers) -> None:
+    """Stop the servers; say what it waits for, if it takes its time."""
+    what = "digests of long bodies are being computed: the journal waits for them"
+    saying = asyncio.get_running_loop().call_later(SAY_S, complain, "mockservers", what)
+    try:
+        await servers.stop()
+    finally:
+        saying.cancel()
 
 
 def _write(journal: JournalFile, line: bytes) -> None:

@@ -1,15 +1,18 @@
 """`mockservers run` in this process: what it predicts, judges and says, and its exit status."""
 
+import asyncio
 import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from support.command_in_process import ended, posix
 
+from mockservers.cli import run as run_module
 from mockservers.cli.child_process import environment
 from mockservers.flags2.output import claims_of
 
@@ -160,3 +163,21 @@ def test_the_environment_points_at_the_servers_and_past_any_proxy():
     assert env["PATH"] == f"{beside_this_python}/somewhere"
     assert environment({}, urls, 9)["PATH"] == f"{beside_this_python}{os.defpath}"
     assert base == {"PATH": "/somewhere", "no_proxy": "example.org", "HTTP_PROXY": "http://proxy"}
+
+
+def test_a_stop_that_takes_its_time_says_what_it_waits_for(monkeypatch):
+    said = []
+
+    async def stopped(takes_long):
+        told = asyncio.Event()
+        monkeypatch.setattr(
+            run_module, "complain", lambda program, what: (said.append(what), told.set())
+        )
+        servers = mock.Mock(stop=told.wait if takes_long else mock.AsyncMock())
+        await run_module.stop(servers)
+
+    asyncio.run(stopped(takes_long=False))
+    assert said == []
+    monkeypatch.setattr(run_module, "SAY_S", 0)
+    asyncio.run(stopped(takes_long=True))
+    assert "digests" in said[0]
