@@ -250,8 +250,8 @@ def statuses(events: list[Event]) -> list[int]:
                 pass
             case Continue():
                 found.append(100)
-            case RequestComplete(refused=refused):
-                found.append(refused or 0)
+            case RequestComplete(rejected=rejected):
+                found.append(rejected or 0)
             case BadRequest(status=status):
                 found.append(status)
     return found

@@ -118,10 +118,11 @@ def _answerer(
     counting = threading.Lock()  # threads call this, where a server has its one loop
 
     def answer(method: str, url: str, fields: Mapping[str, str]) -> tuple[Response, bytes]:
-        path, query = urlsplit(url).path, urlsplit(url).query if "?" in url else None
+        target = urlsplit(url)
+        query = target.query if "?" in url else None
         given = {name.lower().encode(): [value.encode()] for name, value in fields.items()}
         with counting:
-            request = server_run.arrive(method, path, query)
+            request = server_run.arrive(method, target.path, query)
             request.form = RequestForm(method == "HEAD", conditions=Conditions.of(given))
             response = request.respond(request.form)
             assert request.body is not None

@@ -39,7 +39,7 @@ class RequestEntry(
     content_range: str | None = None
     """The Content-Range field that was sent."""
     version: int | None = None
-    """Of the resource; if left out, 1."""
+    """Of the resource; left out for other responses, and for version 1 without `ranges`."""
     length: int | None
     """Body bytes announced."""
     bytes_sent: int

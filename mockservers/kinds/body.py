@@ -55,7 +55,7 @@ class Body:
         if self._digesting:
             return self._digesting.hexdigest()
         assert self._whole is not None
-        find = digest if len(self._whole) <= REMEMBERED else digest.__wrapped__
+        find = _digest_remembered if len(self._whole) <= REMEMBERED else _digest
         return find(self._whole, self._start, self._start + self.sent)
 
     def digested_later(self) -> str | None:
@@ -70,13 +70,12 @@ class Body:
     def _digest_of_the_same(self) -> str | None:
         start, stop = self._start, self._start + self.sent
         if self._whole is not None:
-            return hashlib.sha256(memoryview(self._whole)[start:stop]).hexdigest()
+            return _digest(self._whole, start, stop)
         assert self._resource is not None
         if not _unchanged(self._resource):
             return None
-        # What reads from memory would be kept there.
-        of_file = self._resource.unchanged is not None
-        find = _digest_of_file if of_file else _digest_of_file.__wrapped__
+        # To remember one that reads from memory would keep that memory.
+        find = _digest_read_remembered if self._resource.unchanged else _digest_read
         return find(self._resource, start, stop)
 
     @property
@@ -94,14 +93,11 @@ class Body:
             return b""
 
 
-@lru_cache(maxsize=1024)
-def digest(body: bytes, start: int, stop: int) -> str:
-    """The SHA-256 of some bytes of a body."""
-    return hashlib.sha256(body[start:stop]).hexdigest()
+def _digest(body: bytes, start: int, stop: int) -> str:
+    return hashlib.sha256(memoryview(body)[start:stop]).hexdigest()
 
 
-@lru_cache(maxsize=256)
-def _digest_of_file(resource: Resource, start: int, stop: int) -> str | None:
+def _digest_read(resource: Resource, start: int, stop: int) -> str | None:
     found = hashlib.sha256()
     for at in range(start, stop, PIECE):
         piece = resource.read(at, min(at + PIECE, stop))
@@ -113,3 +109,7 @@ def _digest_of_file(resource: Resource, start: int, stop: int) -> str | None:
 
 def _unchanged(resource: Resource) -> bool:
     return resource.unchanged is None or resource.unchanged()
+
+
+_digest_remembered = lru_cache(maxsize=1024)(_digest)
+_digest_read_remembered = lru_cache(maxsize=256)(_digest_read)

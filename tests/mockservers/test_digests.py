@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest_asyncio
 from support.rows import each
-from support.server_in_loop import House, asynchronous
+from support.server_in_loop import House, asynchronous, port_of
 
 from mockservers import running
 from mockservers.content.resources import FolderCatalogue
@@ -198,7 +198,7 @@ def test_settling_and_the_end_of_the_servers_wait_for_digests_and_leave_no_threa
 
 async def _left(servers):
     """Ask, and leave when the response has ended, or a little before."""
-    port = int(servers.urls["LOCAL"].split(":")[2].split("/")[0])
+    port = port_of(servers)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET /long HTTP/1.1\r\nHost: x\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")

@@ -6,6 +6,7 @@ import re
 
 import pytest
 from support.rows import each
+from support.server_in_loop import port_of
 
 from mockservers.content.resources import BytesCatalogue
 from mockservers.faults import (
@@ -39,7 +40,7 @@ def version(number, grow=0):
 
 def ask(servers, method="GET", path="/r", **fields):
     """Status, fields, body, and how it ended."""
-    port = int(servers.urls["LOCAL"].split(":")[2].split("/")[0])
+    port = port_of(servers)
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         named = {name.replace("_", "-"): value for name, value in fields.items()}

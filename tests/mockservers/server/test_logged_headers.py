@@ -7,6 +7,7 @@ import socket
 import pytest
 from support.commands import mockservers_run
 from support.rows import each
+from support.server_in_loop import port_of
 
 from mockservers import running
 from mockservers.kinds.response import MAX_LOGGED, MAX_LOGGED_BYTES, logged
@@ -20,7 +21,7 @@ def logging():
 
 def entry_of(servers, request):
     servers.begin_run({})
-    port = int(servers.urls["LOCAL"].split(":")[2].split("/")[0])
+    port = port_of(servers)
     with socket.create_connection(("127.0.0.1", port)) as sock:
         sock.sendall(request)
         http.client.HTTPResponse(sock).begin()

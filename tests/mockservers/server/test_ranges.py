@@ -11,6 +11,7 @@ from unittest.mock import ANY
 
 import pytest
 from support.rows import each
+from support.server_in_loop import port_of
 
 from mockservers import running
 from mockservers.plan import Plan
@@ -196,7 +197,7 @@ def site(tmp_path_factory):
 @pytest.fixture(scope="module")
 def ours(site):
     with running(Plan(ranges=True), content=site) as servers:
-        yield int(servers.urls["LOCAL"].split(":")[2].split("/")[0])
+        yield port_of(servers)
 
 
 @pytest.fixture(scope="module")

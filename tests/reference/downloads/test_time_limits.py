@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.downloaders import judged, run_main, workplace
 from support.examples import examples
+from support.server_in_loop import port_of
 from support.virtual_loop import BEGIN_S, in_turn, joined, orders, virtual_time
 
 from mockservers import connection
@@ -178,7 +179,7 @@ def converse(talk, **rules):
 
         async def conversation():
             await asyncio.sleep(0.5)  # between two looks of the servers at who is late
-            sock = await wire.connect(int(servers.urls["LOCAL"].split(":")[2].split("/")[0]))
+            sock = await wire.connect(port_of(servers))
             reader, writer = await asyncio.open_connection(sock=sock)
             began_s = loop.time()
             try:
