@@ -310,7 +310,7 @@ class LiveServer:
     def check_health(self) -> None:
         """All connections are let go, and the next request is answered."""
         deadline = time.monotonic() + STUCK_S / 2
-        while any(self._servers._house.connections.values()):
+        while any(state.connections for state in self._servers._servers.states.values()):
             assert time.monotonic() < deadline, f"a connection is left by one of {BATCH} inputs"
             time.sleep(0.001)
         self._servers.settle()
