@@ -201,6 +201,8 @@ class Request:
     """The response, once it has begun."""
     client_closed: bool = False
     """Whether the client had closed its side before that."""
+    silent: bool = False
+    """Whether all planned bytes were sent, and a silence follows."""
     first_byte_s: float | None = None
     body: Body | None = None
     version: int | None = None
@@ -209,8 +211,8 @@ class Request:
 
     @property
     def hangs(self) -> bool:
-        """Whether the plan is to send nothing, and to wait."""
-        return not self.rejected and isinstance(self.fault, Hang)
+        """Whether the plan is to send nothing more, and to wait."""
+        return self.silent or (not self.rejected and isinstance(self.fault, Hang))
 
     @property
     def wait_s(self) -> float:

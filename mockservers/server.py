@@ -16,7 +16,7 @@ from time import monotonic
 from mockservers.connection import Connection, ServerState
 from mockservers.http.fast_path import KnownHeaders
 from mockservers.http.gate import HeldGate
-from mockservers.http.listeners import Listener, bind, url_host
+from mockservers.http.listeners import Listener, bind
 from mockservers.journal import Journal, NoJournal
 from mockservers.kinds.resource import Catalogue
 from mockservers.plan import LABELS, Plan
@@ -196,3 +196,10 @@ class MockServers:
             now = monotonic()
             for connection in self._all_connections():
                 connection.sweep(now)
+
+
+def url_host(host: str) -> str:
+    """Where a server that listens on `host` is reached from this machine."""
+    everywhere = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+    host = everywhere.get(host, host)
+    return f"[{host}]" if ":" in host else host

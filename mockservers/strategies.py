@@ -64,7 +64,9 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     values.Grow: lambda: st.just(0) | st.integers(-100, 100),
     ranges.How: lambda: st.sampled_from(_words(ranges.How)),
     ranges.Total: lambda: st.sampled_from(_words(ranges.Total)),
-    ranges.PageBytes: lambda: st.integers(0, 1000),
+    whole.PageBytes: lambda: st.integers(0, 1000),
+    whole.Text: lambda: st.sampled_from(["", "ok", "<p>Busy</p>\n", "é" * 40]),
+    whole.ContentType: lambda: st.sampled_from(["text/plain", "application/json; charset=utf-8"]),
     whole.Statuses: _status_codes,
     whole.Reason: lambda: st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=9),
     whole.HeaderPairs: lambda: st.sampled_from(
@@ -98,12 +100,30 @@ def _field(wanted: Any) -> st.SearchStrategy[object]:
     return st.one_of([st.none() if one is type(None) else FIELDS[one]() for one in options])
 
 
+def statuses(*, versions: bool = False) -> st.SearchStrategy[Fault]:
+    """Responses of the kind `status`: a third each without a body, with a text, with a page."""
+    types = values.field_types(Status)
+    no_body = [name for name in types if name not in ("body", "body_bytes", "content_type")]
+    plain_fields = {name: _field(types[name]) for name in no_body}
+    content_type = {"content_type": FIELDS[whole.ContentType]()}
+    bodies = st.one_of(
+        st.just({}),
+        st.fixed_dictionaries({"body": FIELDS[whole.Text]()}, optional=content_type),
+        st.fixed_dictionaries({"body_bytes": FIELDS[whole.PageBytes]()}, optional=content_type),
+    )
+    return st.builds(
+        lambda body, **fields: Status(**fields, **body),
+        bodies,
+        **plain_fields,
+    )
+
+
 STRATEGIES: dict[type[Fault], Callable[..., st.SearchStrategy[Fault]]] = {
     kind: partial(plain, kind) for kind in KINDS.values()
-}
+} | {Status: statuses}
 """What draws each kind."""
 
-serves, statuses = partial(plain, Serve), partial(plain, Status)
+serves = partial(plain, Serve)
 empties, resets = partial(plain, Empty), partial(plain, Reset)
 truncates, cut_headers = partial(plain, Truncate), partial(plain, CutHeaders)
 no_lengths, drips, hangs = (

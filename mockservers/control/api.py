@@ -22,14 +22,14 @@ from mockservers.control.content_as_sent import catalogue_as_sent
 from mockservers.control.reported import end_as_reported
 from mockservers.control.run_history import NumberedRun, RunHistory, read_slice
 from mockservers.faults import PlanError
-from mockservers.http.listeners import Listener, PortInUseError, bind, url_host
+from mockservers.http.listeners import Listener, PortInUseError, bind
 from mockservers.journal import End
 from mockservers.journal_json import read_journal
 from mockservers.ledger import balance
 from mockservers.plan import LABELS
 from mockservers.plan_json import plan_from_json, plan_to_json
 from mockservers.run_state import FLUSH_S
-from mockservers.server import MockServers
+from mockservers.server import MockServers, url_host
 from mockservers.text import one_line
 
 MAX_BODY = 1_000_000

@@ -146,7 +146,7 @@ class _Planned:
     def add(self, entry: RequestEntry) -> None:
         """Count a request."""
         waits = entry.delay_s
-        if entry.do == "hang":  # as long as the client had patience
+        if entry.do in ("hang", "stall"):  # as long as the client had patience
             start, end = span(entry)
             waits = max(waits, end - start)
         elif entry.do == "drip":

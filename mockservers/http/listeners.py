@@ -137,10 +137,3 @@ def _set_reuse(sock: socket.socket, on: bool) -> None:
     """Allow, or forbid, binding a port while connections of an earlier server still end."""
     if os.name == "posix":  # elsewhere it means that several may listen at one port
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, on)
-
-
-def url_host(host: str) -> str:
-    """Where a server that listens on `host` is reached from this machine."""
-    everywhere = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-    host = everywhere.get(host, host)
-    return f"[{host}]" if ":" in host else host

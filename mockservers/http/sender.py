@@ -101,7 +101,12 @@ class Sender:
         self._handed = b""
         if self._body.sent < self._response.body_stop:
             return False
-        self._taken(self._response)
+        if self._response.silent_s and not self._request.client_closed:
+            self._request.silent = True
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self._response.silent_s, self._taken, self._response)
+        else:
+            self._taken(self._response)
         return True
 
     def _wait_for_next_piece(self, bytes_per_s: float) -> None:

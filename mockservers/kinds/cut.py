@@ -7,7 +7,7 @@ from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import Ending, RequestForm, Response, whole
 from mockservers.kinds.values import Bytes, Seconds
 
-__all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Truncate"]
+__all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Stall", "Truncate"]
 
 
 class Empty(Fault, frozen=True):
@@ -64,6 +64,26 @@ class Truncate(OfResource, frozen=True):
         if form.head_only or self.after_bytes >= served.body_stop:
             return served
         return replace(served, body_stop=self.after_bytes, ending=Ending.CLOSE)
+
+
+class Stall(OfResource, frozen=True):
+    """The full length is announced, `after_bytes` of the body are sent, then nothing: an orderly
+    close `for_s` seconds later, or when the client closes.
+    """
+
+    after_bytes: Bytes | None = None
+    """None: half of the body."""
+    for_s: Seconds = 60.0
+
+    look = Look("silent", "cross")
+
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `OfResource.of_resource`."""
+        served = whole(form, info)
+        after = info.length // 2 if self.after_bytes is None else self.after_bytes
+        if form.head_only or after >= served.body_stop:
+            return served
+        return replace(served, body_stop=after, ending=Ending.CLOSE, silent_s=self.for_s)
 
 
 class CutHeaders(OfResource, frozen=True):

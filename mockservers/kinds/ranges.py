@@ -1,15 +1,14 @@
 """Responses to a Range that are wrong, or more than a client expects (RFC 9110, section 14)."""
 
-from functools import lru_cache
 from typing import Annotated, Literal
 
 from msgspec import Meta
-from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import RequestForm, Response, whole
 from mockservers.kinds.selection import unsatisfied
+from mockservers.kinds.whole import HTML, PageBytes, page_of, with_body
 
 __all__ = ["BadRange", "Unsatisfiable"]
 
@@ -19,9 +18,6 @@ How = Annotated[
 ]
 Total = Annotated[
     Literal["right", "wrong", "absent"], Meta(description="one of right, wrong, absent")
-]
-PageBytes = Annotated[
-    int, Meta(ge=0, le=1_000_000, description="a number of bytes from 0 to 1000000")
 ]
 
 
@@ -91,15 +87,8 @@ class Unsatisfiable(_ActsOnParts, frozen=True):
         """See `OfResource.of_resource`."""
         says = {"right": info.total, "wrong": info.total + 1}.get(self.total)
         content_range = None if says is None else f"bytes */{says}"
-        described = (("Content-Type", "text/html"), *info.fields)
+        described = (("Content-Type", HTML), *info.fields)
         fields = described if self.body_bytes else info.fields
         response = unsatisfied(form, fields, content_range, self.body_bytes)
-        page = _page(self.body_bytes)
-        return replace(response, body=page, body_stop=len(page)) if page else response
-
-
-@lru_cache(maxsize=16)
-def _page(length: int) -> bytes:
-    """Text of that length, that is no part of any resource here."""
-    line = b"<p>The range cannot be met.</p>\n"
-    return (line * (length // len(line) + 1))[:length]
+        page = page_of(self.body_bytes)
+        return with_body(response, page, form) if page else response

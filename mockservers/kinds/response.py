@@ -116,6 +116,12 @@ class Response(Struct, frozen=True):
     """Where in the resource the body begins."""
     content_range: str | None = None
     """The Content-Range field, if there is one."""
+    silent_s: float = 0.0
+    """Seconds of silence between the last byte and the end; less, if the client closes."""
+
+
+BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+"""Statuses that have no body (RFC 9110, section 6.4.1)."""
 
 
 def whole(form: RequestForm, info: ResourceInfo, fields: Fields = ()) -> Response:
@@ -151,7 +157,7 @@ def bodiless(
 ) -> Response:
     """A complete response without a body; of another `length`, the body is the caller's."""
     # RFC 9110, section 8.6: no Content-Length with 204; with 304 it would be that of a 200.
-    if status in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED):
+    if status in BODILESS:
         length = None
     head = header_section(status, form, fields, length, reason)
     return Response(head, 0, ending(form), status, length)

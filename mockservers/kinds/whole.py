@@ -1,8 +1,9 @@
-"""Complete responses: other statuses, other rates, other header fields."""
+"""Complete responses: other statuses, other bodies, other rates, other header fields."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta
@@ -11,10 +12,10 @@ from msgspec.structs import force_setattr, replace
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
 from mockservers.kinds.chance import Chance
 from mockservers.kinds.resource import Fields, ResourceInfo
-from mockservers.kinds.response import RequestForm, Response, bodiless, whole
+from mockservers.kinds.response import BODILESS, RequestForm, Response, bodiless, whole
 from mockservers.kinds.values import PlanError, check, shorten
 
-__all__ = ["Drip", "HugeHeaders", "Serve", "Status", "WrongType"]
+__all__ = ["Drip", "HugeHeaders", "Page", "Serve", "Status", "WrongType"]
 
 StatusCode = Annotated[int, Meta(ge=201, le=999, description="a status code from 201 to 999")]
 Statuses = Annotated[
@@ -35,6 +36,17 @@ Reason = Annotated[
 HeaderPairs = Annotated[
     Fields, Meta(max_length=100, description="at most 100 header names with their values")
 ]
+Text = Annotated[str, Meta(max_length=100_000, description="a text of at most 100000 characters")]
+PageBytes = Annotated[
+    int, Meta(ge=0, le=1_000_000, description="a number of bytes from 0 to 1000000")
+]
+ContentType = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[!-~]([ -~]{0,98}[!-~])?\Z",
+        description="a media type in printable ASCII, of at most 100 characters",
+    ),
+]
 BytesPerSecond = Annotated[
     float, Meta(ge=1, le=1e12, description="a number of bytes per second from 1 to 1e12")
 ]
@@ -50,8 +62,13 @@ MANY_FIELDS = (
 """The header fields of `huge_headers`."""
 
 
+HTML = "text/html"
+SIGN_IN = "<!DOCTYPE html>\n<title>Sign in</title>\n<p>Sign in to use this network.</p>\n"
+"""The body of `page`, where a plan has no other."""
+
+
 class Status(Fault, frozen=True):
-    """A complete response without a body, whether there is a resource or not."""
+    """A complete response, whether there is a resource or not; without a body, or with a page."""
 
     status: Statuses
     """Status codes to draw from; a resolved fault has exactly one. In Python also one integer."""
@@ -59,6 +76,12 @@ class Status(Fault, frozen=True):
     """Reason phrase; None: the usual one of the status."""
     headers: HeaderPairs = ()
     """Further header fields, in order; none that frames the response. Also a dictionary."""
+    body: Text | None = None
+    """The body; 204 and 304 have none (RFC 9110, section 6.4.1)."""
+    body_bytes: PageBytes | None = None
+    """Bytes of a page in HTML, in place of `body`."""
+    content_type: ContentType | None = None
+    """That of the body; None: HTML."""
 
     look = Look("refused", "rising")
 
@@ -70,7 +93,14 @@ class Status(Fault, frozen=True):
         if isinstance(self.headers, Mapping):
             force_setattr(self, "headers", tuple(self.headers.items()))
         super().__post_init__()
-        for name, count in Counter(name for name, _ in self.headers).items():
+        names = [name for name, _ in self.headers]
+        if self.body is not None and self.body_bytes is not None:
+            raise PlanError(f"body_bytes: {self.body_bytes}: body is there already; one is enough")
+        if self._body and "content-type" in map(str.lower, names):
+            raise PlanError("headers: 'Content-Type': for a body it is the key content_type")
+        if self.content_type is not None and self.body is None and self.body_bytes is None:
+            raise PlanError(f"content_type: {shorten(self.content_type)}: there is no body")
+        for name, count in Counter(names).items():
             if count > 1:
                 raise PlanError(f"headers: {shorten(name)} is there {count} times")
         for name, value in self.headers:
@@ -91,7 +121,46 @@ class Status(Fault, frozen=True):
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
-        return bodiless(self.status[0], form, self.headers, self.reason)
+        status, body = self.status[0], self._body
+        if not body or status in BODILESS:
+            return bodiless(status, form, self.headers, self.reason)
+        fields = (("Content-Type", self.content_type or HTML), *self.headers)
+        return with_body(bodiless(status, form, fields, self.reason, len(body)), body, form)
+
+    @property
+    def _body(self) -> bytes:
+        if self.body is not None:
+            return self.body.encode("utf-8", "surrogatepass")
+        return page_of(self.body_bytes or 0)
+
+
+class Page(Fault, frozen=True):
+    """200 and a whole page in HTML, as a captive portal sends it, whether there is a resource or
+    not.
+    """
+
+    body: Text = SIGN_IN
+
+    look = Look("elsewhere", "dots")
+    may_be_unclear = True
+
+    def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
+        """See `Fault.response`."""
+        body = self.body.encode("utf-8", "surrogatepass")
+        page = bodiless(200, form, (("Content-Type", HTML),), length=len(body))
+        return replace(with_body(page, body, form), unclear=True)
+
+
+def with_body(response: Response, body: bytes, form: RequestForm) -> Response:
+    """The response with a body of its own; none for HEAD."""
+    return replace(response, body=body, body_stop=0 if form.head_only else len(body))
+
+
+@lru_cache(maxsize=16)
+def page_of(length: int) -> bytes:
+    """Text of that length, that is no part of any resource here."""
+    line = b"<p>This is not what you asked for.</p>\n"
+    return (line * (length // len(line) + 1))[:length]
 
 
 class Drip(OfResource, frozen=True):
@@ -114,7 +183,7 @@ class WrongType(OfResource, frozen=True):
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
-        return whole(form, info._replace(content_type="text/html"))
+        return whole(form, info._replace(content_type=HTML))
 
 
 class HugeHeaders(OfResource, frozen=True):

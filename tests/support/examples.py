@@ -5,7 +5,7 @@ from functools import cache
 
 from hypothesis import Phase, find, settings
 
-from mockservers.strategies import plain
+from mockservers.strategies import replies
 
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "")
 SCALE = 10 if PROFILE == "thorough" else 1
@@ -31,4 +31,4 @@ FOUND_IS_ENOUGH = settings(examples(2000), phases=[Phase.generate], database=Non
 def simplest(kind):
     """The simplest fault of a kind."""
     shrink = settings(phases=[Phase.generate, Phase.shrink], database=None, deadline=None)
-    return find(plain(kind), lambda fault: True, settings=shrink)
+    return find(replies(kind), lambda fault: True, settings=shrink)

@@ -12,6 +12,7 @@ from mockservers.faults import (
     Drip,
     HugeHeaders,
     NoLength,
+    Stall,
     TooLong,
     Truncate,
     WrongType,
@@ -21,7 +22,8 @@ from mockservers.flags2.codes import path_of_code
 WAIT_S = 30
 """Seconds after which a test gives up."""
 NEVER_ABSENT = (
-    Truncate, CutHeaders, TooLong, NoLength, Drip, BadChunk, BadGzip, WrongType, HugeHeaders
+    Truncate, CutHeaders, TooLong, NoLength, Drip, BadChunk, BadGzip, WrongType, HugeHeaders,
+    Stall,
 )  # fmt: skip
 """What can only happen to a resource that is there."""
 BR = flag("BR")

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from support.exchanges import BR, LAST, NOT_FOUND, WAIT_S, WHOLE, connect, drain, exactly, get
 
-from mockservers.faults import Drip, Hang, Serve
+from mockservers.faults import Drip, Hang, Serve, Stall
 from mockservers.plan import Plan
 
 # --- a client that goes away -----------------------------------------------------------
@@ -69,6 +69,22 @@ def test_a_client_that_has_said_all_may_still_listen(servers, reply):
     assert ending == "FIN"
     servers.settle()
     assert [(e["complete"], e["client_gone"]) for e in entries] == [(True, False)]
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_stall_ends_when_the_client_closes_its_side(servers, early):
+    entries = servers.begin_run(Plan(rules={"BR": (Stall(after_bytes=9, for_s=WAIT_S),)}))
+    with connect(servers) as sock:
+        sock.sendall(get())
+        if early:
+            sock.shutdown(socket.SHUT_WR)
+        received = drain(sock)[0] if early else exactly(sock, len(WHOLE) + 9)
+    assert received.replace(b"\r\nConnection: close", b"") == WHOLE + BR[:9]
+    servers.settle()
+    (entry,) = entries
+    assert (entry["do"], entry["status"], entry["bytes_sent"]) == ("stall", 200, 9)
+    assert entry["sha256"] == hashlib.sha256(BR[:9]).hexdigest()
+    assert entry["client_gone"] is not entry["complete"]
 
 
 def test_a_client_that_closes_while_nothing_will_be_said_has_gone(servers):
