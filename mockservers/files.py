@@ -3,24 +3,91 @@
 import contextlib
 import hashlib
 import os
+import stat
 import tempfile
+from collections.abc import Callable, Collection
 from pathlib import Path
 
-from mockservers.journal import KeptFile
+from msgspec import structs
+
+from mockservers.journal import Files, KeptFile
+
+MOST_NAMES = 1_000
+ROOM = 65_536
+"""Bytes that are written to see whether there is room."""
 
 
-def files_in(folder: Path) -> dict[str, KeptFile]:
-    """The regular files of a folder, not of folders below it; none where it cannot be read."""
+def files_in(
+    folder: Path,
+    before: Files | None = None,
+    but: Collection[Path] = (),
+    progress: Callable[[int], None] = lambda count: None,
+) -> dict[str, KeptFile]:
+    """The regular files of a folder and of those below it, by name; links are not followed.
+
+    A file that is as it was in `before` has no digest. `but` are left out. What cannot be read is
+    left out, or has no digest.
+    """
     found: dict[str, KeptFile] = {}
-    with contextlib.suppress(OSError):
-        for path in sorted(folder.iterdir()):
-            with contextlib.suppress(OSError):
-                if path.is_file():
-                    with path.open("rb") as file:
-                        digest = hashlib.file_digest(file, "sha256").hexdigest()
-                    status = path.stat()
-                    found[path.name] = KeptFile(status.st_size, digest, status.st_mtime_ns)
+    for name, file in sorted(stats_in(folder, but).items()):
+        progress(len(found))
+        found[name] = file
+        if not file.same_as((before or {}).get(name)):
+            with contextlib.suppress(OSError), (folder / name).open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                found[name] = structs.replace(file, sha256=digest)
     return found
+
+
+def stats_in(folder: Path, but: Collection[Path] = ()) -> dict[str, KeptFile]:
+    """The same, without digests: sizes, times, inodes."""
+    found: dict[str, KeptFile] = {}
+    left_out = {os.path.realpath(path) for path in but}
+    to_do = [(os.path.realpath(folder), "")]
+    while to_do:
+        where, below = to_do.pop()
+        with contextlib.suppress(OSError), os.scandir(where) as entries:
+            for entry in entries:
+                with contextlib.suppress(OSError):
+                    name = f"{below}{entry.name}"
+                    status = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(status.st_mode):
+                        to_do.append((entry.path, f"{name}/"))
+                    elif stat.S_ISREG(status.st_mode) and entry.path not in left_out:
+                        found[name] = _stats(status)
+    return found
+
+
+def stats_of(path: Path) -> KeptFile | None:
+    """The same of one regular file; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return _stats(status) if stat.S_ISREG(status.st_mode) else None
+
+
+def _stats(status: os.stat_result) -> KeptFile:
+    return KeptFile(status.st_size, None, status.st_mtime_ns, status.st_ino)
+
+
+def unwritable_in(folder: Path) -> tuple[str, ...]:
+    """What nothing can be saved as: `.` if no file can be made in the folder, and the names of
+    what is no regular file in it, at most `MOST_NAMES`. A file is made there, and removed.
+    """
+    try:
+        made = not folder.is_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".writing-") as file:
+            file.write(bytes(ROOM))
+            file.flush()
+        if made:
+            folder.rmdir()
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
+        return tuple(sorted(names)[:MOST_NAMES])
+    except OSError:
+        return (".",)
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -92,22 +92,68 @@ class DigestEntry(Struct, frozen=True, omit_defaults=True, tag_field="type", tag
     """Why the digest cannot be known."""
 
 
+class Piece(Struct, frozen=True):
+    """Bytes of a file, and where they come from."""
+
+    start: int = field(name="from")
+    to: int
+    """The first byte after them."""
+    n: int | None = None
+    """The request whose body they are part of; None: they are in no body."""
+    at: int | None = None
+    """Where in that body they begin. Where `n` is None: 0 for zeros, None for other bytes."""
+
+
 class KeptFile(Struct, frozen=True, omit_defaults=True):
     """A regular file of the folder in which a program saves."""
 
     size: int
-    sha256: str
+    sha256: str | None = None
+    """None where it was not read: it was there before, and has not changed."""
     mtime_ns: int | None = None
     """The last change: it shows whether the file was written again."""
+    inode: int | None = None
+    what: str | None = field(name="is", default=None)
+    """What its bytes are (`ledger.model.Kept`); None where nobody compared them."""
+    of: str | None = None
+    """The path of the resource that it belongs to, where the bytes or a claim say so."""
+    pieces: tuple[Piece, ...] = ()
+    """Where its bytes come from, if it is not whole: the first of them."""
+
+    def same_as(self, other: "KeptFile | None") -> bool:
+        """Whether it was not written again: what is known of both is equal."""
+        if other is None or self.size != other.size:
+            return False
+        both = ((self.sha256, other.sha256), (self.mtime_ns, other.mtime_ns))
+        known = [(a, b) for a, b in (*both, (self.inode, other.inode)) if a and b]
+        return bool(known) and all(a == b for a, b in known)
 
 
 Files = Mapping[str, KeptFile]
-"""The files of a folder, by name."""
+"""The files of a folder, by name; of those below it, `folder/name`."""
+
+
+class Claimed(Struct, frozen=True, omit_defaults=True):
+    """What a program says of one resource."""
+
+    path: str
+    """Of the resource, normalised."""
+    outcome: Literal["ok", "not_found", "error"]
+    server: str | None = None
+    file: str | None = None
+    """Its name in the folder in which the program saves."""
 
 
 class Claims(Struct, frozen=True, kw_only=True):
     """What a program says of its own run."""
 
+    by: Literal["file", "report", "exit", "said"] | None = None
+    """How it says so: in a claims file, by a flags2 report, by its exit status alone; `said`: as a
+    test hands it over. None: a journal of version 0.1."""
+    downloads: tuple[Claimed, ...] = ()
+    """What a claims file, or a test, says of each resource."""
+    unread: str | None = None
+    """The line of a report that was not understood."""
     label: str | None = None
     """The server that it says it asks."""
     announced: int | None = None
@@ -134,6 +180,14 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     dest: str | None = None
     """The folder in which the program saves."""
     files_before: dict[str, KeptFile] | None = None
+    options: tuple[str, ...] = ()
+    """The options of `mockservers run` that are needed to run it again, besides the plans."""
+    dest_given: bool = False
+    """Whether `dest` was named, and is not the default."""
+    wanted: tuple[str, ...] = ()
+    """What the program is to fetch: CODE or PATH, with `LABEL:` in front."""
+    partial: tuple[str, ...] = ()
+    """Globs for the names of files that are marked as incomplete."""
 
 
 class End(Struct, frozen=True, kw_only=True):
@@ -143,6 +197,10 @@ class End(Struct, frozen=True, kw_only=True):
     asked: tuple[str, ...] | None = None
     claims: Claims | None = None
     files_after: dict[str, KeptFile] | None = None
+    unwritable: tuple[str, ...] = ()
+    """What nothing could be saved as: `.` for the folder, and names that are no regular files."""
+    once: bool = False
+    """Whether each resource is to be asked for only once."""
 
 
 Entry = RequestEntry | GateEntry | ConnectionEntry | DigestEntry

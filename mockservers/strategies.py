@@ -106,7 +106,7 @@ def statuses(*, versions: bool = False) -> st.SearchStrategy[Fault]:
     no_body = [name for name in types if name not in ("body", "body_bytes", "content_type")]
     plain_fields = {name: _field(types[name]) for name in no_body}
     content_type = {"content_type": FIELDS[whole.ContentType]()}
-    bodies = st.one_of(
+    bodies: st.SearchStrategy[dict[str, Any]] = st.one_of(
         st.just({}),
         st.fixed_dictionaries({"body": FIELDS[whole.Text]()}, optional=content_type),
         st.fixed_dictionaries({"body_bytes": FIELDS[whole.PageBytes]()}, optional=content_type),

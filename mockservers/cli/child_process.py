@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -34,6 +35,7 @@ if os.name == "posix":
 _Process = subprocess.Popen[bytes]
 
 LOOPBACK = "localhost,127.0.0.1,::1"
+_PLACE = re.compile(rf"(?<![${{]){{({'|'.join(LABELS)})}}")
 
 
 class CannotRunError(Exception):
@@ -54,6 +56,7 @@ def environment(
     """
     env = dict(base)
     env |= {f"FLAGS2_{label}_URL": urls[label] for label in LABELS}
+    env |= {f"MOCKSERVERS_{label}_URL": origin_of(urls[label]) for label in LABELS}
     env["FLAGS2_REMOTE_URL"] = f"http://127.0.0.1:{refusing_port}/flags"
     for name in ("NO_PROXY", "no_proxy"):
         env[name] = ",".join(filter(None, [base.get(name), LOOPBACK]))
@@ -61,6 +64,18 @@ def environment(
     here = str(Path(sys.executable).parent)
     env["PATH"] = os.pathsep.join(filter(None, [here, base.get("PATH", os.defpath)]))
     return env
+
+
+def origin_of(url: str) -> str:
+    """`http://127.0.0.1:8001` of a base URL."""
+    return url.removesuffix("/flags")
+
+
+def filled_in(command: Sequence[str], urls: Mapping[str, str]) -> list[str]:
+    """The command with the origins of the servers in place of `{LOCAL}`, `{DELAY}`, `{ERROR}`;
+    `${LOCAL}` and `{{LOCAL}` are left alone.
+    """
+    return [_PLACE.sub(lambda found: origin_of(urls[found[1]]), word) for word in command]
 
 
 @contextlib.contextmanager

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from mockservers.cli.command_line import Parser, UsageError, complain
 from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.flags2.arguments import add_flags2_arguments
+from mockservers.flags2.codes import is_code
 from mockservers.journal_json import JournalFile
-from mockservers.kinds.resource import Catalogue
+from mockservers.kinds.resource import Catalogue, as_sent, normalised
 from mockservers.plan import LABELS, SEED_BOUND, Plan
 from mockservers.plan_json import plan_from_json
 from mockservers.profiles import PROFILES
@@ -86,16 +87,75 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--dest",
         metavar="DIR",
         type=Path,
-        default=Path("downloads"),
-        help="where the command saves its files (default: %(default)s)",
+        help="where the command saves its files (default: downloads)",
+    )
+    _add_asked(run)
+    run.add_argument(
+        "--claims",
+        metavar="FILE",
+        type=Path,
+        help="where the command may write what became of each download (docs/any-downloader.md)",
+    )
+    run.add_argument(
+        "--partial",
+        metavar="GLOB",
+        action="append",
+        default=[],
+        help="names of files that the command marks as incomplete; may be repeated",
     )
     _add_html(run)
     run.add_argument(
         "command",
         metavar="-- COMMAND",
         nargs=argparse.REMAINDER,
-        help="what to run; FLAGS2_LOCAL_URL, FLAGS2_DELAY_URL and FLAGS2_ERROR_URL are the servers",
+        help="what to run; {LOCAL}, {DELAY} and {ERROR} in it become http://127.0.0.1:PORT, and "
+        "FLAGS2_LOCAL_URL and so on are in its environment",
     )
+
+
+def _add_asked(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--asked",
+        metavar="[LABEL:]CODE|PATH,...",
+        action="append",
+        default=[],
+        help="what is to be fetched, of LOCAL without a label; may be repeated",
+    )
+    parser.add_argument(
+        "--asked-file", metavar="FILE", type=Path, help="the same, one per line; # begins a comment"
+    )
+
+
+def asked(args: argparse.Namespace) -> tuple[str, ...]:
+    """What --asked and --asked-file name, as `LABEL:CODE` or `LABEL:PATH`; raises UsageError."""
+    words = [word for text in args.asked for word in text.split(",")]
+    if args.asked_file is not None:
+        words += _words_of(args.asked_file)
+    return tuple(dict.fromkeys(_wanted(word.strip()) for word in words))
+
+
+def _words_of(file: Path) -> list[str]:
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as exc:
+        raise UsageError(f"cannot read --asked-file {file}: {exc.strerror}") from None
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"--asked-file {file}: it is not UTF-8 ({exc.reason})") from None
+    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _wanted(word: str) -> str:
+    label, colon, rest = word.partition(":")
+    if not colon or "/" in label:
+        label, rest = "LOCAL", word
+    if label.upper() not in LABELS:
+        raise UsageError(f"--asked {word}: {label} is none of {', '.join(LABELS)}")
+    if rest.startswith("/") and "?" not in rest:
+        return f"{label.upper()}:{normalised(as_sent(rest))}"
+    if not is_code(rest.upper()):
+        raise UsageError(f"--asked {word}: {rest!r} is no code (AA to ZZ) and no path (/...)")
+    return f"{label.upper()}:{rest.upper()}"
 
 
 def _add_ledger(ledger: argparse.ArgumentParser) -> None:
@@ -188,6 +248,26 @@ def _control_port(text: str) -> int:
             f"a port from 1 to 65535 is needed, or the word auto; not {text!r}"
         )
     return int(text)
+
+
+def options_again(args: argparse.Namespace) -> tuple[str, ...]:
+    """The options of `run` that decide what the command meets and how it is judged, but plans."""
+    named = {
+        "--root": args.root,
+        "--dest": args.dest,
+        "--claims": args.claims,
+        "--asked-file": args.asked_file,
+        "--host": None if args.host == "localhost" else args.host,
+        "--ports": None if args.ports == DEFAULT_PORTS else _ports_text(args.ports),
+    }
+    words = [word for name, value in named.items() if value for word in (name, str(value))]
+    for name, values in (("--asked", args.asked), ("--partial", args.partial)):
+        words += [word for value in values for word in (name, value)]
+    return (*words, *(["--log-headers"] if args.log_headers else []))
+
+
+def _ports_text(ports: tuple[int, ...]) -> str:
+    return "auto" if not any(ports) else ",".join(map(str, ports))
 
 
 def served(args: argparse.Namespace) -> Served:

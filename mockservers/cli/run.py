@@ -4,21 +4,36 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from msgspec import structs
+
+from mockservers.claims_file import MOST_BYTES, claims_in
 from mockservers.cli import status_line
-from mockservers.cli.child_process import environment, refusing_port, run_command
+from mockservers.cli.child_process import environment, filled_in, refusing_port, run_command
 from mockservers.cli.command_line import UsageError, complain
-from mockservers.cli.options import Served, journal_at, journal_status, served
+from mockservers.cli.options import (
+    Served,
+    asked,
+    journal_at,
+    journal_status,
+    options_again,
+    served,
+)
 from mockservers.cli.show import check_page, page_of, show
-from mockservers.files import files_in
+from mockservers.files import stats_in, unwritable_in
 from mockservers.flags2.arguments import asked_codes, readings
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import End, Header, Journal
+from mockservers.journal import Claimed, Claims, End, Header, Journal, Line
 from mockservers.journal_json import JournalFile, end_line, header_line, read_journal
+from mockservers.kept_files import KeptFiles
 from mockservers.ledger import balance
+from mockservers.ledger.attribution import attribute
+from mockservers.ledger.collected import collect
+from mockservers.ledger.model import Evidence
 from mockservers.plan_json import plan_to_json
 from mockservers.server import MockServers
 
@@ -33,8 +48,16 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("run needs a command: mockservers run -- COMMAND ...")
     what = served(args)
     check_page(args.html)
-    with journal_at(args.journal) as journal:
-        status = asyncio.run(_run_to_end(args, command, what, journal))
+    header = _header(args, command, what)
+    with journal_at(args.journal) as journal, _claims_file(args.claims) as claims_file:
+        status, urls, output = asyncio.run(
+            _run_to_end(args, command, what, journal, header, claims_file)
+        )
+        if journal.error:
+            return journal_status(journal, status)
+        claims = _claims(output, claims_file, urls, Path(header.dest or ""))
+        end = _end(args, header, what, journal, End(status=status, claims=claims))
+        _write(journal, end_line(end))
         if journal.error:
             return journal_status(journal, status)
         ledger = balance(read_journal(journal.path))
@@ -42,38 +65,127 @@ def run(args: argparse.Namespace) -> int:
         return status or int(not ledger.balanced)
 
 
-async def _run_to_end(
-    args: argparse.Namespace, command: Sequence[str], what: Served, journal: JournalFile
-) -> int:
-    """Start the servers, run the command, write header, entries and end of the journal."""
-    output, cwd = ClaimsReader(), Path.cwd()
-    first_reading = next(readings(command, cwd), None)
-    servers = MockServers(what.catalogue, log_headers=args.log_headers)
-    header = Header(
+def _header(args: argparse.Namespace, command: Sequence[str], what: Served) -> Header:
+    """What is known before the run: plans, options, files."""
+    first_reading = next(readings(command, Path.cwd()), None)
+    dest = Path("downloads") if args.dest is None else args.dest
+    return Header(
         plans={label: plan_to_json(plan) for label, plan in what.plans.items()},
         command=tuple(command),
         asked=first_reading.codes if first_reading else None,
-        dest=str(args.dest),
-        files_before=files_in(args.dest),
+        dest=str(dest),
+        dest_given=args.dest is not None,
+        files_before=stats_in(dest, _ours(args)),
+        wanted=asked(args),
+        partial=tuple(args.partial),
+        options=options_again(args),
     )
+
+
+def _ours(args: argparse.Namespace) -> list[Path]:
+    """Files that this command writes, and not the one that it runs."""
+    return [path for path in (args.journal, args.html, args.claims) if path is not None]
+
+
+@contextmanager
+def _claims_file(file: Path | None) -> Iterator[Path]:
+    """Where the command may write its claims: nothing is there before it runs."""
+    if file is not None:
+        if file.is_dir() or not file.parent.is_dir():
+            raise UsageError(f"--claims {file}: it is a folder, or its folder is missing")
+        file.unlink(missing_ok=True)
+        yield file.absolute()
+        return
+    with tempfile.TemporaryDirectory(prefix="mockservers-claims-") as folder:
+        yield Path(folder, "claims.jsonl")
+
+
+async def _run_to_end(
+    args: argparse.Namespace,
+    command: Sequence[str],
+    what: Served,
+    journal: JournalFile,
+    header: Header,
+    claims_file: Path,
+) -> tuple[int, Mapping[str, str], ClaimsReader]:
+    """Start the servers, run the command; write the header and the entries of the journal."""
+    output = ClaimsReader()
+    servers = MockServers(what.catalogue, log_headers=args.log_headers)
     _write(journal, header_line(header))
     try:
         await servers.start(args.host, args.ports)
         with refusing_port() as port, _shown_live(servers, journal) as kept:
             servers.begin_run(what.plans, kept)
             env = environment(os.environ, servers.urls, port)
-            status = await run_command(command, env, output)
+            env["MOCKSERVERS_CLAIMS"] = str(claims_file)
+            status = await run_command(filled_in(command, servers.urls), env, output)
+            urls = dict(servers.urls)
     finally:
         await stop(servers)
-    claims = output.claims
-    end = End(
-        status=status,
-        asked=asked_codes(command, claims, cwd),
-        claims=claims,
-        files_after=files_in(args.dest),
+    return status, urls, output
+
+
+def _claims(output: ClaimsReader, file: Path, urls: Mapping[str, str], dest: Path) -> Claims:
+    """What the command claims: in its claims file, else by its output, else by its status."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise UsageError(f"the claims file has more than {MOST_BYTES} bytes")
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return output.run_claims
+    except OSError as exc:
+        raise UsageError(f"cannot read the claims file: {exc.strerror}") from None
+    except UnicodeDecodeError as exc:
+        raise UsageError(f"the claims file is not UTF-8: {exc.reason}") from None
+    try:
+        downloads = claims_in(text, urls, lambda name: os.path.relpath(name, dest))
+    except ValueError as exc:
+        raise UsageError(f"the claims file, {exc}") from None
+    return Claims(by="file", downloads=downloads)
+
+
+def _end(
+    args: argparse.Namespace, header: Header, what: Served, journal: JournalFile, end: End
+) -> End:
+    """The end of the journal, with the files that the command has kept."""
+    claims = end.claims or Claims()
+    end = structs.replace(end, asked=asked_codes(header.command or (), claims, Path.cwd()))
+    evidence = attribute(collect([*_without_end(journal), end]))
+    _check_servers(claims.downloads, evidence)
+    dest, files = (
+        Path(header.dest or ""),
+        KeptFiles(
+            [*evidence.accounts.values(), *evidence.others.values()],
+            what.plans,
+            what.catalogue,
+            claims.downloads,
+        ),
     )
-    _write(journal, end_line(end))
-    return status
+    with status_line.counting(sys.stderr, "files looked at") as progress:
+        after = files.look(dest, header.files_before or {}, _ours(args), progress)
+    errors = (claims.totals or {}).get("error", 0) or any(
+        one.outcome != "ok" for one in claims.downloads
+    )
+    return structs.replace(end, files_after=after, unwritable=unwritable_in(dest) if errors else ())
+
+
+def _without_end(journal: JournalFile) -> Iterator[Line]:
+    yield from read_journal(journal.path)
+
+
+def _check_servers(downloads: Sequence[Claimed], evidence: Evidence) -> None:
+    """A claim for a path that several servers were asked for has to name one."""
+    servers: dict[str, set[str]] = {}
+    for account in evidence.accounts.values():
+        if account.requests and account.server:
+            servers.setdefault(account.path, set()).add(account.server)
+    for one in downloads:
+        asked_of = sorted(servers.get(one.path, ()))
+        if one.server is None and len(asked_of) > 1:
+            raise UsageError(
+                f"the claims file: {one.path} was asked of {' and '.join(asked_of)}: "
+                "add the key server"
+            )
 
 
 async def stop(servers: MockServers) -> None:

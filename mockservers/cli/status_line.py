@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import TextIO
 
 from mockservers.journal import Journal, RequestEntry, decode
@@ -12,6 +13,8 @@ from mockservers.ledger.text import met
 
 AGAIN_S = 0.2
 """Seconds from one look to the next."""
+COUNT_S = 0.5
+"""Seconds until a count is shown, and from then on until the next one."""
 
 SAVE, RESTORE = "\0337", "\0338"
 """Of the place of the cursor (DECSC, DECRC); DECSTBM, `CSI top ; bottom r`, moves it."""
@@ -47,6 +50,29 @@ def status(met: Counter[str], in_flight: int) -> str:
     return f"{met.total() + in_flight} requests, {in_flight} in flight" + (
         f": {parts}" if parts else ""
     )
+
+
+@contextmanager
+def counting(stream: TextIO, what: str) -> Iterator[Callable[[int], None]]:
+    """A function that shows a count on a terminal, now and then, while the block lasts."""
+    last = monotonic()
+    shown = False
+
+    def show(count: int) -> None:
+        nonlocal last, shown
+        if monotonic() - last > COUNT_S and wanted(stream):
+            last, shown = monotonic(), True
+            with suppress(OSError, ValueError):
+                stream.write(f"\r{count} {what}")
+                stream.flush()
+
+    try:
+        yield show
+    finally:
+        if shown:
+            with suppress(OSError, ValueError):
+                stream.write("\r\033[2K")
+                stream.flush()
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """What a flags2 program says of its own run, read from its stdout; pure.
 
 Understood are the lines of the flags2 programs: three that announce, `-v` lines, and the totals
-after a line of twenty hyphens.
+after a line of twenty hyphens; in the words of both editions of Fluent Python.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+
+from msgspec import structs
 
 from mockservers.journal import Claims
 
@@ -17,11 +19,17 @@ MAX_CODES = 10_000
 
 _SITE = re.compile(r"(\w+) site: \S+")
 _SEARCH = re.compile(r"Searching for (\d+) flags?: (?:from (\S+) to (\S+)|(\S+(?:, \S+)*))")
-_CONNECTIONS = re.compile(r"(\d+) concurrent connections? will be used\.")
-_FATE = re.compile(r"([A-Z]{2}) (OK|not found)|\*\*\* Error for ([A-Z]{2}): .*")
-_TOTAL = re.compile(r"(\d+) (?:flags? (downloaded)|(not found)|(errors?)|(interrupted))\.")
+_BEGIN = re.compile(r"Searching for \d+ flag")
+_CONNECTIONS = re.compile(r"(\d+) (?:concurrent )?connections? will be used\.")
+_FATE = re.compile(
+    r"([A-Z]{2}) (?:(OK)|(not found)(?:: .*)?|(error): .*)|\*\*\* Error for ([A-Z]{2}): .*"
+)
+_TOTAL = re.compile(r" *(\d+) (?:flags? (downloaded)|(not found)|(errors?)|(interrupted))\.")
+_ELAPSED = re.compile(r"Elapsed time: .*")
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[@-~]")
+_BAR = re.compile(r"^.*%\|[^|]*\|[^]]*\]")
+"""A progress bar of tqdm before the text of a line."""
 
-_OUTCOMES = {"OK": "ok", "not found": "not_found", None: "error"}
 _TOTALS = {"downloaded": "ok", "not found": "not_found", "errors": "error"}
 
 
@@ -32,23 +40,33 @@ class ClaimsReader:
         self._announced: dict[str, object] = {}
         self._outcomes: dict[str, Counter[str]] = {}
         self._totals: dict[str, int] | None = None
+        self._begun = self._ended = False
+        self._unread: str | None = None
 
     def read(self, line: str) -> None:
-        """Take in a line of output, without its line end."""
-        line = line[:MAX_LINE]
+        """Take in a line of output, without its line end; colours and progress bars are skipped."""
+        for part in _COLOURS.sub("", line[:MAX_LINE]).split("\r"):
+            self._read(_BAR.sub("", part).rstrip())
+
+    def _read(self, line: str) -> None:
         if line == "-" * 20:
-            self._totals = _no_totals()
+            self._totals, self._unread = _no_totals(), None
         elif self._totals is not None and (match := _TOTAL.fullmatch(line)):
             word = match[2] or match[3] or match[4] or match[5]
             self._totals[_TOTALS.get(word, word)] = int(match[1])
+            self._ended = self._ended or word == "downloaded"
         elif match := _FATE.fullmatch(line):
-            self._add(match[1] or match[3], _OUTCOMES[match[2]])
+            outcome = "ok" if match[2] else "not_found" if match[3] else "error"
+            self._add(match[1] or match[5], outcome)
         elif match := _SITE.fullmatch(line):
             self._announced["label"] = match[1]
         elif match := _SEARCH.fullmatch(line):
             self._announce(int(match[1]), match[2], match[3], match[4])
         elif match := _CONNECTIONS.fullmatch(line):
             self._announced["concurrency"] = int(match[1])
+        elif self._totals is not None and line and not _ELAPSED.fullmatch(line):
+            self._unread = self._unread or line
+        self._begun = self._begun or bool(_BEGIN.match(line))
 
     def _announce(self, count: int, first: str, last: str, listed: str | None) -> None:
         self._announced |= {"announced": count, "first": first, "last": last}
@@ -71,6 +89,16 @@ class ClaimsReader:
                 raise ValueError(f"{code}: {outcome!r} is none of ok, not_found, error")
             self._add(code, outcome)
             self._totals[outcome] += 1
+
+    @property
+    def run_claims(self) -> Claims:
+        """What a command claims by its output: a report, or nothing but its exit status."""
+        if not self._begun:
+            return Claims(by="exit")
+        if self._ended:
+            return structs.replace(self.claims, by="report")
+        unread = self._unread or ("" if self._totals is None else "-" * 20)
+        return structs.replace(self.claims, by="exit", unread=unread)
 
     @property
     def claims(self) -> Claims:

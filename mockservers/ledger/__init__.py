@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 
+from mockservers.flags2.judge import judge as judge_report
 from mockservers.journal import Files, Line
-from mockservers.ledger.attribution import attribute, collect
+from mockservers.ledger.attribution import attribute
+from mockservers.ledger.collected import collect
 from mockservers.ledger.judge import judge
 from mockservers.ledger.model import IMBALANCES, OUTCOMES, Imbalance, Ledger, Row
 
@@ -16,4 +18,6 @@ def balance(journal: Iterable[Line], files_after: Files | None = None) -> Ledger
     `files_after` takes the place of the files that the journal ends with. Raises ValueError for
     an empty journal.
     """
-    return judge(attribute(collect(journal), files_after))
+    evidence = attribute(collect(journal), files_after)
+    by_resource = evidence.claims.by in ("exit", "file")
+    return judge(evidence) if by_resource else judge_report(evidence)

@@ -1,6 +1,6 @@
-"""Which download each request of a journal belongs to.
+"""Which download each request of a journal belongs to, and each file.
 
-A request belongs to the code in its path, except where a redirect led to it: then it belongs to
+A request belongs to the resource in its path, except where a redirect led to it: then it belongs to
 the download that was redirected. Requests do not say where they come from, so a request is matched
 with a redirect to its path that is still waiting for one, preferably of the same connection. Where
 several downloads came by one path and met different responses, it is not known which met which:
@@ -8,293 +8,214 @@ each may have ended as any of them did.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
-from urllib.parse import unquote, urljoin, urlsplit
 
-from msgspec import Struct, structs
-
-from mockservers.flags2.codes import REMOTE, file_of_code, is_code
-from mockservers.journal import (
-    Claims,
-    DigestEntry,
-    End,
-    Files,
-    GateEntry,
-    Header,
-    Line,
-    RequestEntry,
+from mockservers.flags2.codes import (
+    CODE_OF_PATH,
+    REMOTE,
+    file_of_code,
+    is_code,
+    name_of,
+    path_of_code,
 )
+from mockservers.journal import Claims, End, Files, Header, RequestEntry
+from mockservers.kinds.resource import normalised
+from mockservers.ledger.collected import Collected
 from mockservers.ledger.model import Account, Evidence, seen_of
+from mockservers.ledger.ownership import own
+from mockservers.ledger.redirects import RedirectMatcher, follows
 from mockservers.plan import LABELS
-
-STRAYS = 1000
-"""Requests for paths of no code that are kept; more are only counted."""
-KEPT_PER_CODE = 64
-"""Requests for one code that are kept, per server, besides those that redirects led there;
-further ones are only counted."""
-LEADING = 10_000
-"""Redirects, of which each makes room for two more requests for its target (it may be followed
-twice): enough for 50 hops of each of 194 codes."""
-
-
-# --- a journal in bounded memory -------------------------------------------------------------
-
-
-class Collected(Struct, frozen=True, kw_only=True):
-    """What a ledger needs of a journal, in bounded memory."""
-
-    header: Header
-    end: End | None
-    """None when the writer was killed."""
-    requests: tuple[RequestEntry, ...]
-    """Those that can belong to a download."""
-    strays: tuple[RequestEntry, ...]
-    """Requests for paths of no code to which nothing led."""
-    more: dict[tuple[str, str], int]
-    """Further requests, by server and code."""
-    count: int
-    most_in_flight: dict[str, int]
-    """By server."""
-    notes: tuple[str, ...]
-
-
-def collect(journal: Iterable[Line]) -> Collected:
-    """Read a journal once; raises ValueError for an empty one."""
-    lines = iter(journal)
-    header = next(lines, None)
-    if not isinstance(header, Header):
-        raise ValueError("the journal is empty")
-    collector = _Collector()
-    end = None
-    notes = []
-    for line in lines:
-        match line:
-            case RequestEntry():
-                collector.add(line)
-            case DigestEntry(n, sha256):
-                if n in collector.digests:
-                    collector.digests[n] = sha256
-            case GateEntry(server=server, held=held, filled=False):
-                notes.append(f"the gate of {server} opened by its time: {held} held")
-            case End():
-                end = line
-    # Entries come as requests end: one that was led there may come before what led it there.
-    led = [entry for entry in collector.strays if _path(entry) in collector.led_to]
-    return Collected(
-        header=header,
-        end=end,
-        requests=tuple(map(collector.digested, (*collector.requests, *led))),
-        strays=tuple(e for e in collector.strays if _path(e) not in collector.led_to),
-        more=dict(collector.more),
-        count=collector.count,
-        most_in_flight=dict(collector.most_in_flight),
-        notes=tuple(notes),
-    )
-
-
-class _Collector:
-    """Keeps what is needed of requests, one after the other."""
-
-    def __init__(self) -> None:
-        self.requests: list[RequestEntry] = []
-        self.strays: list[RequestEntry] = []
-        self.more: Counter[tuple[str, str]] = Counter()
-        self.led_to: Counter[str] = Counter()
-        """Room that redirects make, by path."""
-        self.most_in_flight: Counter[str] = Counter()
-        self.digests: dict[int, str | None] = {}
-        """Digests that come later, of requests that are kept."""
-        self.count = 0
-        self._kept: Counter[tuple[str, str]] = Counter()
-        self._leading = 0
-
-    def digested(self, entry: RequestEntry) -> RequestEntry:
-        """The entry with the digest that came later."""
-        sha256 = self.digests.get(entry.n)
-        return structs.replace(entry, sha256=sha256) if sha256 else entry
-
-    def add(self, entry: RequestEntry) -> None:
-        self.count += 1
-        server = entry.server
-        self.most_in_flight[server] = max(self.most_in_flight[server], entry.in_flight)
-        if entry.method == "HEAD":
-            return
-        if entry.location and self._leading < LEADING:
-            self._leading += 1
-            self.led_to[_target(entry)[1]] += 2
-        path = _path(entry)
-        what = server, entry.code or path
-        if self._kept[what] < self.led_to[path] + (KEPT_PER_CODE if entry.code else 0):
-            self._kept[what] += 1
-            self.requests.append(entry)
-        elif entry.code:
-            self.more[what] += 1
-            return
-        elif len(self.strays) < STRAYS:
-            self.strays.append(entry)
-        if entry.digest:
-            self.digests[entry.n] = None
-
-
-# --- redirects -------------------------------------------------------------------------------
-
-
-class Hop(NamedTuple):
-    """A redirect that waits for the request that follows it."""
-
-    name: str
-    """The account of the download that was redirected."""
-    conn: int
-    in_vain: bool = False
-    """A request followed it, and got no response: the client may retry once."""
-
-
-Place = tuple[str | None, str]
-"""Where a redirect leads: a server, or None for any; and a decoded path."""
-
-
-class RedirectMatcher:
-    """Matches requests with the redirects that led to them."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[Place, list[Hop]] = {}
-        self._came_by: dict[tuple[str, str], set[str]] = {}
-        """The accounts with a request, by server and path."""
-
-    def match(self, entry: RequestEntry, own: str | None, *, begun: bool) -> str | None:
-        """The account of the redirect that this request follows, which waits no longer.
-
-        `own` is the account of the code of the request; it has `begun` if it has requests already.
-        The first request of a download is its own, unless a redirect came over the same connection.
-        None if the request follows no redirect.
-        """
-        places = ((entry.server, _path(entry)), (None, _path(entry)))
-        hops = [(place, hop) for place in places for hop in self._waiting.get(place, ())]
-        near = [(place, hop) for place, hop in hops if hop.conn == entry.conn]
-        if not hops or (own and not begun and not near):
-            return None
-        unanswered = entry.status is None
-        # A request with a response prefers a hop whose first request got none; one without a
-        # response prefers a fresh hop.
-        place, hop = min(near or hops, key=lambda found: found[1].in_vain == unanswered)
-        self._waiting[place].remove(hop)
-        if unanswered and not hop.in_vain:
-            self._waiting[place].append(Hop(hop.name, entry.conn, in_vain=True))
-        return hop.name
-
-    def add(self, entry: RequestEntry, name: str) -> None:
-        """The request belongs to the account `name`; a redirect waits from now on."""
-        self._came_by.setdefault((entry.server, _path(entry)), set()).add(name)
-        if entry.location:
-            self._waiting.setdefault(_target(entry), []).append(Hop(name, entry.conn))
-
-    def ambiguous(self) -> Iterator[frozenset[str]]:
-        """Accounts whose requests cannot be distinguished, in groups."""
-        came_by = {place: set(names) for place, names in self._came_by.items()}
-        # An unmatched redirect may still have been followed: its request is in another account.
-        for (server, path), hops in self._waiting.items():
-            for label in (server,) if server else LABELS:
-                if (label, path) in came_by:
-                    came_by[label, path].update(hop.name for hop in hops)
-        groups: list[frozenset[str]] = []
-        for names in came_by.values():
-            if len(names) > 1:
-                joined = frozenset(names).union(*(group for group in groups if group & names))
-                groups = [*(group for group in groups if not group & names), joined]
-        yield from groups
-
-
-def _path(entry: RequestEntry) -> str:
-    return unquote(entry.path)
-
-
-def _target(entry: RequestEntry) -> Place:
-    """Where a response redirects to; the path is decoded, for some clients decode it."""
-    here = f"http://here.invalid{entry.path}"
-    try:
-        to = urlsplit(urljoin(here, entry.location or ""))
-    except ValueError:
-        return None, ""
-    return entry.server if to.netloc == "here.invalid" else None, unquote(to.path) or "/"
-
-
-def _follows(later: RequestEntry, earlier: RequestEntry) -> bool:
-    """Whether a request asks for what an earlier response redirects to."""
-    if not earlier.location:
-        return False
-    server, path = _target(earlier)
-    return server in (None, later.server) and path == _path(later)
-
-
-# --- accounts --------------------------------------------------------------------------------
 
 
 def attribute(collected: Collected, files_after: Files | None = None) -> Evidence:
-    """Put every request into the account of its download.
+    """Put every request into the account of its download, and every file to its resource.
 
     `files_after` takes the place of the files that the journal ends with.
     """
-    header, end = collected.header, collected.end
-    claims = (end.claims if end else None) or Claims()
-    # Without an end line, it is not known what a command asked for.
-    asked = end.asked if end else None if header.command else header.asked
-    label = claims.label
-    most_in_flight = collected.most_in_flight
-    accounts, unexpected, notes = _accounts(collected, label, asked)
-    after = end.files_after if end and files_after is None else files_after
+    header, end = collected.header, collected.end or End()
+    claims = end.claims or Claims()
+    after = end.files_after if files_after is None else files_after
+    by_resource = claims.by in ("exit", "file")
+    label = None if by_resource else claims.label
+    asked = _asked(header, collected.end, claims)
+    if by_resource:
+        accounts, unexpected, notes = _of_resources(collected, _wanted(header.wanted, end, claims))
+    else:
+        accounts, unexpected, notes = _of_codes(collected, label, asked, claims.by)
+    others: dict[str, Account] = {}
+    if claims.by == "report":
+        others, _, more = _of_resources(
+            collected, _wanted(header.wanted, None, claims), codes=False
+        )
+        unexpected, notes = tuple(entry for entry in unexpected if entry.code), [*notes, *more]
+    every = [*accounts.values(), *others.values()]
+    found = (files_after is not None) or header.dest_given
+    before = header.files_before or {}
+    owned, foreign = own(before, after or {}, every, claims.downloads, header.partial)
+    in_scope = [label] if label in LABELS else [*collected.most_in_flight]
     return Evidence(
         label=label,
         served=label != REMOTE,
         asked=asked,
         claims=claims,
         accounts=accounts,
+        others=others,
         unexpected=unexpected,
         requests=collected.count,
-        most_in_flight=(
-            most_in_flight.get(label, 0)
-            if label in LABELS
-            else max(most_in_flight.values(), default=0)
-        ),
+        most_in_flight=max((collected.most_in_flight.get(one, 0) for one in in_scope), default=0),
         dest=header.dest,
-        files_before=header.files_before or {},
+        files_before=before,
         files_after=after,
+        owned=owned,
+        foreign=foreign,
         codes_of_files={
             file: file[:2].upper() for file in after or {} if is_code(file[:2].upper())
         },
         notes=(*collected.notes, *_circumstances(collected, label), *notes),
+        status=end.status if claims.by in ("exit", "file", "report") else None,
+        dest_given=found,
+        unwritable=end.unwritable,
+        given_up=sum(collected.given_up.get(one, 0) for one in in_scope),
+        once=end.once or claims.by in (None, "report"),
     )
+
+
+def _asked(header: Header, end: End | None, claims: Claims) -> tuple[str, ...] | None:
+    """What the program was to fetch, where it is known."""
+    if header.wanted and claims.by == "report":
+        names = [name_of(path) for _, path in map(place_of, header.wanted)]
+        return tuple(name for name in names if is_code(name))
+    if header.wanted:
+        return tuple(header.wanted)
+    if end:
+        return end.asked
+    # Without an end line, it is not known what a command asked for.
+    return None if header.command else header.asked
+
+
+def place_of(wanted: str) -> tuple[str, str]:
+    """Server and path of `LABEL:PATH`, `LABEL:CODE`, or one of these without a label: LOCAL."""
+    label, colon, rest = wanted.partition(":")
+    if not colon or label.upper() not in LABELS:
+        label, rest = "LOCAL", wanted
+    return label.upper(), normalised(rest) if rest.startswith("/") else path_of_code(rest)
+
+
+def _wanted(named: Sequence[str], end: End | None, claims: Claims) -> list[tuple[str, str]]:
+    """Server and path of what the program was to fetch, as far as it is known."""
+    if named or not (end and end.asked and claims.label in LABELS):
+        return [place_of(one) for one in named]
+    return [(claims.label or "", path_of_code(code)) for code in end.asked]
 
 
 def _circumstances(collected: Collected, label: str | None) -> Iterator[str]:
     for server, plan in collected.header.plans.items():
         if plan.get("refuse") and label in (None, server):
             yield f"{server} refuses connections, as its plan says"
-    if collected.end is None:
+    if collected.end is None and collected.header.command is None:
+        yield "the journal has no end yet: the servers still run, or were killed"
+    elif collected.end is None:
         yield "the journal has no end: the run was cut off, what was said is lost"
 
 
-def _accounts(
-    collected: Collected, label: str | None, asked: tuple[str, ...] | None
-) -> tuple[dict[str, Account], tuple[RequestEntry, ...], list[str]]:
-    """The accounts; the requests of none, where it is known what was asked for; notes."""
-    names = _Names(label, None if asked is None else frozenset(asked))
+Accounts = tuple[dict[str, Account], tuple[RequestEntry, ...], list[str]]
+"""The accounts by name; the requests of none; notes."""
+
+
+def _of_codes(
+    collected: Collected, label: str | None, asked: tuple[str, ...] | None, by: str | None
+) -> Accounts:
+    """Accounts by code, or by path where a test speaks of one."""
+    names = _Names(label, None if asked is None else frozenset(asked), paths=by == "said")
+    others = collected.others if by else collected.strays
+    led = collected.requests
+    entries = (*led, *others) if by == "said" else led
+    found, strays, possible, notes = _matched(entries, names.of, asked or ())
+    more: Counter[str] = Counter()
+    for (server, code), count in collected.more.items():
+        name = names.named(server, code) if is_code(code) or by == "said" else None
+        if name is not None:
+            more[name] += count
+    accounts = {
+        name: _account(name, None, names.path(name), requests, more[name], possible)
+        for name, requests in found.items()
+    }
+    if by != "said":
+        strays = [*others, *strays]
+    return accounts, tuple(strays) if asked is not None else (), notes
+
+
+def _of_resources(
+    collected: Collected, wanted: Iterable[tuple[str, str]], *, codes: bool = True
+) -> Accounts:
+    """Accounts by server and resource; without `codes`, only of paths that are those of none."""
+    places: dict[str, tuple[str, str]] = {}
+
+    def name(server: str, path: str) -> str:
+        found = f"{server} {name_of(path)}"
+        places.setdefault(found, (server, path))
+        return found
+
+    begin = [name(*place) for place in wanted if codes or place[1] not in CODE_OF_PATH]
+    entries = (*(collected.requests if codes else ()), *collected.others)
+    found, _, possible, notes = _matched(
+        entries, lambda entry: name(entry.server, normalised(entry.path)), begin
+    )
+    more: Counter[str] = Counter()
+    for (server, what), count in collected.more.items():
+        more[f"{server} {name_of(what)}"] += count
+    accounts = {
+        name: _account(name, *places[name], requests, more[name], possible)
+        for name, requests in found.items()
+        if requests or name in begin
+    }
+    return accounts, (), notes
+
+
+def _account(
+    name: str,
+    server: str | None,
+    path: str,
+    requests: Sequence[RequestEntry],
+    more: int,
+    possible: dict[str, tuple[RequestEntry, ...]],
+) -> Account:
+    code = CODE_OF_PATH.get(path)
+    return Account(
+        code=code,
+        path=path,
+        server=server,
+        file_name=file_of_code(code) if code else path.rpartition("/")[2],
+        requests=tuple(requests),
+        more=more,
+        followed=tuple(map(follows, requests[1:], requests)),
+        possible=possible.get(name, ()),
+    )
+
+
+def _matched(
+    entries: Iterable[RequestEntry],
+    name_of_entry: Callable[[RequestEntry], str | None],
+    begin: Iterable[str],
+) -> tuple[
+    dict[str, list[RequestEntry]],
+    list[RequestEntry],
+    dict[str, tuple[RequestEntry, ...]],
+    list[str],
+]:
+    """Requests by account; those of none; the possible ends of some accounts; notes."""
     matcher = RedirectMatcher()
-    found: dict[str, list[RequestEntry]] = {code: [] for code in asked or ()}
-    strays = list(collected.strays)
-    for entry in sorted(collected.requests, key=lambda entry: entry.n):
-        own = names.of(entry.server, entry.code)
+    found: dict[str, list[RequestEntry]] = {name: [] for name in begin}
+    strays = []
+    for entry in sorted(entries, key=lambda entry: entry.n):
+        own = name_of_entry(entry)
         name = matcher.match(entry, own, begun=bool(own and found.get(own))) or own
         if name is None:
             strays.append(entry)
             continue
         found.setdefault(name, []).append(entry)
         matcher.add(entry, name)
-    more: Counter[str] = Counter()
-    for (server, code), count in collected.more.items():
-        name = names.of(server, code)
-        if name is not None:
-            more[name] += count
     possible: dict[str, tuple[RequestEntry, ...]] = {}
     notes = []
     for group in matcher.ambiguous():
@@ -303,18 +224,7 @@ def _accounts(
             possible |= dict.fromkeys(group, ends)
             among = ", ".join(sorted(group)[:10])
             notes.append(f"redirects led to one path: which of {among} met which is not known")
-    accounts = {
-        name: Account(
-            code=_Names.code(name),
-            file_name=file_of_code(_Names.code(name)),
-            requests=tuple(requests),
-            more=more[name],
-            followed=tuple(map(_follows, requests[1:], requests)),
-            possible=possible.get(name, ()),
-        )
-        for name, requests in found.items()
-    }
-    return accounts, tuple(strays) if asked is not None else (), notes
+    return found, strays, possible, notes
 
 
 class _Names(NamedTuple):
@@ -322,18 +232,27 @@ class _Names(NamedTuple):
 
     label: str | None
     asked: frozenset[str] | None
+    paths: bool
+    """Whether paths can be asked for, too."""
 
-    def of(self, server: str, code: str | None) -> str | None:
+    def of(self, entry: RequestEntry) -> str | None:
         """The account of a request that follows no redirect; None for one not asked for."""
+        return self.named(
+            entry.server, entry.code or (normalised(entry.path) if self.paths else None)
+        )
+
+    def named(self, server: str, what: str | None) -> str | None:
+        """The account of a code, or path."""
         if self.asked is None:
-            return code if self.label or not code else f"{server} {code}"
+            return what if self.label or not what else f"{server} {what}"
         in_scope = self.label in (None, server)
-        return code if in_scope and code in self.asked else None
+        return what if in_scope and what in self.asked else None
 
     @staticmethod
-    def code(name: str) -> str:
-        """The code of an account."""
-        return name.rpartition(" ")[2]
+    def path(name: str) -> str:
+        """The path of an account."""
+        what = name.rpartition(" ")[2]
+        return what if what.startswith("/") else path_of_code(what)
 
 
 def _possible_ends(accounts: list[list[RequestEntry]]) -> tuple[RequestEntry, ...]:

@@ -1,334 +1,334 @@
-"""Do the books balance? What was seen, claimed and kept, compared.
+"""Do the books balance? What arrived, was claimed and kept of each resource, compared.
 
-Each check is a plain function from evidence to findings: imbalances, and notes (plain text). What
-counts as what is in SPEC.md, "The ledger".
+The rules for any program: SPEC.md, "The ledger of any program". A claim is *ok*, or it is a
+failure, which claims nothing else.
 """
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from typing import NamedTuple
 
 from msgspec import structs
 
-from mockservers.journal import RequestEntry
+from mockservers.faults import KINDS
+from mockservers.journal import Claimed, Piece, RequestEntry
+from mockservers.kinds.base import OfResource
+from mockservers.kinds.resource import normalised
 from mockservers.ledger.model import (
-    IMBALANCES,
-    OUTCOMES,
     Account,
+    Arrived,
     Evidence,
     FileState,
     Imbalance,
+    Kept,
     Ledger,
+    Owned,
     Row,
     Seen,
-    accepted_in_words,
-    described,
-    digest_sent,
+    in_order,
     in_parts,
     in_words,
+    names_of,
+    responses,
     seen_of,
-    story,
 )
 
-NAMED = 26
-"""Lost codes that are named one by one, where only totals were reported."""
+MOST_PIECES = 4
+"""Pieces of a file that are described; `files_after` in the journal has more."""
 
 Finding = Imbalance | str
 """What a check finds: an imbalance, or a note."""
 
-Rows = Mapping[str, Row]
+_CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
+_WRONG = (Kept.PART, Kept.MIXED, Kept.PAGE, Kept.EMPTY, Kept.DIFFERENT)
 
 
 def judge(evidence: Evidence) -> Ledger:
-    """The ledger of a run."""
-    rows = {name: _row(evidence, account) for name, account in evidence.accounts.items()}
-    found = list(_findings(evidence, rows))
-    imbalances = [one for one in found if isinstance(one, Imbalance)]
+    """The ledger of a program whose claims are a file, or its exit status."""
+    rows, found = judge_rows(evidence, evidence.accounts)
+    return ledger_of(evidence, rows, [*found, *notes_of(evidence, rows)])
+
+
+def ledger_of(evidence: Evidence, rows: Mapping[str, Row], found: Sequence[Finding]) -> Ledger:
+    """A ledger with the imbalances in their order, and the notes."""
     return Ledger(
         label=evidence.label,
         asked=evidence.asked,
         claims=evidence.claims,
-        rows=rows,
+        rows=dict(rows),
         requests=evidence.requests,
         most_in_flight=evidence.most_in_flight,
         dest=evidence.dest,
-        imbalances=tuple(
-            sorted(imbalances, key=lambda one: (IMBALANCES.index(one.kind), one.code or ""))
-        ),
+        imbalances=in_order(one for one in found if isinstance(one, Imbalance)),
         notes=(*evidence.notes, *(one for one in found if isinstance(one, str))),
+        status=evidence.status,
     )
 
 
-def _findings(evidence: Evidence, rows: Rows) -> Iterator[Finding]:
-    for entry in evidence.unexpected:
-        yield _unexpected(evidence, entry)
-    for name, row in rows.items():
-        yield from _repeats(evidence, name, row)
-    if not evidence.served:
-        yield f"{evidence.label} is not served here: its requests cannot be seen"
-    totals = evidence.claims.totals
-    if evidence.asked is not None:
-        claimed = list(_claims(evidence, rows))
-    else:
-        yield (
-            "requested codes unknown: the program printed no `Searching for` line (SPEC.md, The "
-            "ledger); checked requests and totals only"
-        )
-        claimed = [] if totals is None else list(_totals(rows, totals))
-    yield from claimed
-    named = {one.code for one in claimed if one.kind in ("corrupt", "lost")}
-    if evidence.files_after is not None:
-        yield from _files(evidence, rows, named)
-        if evidence.asked is None:
-            yield from _odd_files(evidence, rows)
-    yield from _requests(evidence, rows)
+def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
+    """What is worth a note, and belongs to no single row."""
+    unread = evidence.claims.unread
+    if unread is not None:
+        where = f"not understood, at the line {unread!r}" if unread else "not printed to its end"
+        yield f"the report was {where}: the exit status is the claim"
+    if evidence.foreign:
+        yield f"files that belong to nothing that was asked for: {names_of(evidence.foreign)}"
+    unclear = [name for name, row in rows.items() if row.arrived is Arrived.UNCLEAR]
+    if unclear:
+        yield f"ok or error is up to the client: {names_of(unclear)}"
+
+
+def judge_rows(
+    evidence: Evidence, accounts: Mapping[str, Account]
+) -> tuple[dict[str, Row], list[Finding]]:
+    """The rows of some accounts, and what is found in them."""
+    said = {(one.server, one.path): one for one in evidence.claims.downloads}
+    rows, found = {}, list[Finding]()
+    for name, account in accounts.items():
+        of_any = said.get((None, account.path))
+        rows[name] = row = _row(evidence, account, said.get((account.server, account.path), of_any))
+        found += _of_row(evidence, name, row)
+    asked = {(row.server, row.path) for row in rows.values() if row.requests}
+    asked |= {(None, path) for _, path in asked}
+    for where, one in said.items():
+        if one.outcome == "ok" and where not in asked:
+            kept = {"claimed": "ok", "resource": " ".join(filter(None, where))}
+            found.append(Imbalance("unexpected", one.path, "no request", **kept))
+    return rows, found
 
 
 # --- a row -----------------------------------------------------------------------------------
 
 
-def _row(evidence: Evidence, account: Account) -> Row:
-    state, claims = _file_state(evidence, account), evidence.claims
+def _row(evidence: Evidence, account: Account, said: Claimed | None) -> Row:
+    owned = evidence.owned.get(account.path, ())
+    had = any(one.untouched and one.what is Kept.WHOLE for one in owned)
+    kept, state = kept_of(owned)
     return Row(
         **structs.asdict(account),
-        accepts=_accepts(evidence, account, state),
-        claims=claims.outcomes.get(account.code, {}),
+        accepts=frozenset(),
+        claims={said.outcome: 1} if said else {},
+        said=said or _by_status(evidence.status),
         file=state,
+        arrived=arrived(account, had=had),
+        kept=kept,
+        files=tuple(owned),
     )
 
 
-def _file_state(evidence: Evidence, account: Account) -> FileState:
-    file = (evidence.files_after or {}).get(account.file_name)
-    if file is None:
-        return FileState.ABSENT
-    untouched = evidence.files_before.get(account.file_name) == file
-    served = {digest_sent(entry) for entry in account.finals}
-    if None in served and not untouched:
-        return FileState.UNKNOWN
-    if not {file.sha256, None} & served:
-        return FileState.OLD if untouched else FileState.DIFFERENT
-    return FileState.KEPT if untouched else FileState.SAME
+def _by_status(status: int | None) -> Claimed | None:
+    """What an exit status claims of everything that no other claim is about."""
+    if status is None:
+        return None
+    return Claimed("", "error" if status else "ok")
 
 
-def _accepts(evidence: Evidence, account: Account, state: FileState) -> frozenset[str]:
-    """What may be said of a code.
-
-    ok: a whole 200 whose bytes are the file. not_found: a 404. error: anything else, a response
-    that is up to the client, or a 404 for a client that may have gone before. After Ctrl-C, what
-    has no new file may be called interrupted.
-    """
-    file = (evidence.files_after or {}).get(account.file_name)
-    accepts = set() if account.finals else {"error"}
-    for entry in account.finals:
-        came_to = seen_of(entry)
-        if came_to is Seen.NOT_FOUND:
-            # A client that had closed its side may not have read the 404.
-            accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
-        elif came_to is Seen.ERROR:
-            accepts.add("error")
-        elif evidence.files_after is None or (file and digest_sent(entry) in (None, file.sha256)):
-            accepts.add("ok")
-            if came_to is Seen.INDETERMINATE or state in (FileState.KEPT, FileState.UNKNOWN):
-                accepts.add("error")
-        else:
-            accepts.add("error")
-    totals = evidence.claims.totals or {}
-    if totals.get("interrupted") and state is not FileState.SAME:
-        accepts.add("interrupted")
-    return frozenset(accepts)
+def kept_of(owned: Sequence[Owned]) -> tuple[Kept, FileState]:
+    """The best of the files of a resource: a whole one, else a new one, one that is marked last."""
+    whole = [one for one in owned if one.what is Kept.WHOLE]
+    if whole:
+        old = all(one.untouched for one in whole)
+        return Kept.WHOLE, FileState.KEPT if old else FileState.SAME
+    new = sorted((one for one in owned if not one.untouched), key=lambda one: one.marked)
+    if new:
+        states = {Kept.AS_SENT: FileState.SAME, Kept.UNKNOWN: FileState.UNKNOWN}
+        return new[0].what, states.get(new[0].what, FileState.DIFFERENT)
+    return Kept.NOTHING, FileState.OLD if owned else FileState.ABSENT
 
 
-# --- requests --------------------------------------------------------------------------------
+# --- what arrived ----------------------------------------------------------------------------
 
 
-def _unexpected(evidence: Evidence, entry: RequestEntry) -> Imbalance:
-    saw = f"{entry.method} {entry.path} on {entry.server}"
-    of_another_server = entry.code in (evidence.asked or ())
-    expected = f"asked of {evidence.label}" if of_another_server else "not asked for"
-    return Imbalance("unexpected", entry.code, saw, expected=expected)
+class Span(NamedTuple):
+    """Bytes of a version of a resource that a response sent."""
+
+    version: tuple[str, int, int | None]
+    """Path, number, and length: None where it was not announced."""
+    start: int
+    stop: int
 
 
-def _repeats(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
-    """A second request follows a redirect, or is one retry after a request without a response."""
-    if row.possible:
-        return  # it is not known which of these requests are its own
-    recovered = False
-    for earlier, later, followed in zip(row.requests, row.requests[1:], row.followed, strict=False):
-        resumes = later.range and (earlier.version or later.version) and seen_of(earlier) != Seen.OK
-        if followed:
-            recovered = False
-        elif in_parts(earlier) or resumes:
-            yield f"{name} went on after {described(earlier)}"
-        elif earlier.status is None and not recovered:
-            recovered = True
-            yield f"{name} recovered: asked again after {described(earlier)}"
-        elif evidence.asked is None:
-            count = len(row.requests) + row.more
-            yield f"{name} was asked for {count} times"
-            return
-        else:
-            saw = "; then ".join(map(described, row.requests))
-            yield Imbalance("duplicated", name, saw, expected="asked for once")
-            return
+def span_of(entry: RequestEntry) -> Span | None:
+    """The bytes of a resource in a response; None where it has none, or does not say which."""
+    kind = KINDS.get(entry.do or "")
+    if entry.status not in (200, 206) or not entry.do:
+        return None
+    if kind and not (issubclass(kind, OfResource) and kind.decodable):
+        return None
+    start, total = 0, entry.length
+    if entry.status == 206:
+        found = _CONTENT_RANGE.fullmatch(entry.content_range or "")
+        if not found:
+            return None
+        start, total = int(found[1]), int(found[2])
+    return Span(
+        (normalised(entry.path), entry.version or 1, total), start, start + entry.bytes_sent
+    )
 
 
-def _requests(evidence: Evidence, rows: Rows) -> Iterator[str]:
-    """What is worth a note about requests."""
-    unclear = [name for name, row in rows.items() if row.seen is Seen.INDETERMINATE]
-    if unclear:
-        yield f"ok or error is up to the client: {_names(unclear)}"
-    unknown = [name for name, row in rows.items() if None in map(digest_sent, row.finals)]
-    if unknown:
-        yield f"came in parts, or changed as it was sent; the file is not judged: {_names(unknown)}"
-    never = [name for name, row in rows.items() if not row.requests]
-    if never and evidence.served:
-        yield f"{len(never)} never requested: {_names(never)}"
-    announced = evidence.claims.concurrency
-    if announced is not None and evidence.most_in_flight > announced:
-        yield (
-            f"{evidence.most_in_flight} requests were in flight at once, {announced} were announced"
-        )
+def arrived(account: Account, *, had: bool) -> Arrived:
+    """What came of all requests; `had`: an earlier file equals the resource."""
+    requests = account.requests
+    certain, possible = list[Span](), list[Span]()
+    for entry in requests:
+        span, kind = span_of(entry), KINDS.get(entry.do or "")
+        if span:
+            possible.append(span)
+            clear = entry.do != "reset" and not (kind and kind.may_be_unclear)
+            if clear and entry.complete and not entry.client_gone:
+                certain.append(span)
+    if _cover(certain):
+        return Arrived.WHOLE
+    last = account.possible or requests[-1:]
+    if had and any(entry.status == 304 for entry in last):
+        return Arrived.WHOLE
+    ends = {_end(entry) for entry in last} or {Arrived.FAILED}
+    if account.more or _cover(possible) or len(ends) > 1:
+        return Arrived.UNCLEAR
+    return ends.pop()
 
 
-# --- claims ----------------------------------------------------------------------------------
+def _end(entry: RequestEntry) -> Arrived:
+    if entry.status == 404:
+        return Arrived.ABSENT
+    if in_parts(entry):
+        return Arrived.FAILED
+    return Arrived.UNCLEAR if seen_of(entry) is Seen.INDETERMINATE else Arrived.FAILED
 
 
-def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
-    """Compare what a program said of codes, and its totals, with what was seen."""
-    claims = evidence.claims
-    for code, said in claims.outcomes.items():
-        if code not in rows:
-            yield Imbalance("unexpected", code, "not asked for", claimed=in_words(said))
-    if claims.totals is None:
-        saw = f"{evidence.requests} requests for {len(rows)} codes"
-        yield Imbalance("lost", None, saw, claimed="no final report")
-    if claims.outcomes:
-        for code, row in rows.items():
-            yield from _line(code, row, reported=claims.totals is not None)
-        if claims.totals is not None:
-            yield from _sums(rows, claims.totals)
-    elif claims.totals is not None:
-        yield from _totals(rows, claims.totals)
+def _cover(spans: Sequence[Span]) -> bool:
+    """Whether all bytes of some version are in these spans."""
+    reached: dict[object, int] = {}
+    for version, start, stop in sorted(spans, key=lambda span: span.start):
+        if start <= reached.get(version, 0):
+            reached[version] = max(reached.get(version, 0), stop)
+    return any(version[2] == stop for version, stop in reached.items())  # type: ignore[index]
 
 
-def _line(code: str, row: Row, *, reported: bool) -> Iterator[Imbalance]:
-    """Compare what was said of one code with what was seen."""
-    saw, said = story(row), in_words(row.claims)
-    if not row.claims:
-        if "interrupted" not in row.accepts and reported:
-            yield Imbalance("lost", code, saw, claimed=said)
-    elif sum(row.claims.values()) > 1:
-        yield Imbalance("duplicated", code, saw, claimed=said)
-    elif not row.accepts & set(row.claims):
-        kind = _wrong_ok(row) if "ok" in row.claims else "miscounted"
-        yield Imbalance(kind, code, saw, claimed=said)
+# --- the table -------------------------------------------------------------------------------
 
 
-def _wrong_ok(row: Row) -> str:
-    """The kind of imbalance of a download that was called ok and is not."""
-    if not row.requests:
-        return "lost"
-    if row.file is not FileState.ABSENT:
-        return "corrupt"
-    return "lost" if row.seen is Seen.OK else "miscounted"
+def _of_row(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+    """Compare the claim, what arrived, and what is kept; say each thing once."""
+    found = list(_compared(evidence, name, row))
+    yield from found
+    if not any(isinstance(one, Imbalance) for one in found):
+        yield from retries(name, row)
 
 
-def _sums(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
-    """Compare the lines of a program with its own totals."""
-    lines = Counter(said for row in rows.values() for said in row.claims)
-    silent = sum(not row.claims for row in rows.values())
-    # Without Ctrl-C, `_line` has reported each code without a line as lost.
-    lines["interrupted"] = silent if totals.get("interrupted") else 0
-    if any(lines[outcome] != totals.get(outcome, 0) for outcome in OUTCOMES):
-        saw = f"{in_words(lines)} by its own lines"
-        yield Imbalance("miscounted", None, saw, claimed=in_words(totals))
-
-
-def _totals(rows: Rows, totals: Mapping[str, int]) -> Iterator[Imbalance]:
-    """Compare the totals alone with all that may be said of the codes."""
-    said, words = sum(totals.values()), in_words(totals)
-    if said == len(rows) and _fits(rows, totals):
+def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+    if row.said is None:
         return
-    if said < len(rows):
-        unseen = [(code, "lost") for code, row in rows.items() if said == 0 or not row.requests]
-        suspects = unseen if len(unseen) == len(rows) - said <= NAMED else []
-        if not suspects:
-            saw = f"{len(rows)} codes asked for: {accepted_in_words(rows)}"
-            yield Imbalance("lost", None, saw, claimed=words)
-            return
+    new = sorted((one for one in row.files if not one.untouched), key=lambda one: one.marked)
+    wrong = [one for one in new if one.what in _WRONG]
+    if row.kept is Kept.WHOLE:
+        for one in wrong:
+            if not one.marked:
+                yield _of_file(evidence, "leftover", name, row, one)
+    elif row.said.outcome != "ok":
+        yield from _failed(evidence, name, row, new)
+    elif new:
+        best = new[0]
+        if best.what is Kept.UNKNOWN:
+            yield f"{name}: {best.name} is not judged: it came in parts, or changed as it was sent"
+        elif best.what is Kept.AS_SENT and best.unclear:
+            yield f"{name}: {best.name} {file_in_words(row, best)}; whether that is all is unclear"
+        else:
+            yield _of_file(evidence, "corrupt", name, row, best)
     else:
-        most_ok = sum("ok" in row.accepts for row in rows.values())
-        bad = [(code, _wrong_ok(row)) for code, row in rows.items() if _casts_doubt(row)]
-        suspects = bad if len(bad) == totals.get("ok", 0) - most_ok else []
-    for code, kind in suspects:
-        yield Imbalance(kind, code, story(rows[code]), claimed=words)
-    if not suspects:
-        yield Imbalance("miscounted", None, accepted_in_words(rows), claimed=words)
+        yield from _nothing_kept(evidence, name, row)
 
 
-def _fits(rows: Rows, totals: Mapping[str, int]) -> bool:
-    """Whether each code can be given one of the outcomes it accepts, to these totals.
-
-    It can if no set of outcomes is all that too many codes accept (Hall's theorem): with totals of
-    2 ok and 1 error, at most 2 codes accept only ok, and at most 3 only ok or error.
-    """
-    accepted = Counter(row.accepts for row in rows.values())
-    return all(
-        sum(count for accepts, count in accepted.items() if accepts <= frozenset(some))
-        <= sum(totals.get(outcome, 0) for outcome in some)
-        for size in range(len(OUTCOMES))
-        for some in combinations(OUTCOMES, size)
-    )
-
-
-def _casts_doubt(row: Row) -> bool:
-    """Whether a file, or a whole response, explains a wrong ok."""
-    kept = row.file is not FileState.ABSENT
-    return "ok" not in row.accepts and (kept or row.seen is Seen.OK)
+def _nothing_kept(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+    """It was called ok, and there is no file."""
+    assert row.said
+    looked = evidence.files_after is not None
+    match row.arrived:
+        case Arrived.ABSENT:
+            yield f"{name}: 404, and no file"
+        case Arrived.WHOLE | Arrived.UNCLEAR if not looked:
+            return
+        case Arrived.WHOLE if not (evidence.dest_given or row.said.file):
+            yield f"{name} came whole; no file in {evidence.dest} has it (--dest names the folder)"
+        case _:
+            yield _imbalance(evidence, "lost", name, row, "no file" if looked else "")
 
 
-# --- files -----------------------------------------------------------------------------------
+def _failed(evidence: Evidence, name: str, row: Row, new: Sequence[Owned]) -> Iterator[Finding]:
+    """It was not called ok, and is not kept whole."""
+    for one in new:
+        if one.what in _WRONG and not one.marked:
+            yield _of_file(evidence, "leftover", name, row, one)
+    looked = evidence.files_after is not None
+    if row.claims and not new and looked and row.arrived is Arrived.WHOLE:
+        if evidence.unwritable:
+            yield f"{name} came whole; nothing can be saved in {evidence.dest}"
+        else:
+            yield _imbalance(evidence, "miscounted", name, row, "no file")
 
 
-def _files(evidence: Evidence, rows: Rows, named: set[str | None]) -> Iterator[Imbalance]:
-    """Files that no download accounts for; `named` are the codes that were named already."""
-    codes = {row.file_name: name for name, row in rows.items()}
-    for file, content in sorted((evidence.files_after or {}).items()):
-        name = codes.get(file)
-        if evidence.files_before.get(file) == content or (name and name in named):
-            continue
-        kept = f"{file} has {content.size} bytes"
-        row = rows[name] if name else None
-        if row and row.seen is Seen.OK:
-            if row.file is FileState.DIFFERENT:
-                yield Imbalance("corrupt", name, story(row), claimed=kept)
-        elif evidence.asked is not None and not (row and _is_saved(row)):
-            code = name or evidence.codes_of_files.get(file)
-            saw = story(row) if row else "no download of it"
-            yield Imbalance("leftover", code, saw, claimed=kept)
+_EXPECTED = {
+    "corrupt": "the whole resource, or another claim",
+    "leftover": "no file, or one that is marked as incomplete",
+    "lost": "a file with the whole resource",
+    "miscounted": "a file, and ok",
+}
 
 
-def _is_saved(row: Row) -> bool:
-    return row.file in (FileState.SAME, FileState.UNKNOWN) and "ok" in row.accepts
+def _of_file(evidence: Evidence, kind: str, name: str, row: Row, one: Owned) -> Imbalance:
+    return _imbalance(evidence, kind, name, row, f"{one.name} {file_in_words(row, one)}")
 
 
-def _odd_files(evidence: Evidence, rows: Rows) -> Iterator[str]:
-    """What is odd about files where it is not known what was asked for."""
-    whole = [r for r in rows.values() if r.seen is Seen.OK or r.file is FileState.UNKNOWN]
-    good = {row.file_name for row in whole if _is_saved(row)}
-    before = evidence.files_before
-    odd = [
-        name
-        for name, file in sorted((evidence.files_after or {}).items())
-        if name not in good and before.get(name) != file
-    ]
-    if odd:
-        yield f"files that no whole download accounts for: {_names(odd)}"
-    kept = any(_is_saved(row) or row.file is FileState.KEPT for row in rows.values())
-    if whole and not kept:
-        where = f"{evidence.dest} (--dest names the folder)"
-        yield f"none of {len(whole)} whole downloads is in {where}"
+def _imbalance(evidence: Evidence, kind: str, name: str, row: Row, kept: str) -> Imbalance:
+    saw = "; ".join(filter(None, [responses(row), kept]))
+    claimed = f"exit status {evidence.status}"
+    if row.claims:
+        claimed = in_words(row.claims)
+    return Imbalance(kind, name, saw, claimed, _EXPECTED[kind], row.resource)
 
 
-def _names(names: Sequence[str]) -> str:
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+def file_in_words(row: Row, owned: Owned) -> str:
+    """What a file is: `has only the first 500 of 27681 bytes`."""
+    size = owned.file.size
+    match owned.what:
+        case Kept.EMPTY:
+            return "is empty"
+        case Kept.PAGE:
+            return f"has the {size} bytes of an error page"
+        case Kept.AS_SENT:
+            return f"has the {size} bytes of one response"
+        case Kept.PART:
+            totals = {span.version[2] for span in map(span_of, row.requests) if span}
+            of = f" of {totals.pop()}" if len(totals) == 1 else ""
+            return f"has only the first {size}{of} bytes"
+        case Kept.DIFFERENT:
+            return f"has {size} bytes, with another digest; what they are was not looked at"
+    versions = {entry.n: entry.version for entry in row.requests}
+    pieces = "; ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
+    more = "; ..." if len(owned.file.pieces) > MOST_PIECES else ""
+    return f"has {size} bytes: {pieces}{more}"
+
+
+def _piece(piece: Piece, versions: Mapping[int, int | None]) -> str:
+    where = f"{piece.start} to {piece.to - 1}"
+    if piece.n is None:
+        return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
+    version = versions.get(piece.n)
+    of = f" (version {version})" if version else ""
+    return f"{where} from response {piece.n}{of}, byte {piece.at} on"
+
+
+def retries(name: str, row: Row) -> Iterator[str]:
+    """A note for a row with several requests, where that is no imbalance."""
+    followed = sum(row.followed)
+    count = len(row.requests) - followed + row.more
+    if count < 2 or row.possible:
+        return
+    whole = sum(seen_of(entry) is Seen.OK for entry in row.requests)
+    if whole > 1:
+        yield f"{name} came whole {whole} times"
+    elif row.arrived is Arrived.WHOLE:
+        way = "came in parts" if any(map(in_parts, row.requests)) else "recovered"
+        yield f"{name} {way}: {responses(row)}"
+    else:
+        yield f"{name} was asked for {count} times: {responses(row)}"

@@ -1,20 +1,22 @@
-"""The ledger of a run: what was seen, claimed and kept of each code, and what does not balance."""
+"""The ledger of a run: what arrived, was claimed and kept of each resource, and what is wrong."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
 from msgspec import Struct
 
 from mockservers.faults import KINDS
-from mockservers.journal import Claims, Files, RequestEntry
+from mockservers.journal import Claimed, Claims, Files, KeptFile, RequestEntry
 
 OUTCOMES = ("ok", "not_found", "error", "interrupted")
 """What a program can say of a download."""
 
-IMBALANCES = ("lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover")
+IMBALANCES = (
+    "lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover", "exceeded",
+)  # fmt: skip
 """The kinds of imbalance, worst first."""
 
 _NOTHING = hashlib.sha256(b"").hexdigest()
@@ -29,6 +31,35 @@ class Seen(StrEnum):
     INDETERMINATE = "indeterminate"
     """Up to the client."""
     NO_REQUEST = "no request"
+
+
+class Arrived(StrEnum):
+    """What the servers sent of a resource, all requests together."""
+
+    WHOLE = "whole"
+    ABSENT = "absent"
+    UNCLEAR = "unclear"
+    """Up to the client."""
+    FAILED = "failed"
+
+
+class Kept(StrEnum):
+    """What a file is, against the resource that it belongs to."""
+
+    WHOLE = "whole"
+    AS_SENT = "as sent"
+    """Exactly the body of one response, which is not the resource."""
+    PART = "part"
+    """The beginning of it."""
+    MIXED = "mixed"
+    PAGE = "page"
+    """The body of an error status."""
+    EMPTY = "empty"
+    DIFFERENT = "different"
+    """Not whole; nobody compared its bytes."""
+    UNKNOWN = "unknown"
+    """Nobody compared its bytes, and no digest says what it should be."""
+    NOTHING = "nothing"
 
 
 class FileState(StrEnum):
@@ -53,13 +84,15 @@ class Imbalance(Struct, frozen=True):
     kind: str
     """One of `IMBALANCES`."""
     code: str | None
-    """None where no single one can be named."""
+    """The code, or the path; None where no single one can be named."""
     actual: str
     """What the servers saw."""
     claimed: str | None = None
     """What the program said, or kept."""
     expected: str | None = None
-    """What it should have done, where it said nothing of it."""
+    """What it should have done."""
+    resource: str | None = None
+    """`SERVER PATH`; None where no single one can be named."""
 
     @property
     def said(self) -> str:
@@ -68,15 +101,40 @@ class Imbalance(Struct, frozen=True):
 
     def to_json(self) -> dict[str, str | None]:
         """As in the last line of `mockservers run --json`."""
-        return {"word": self.kind, "code": self.code, "saw": self.actual, "said": self.said}
+        return {
+            "word": self.kind,
+            "code": self.code,
+            "resource": self.resource,
+            "saw": self.actual,
+            "said": self.said,
+            "expected": self.expected,
+        }
+
+
+class Owned(Struct, frozen=True):
+    """A file that belongs to a resource."""
+
+    name: str
+    file: KeptFile
+    what: Kept
+    untouched: bool = False
+    """It was there before the run, and has not changed."""
+    marked: bool = False
+    """Its name, or a file beside it, says that it is incomplete."""
+    unclear: bool = False
+    """It is `Kept.AS_SENT`, of a response that is up to the client."""
 
 
 class Account(Struct, frozen=True):
     """The requests of one download."""
 
-    code: str
+    code: str | None
+    path: str
+    """Of the resource, normalised."""
+    server: str | None
+    """None: any of them."""
     file_name: str
-    """The name under which the program saves it."""
+    """The name under which a flags2 program saves it."""
     requests: tuple[RequestEntry, ...]
     """Redirects that were followed included, in the order of arrival."""
     more: int
@@ -108,6 +166,17 @@ class Row(Account, frozen=True, kw_only=True):
     claims: Mapping[str, int]
     """How often it was said to be ok, not_found or error."""
     file: FileState
+    said: Claimed | None = None
+    """The claim that it is held against; None where a report is."""
+    arrived: Arrived = Arrived.FAILED
+    kept: Kept = Kept.NOTHING
+    files: tuple[Owned, ...] = ()
+
+    @property
+    def resource(self) -> str:
+        """`SERVER PATH`."""
+        servers = [entry.server for entry in self.requests[:1]]
+        return " ".join([*filter(None, [self.server or "".join(servers)]), self.path])
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -133,6 +202,20 @@ class Evidence(Struct, frozen=True, kw_only=True):
     codes_of_files: Mapping[str, str]
     """The code that a file is named after, for files that no account has."""
     notes: tuple[str, ...]
+    others: dict[str, Account] = {}
+    """Accounts that no report speaks of: they go by the exit status."""
+    owned: Mapping[str, tuple[Owned, ...]] = {}
+    """The files of each account, where files belong to resources by their content."""
+    foreign: tuple[str, ...] = ()
+    """New files that belong to no account."""
+    status: int | None = None
+    """The exit status of the command, where it is a claim."""
+    dest_given: bool = False
+    unwritable: tuple[str, ...] = ()
+    given_up: int = 0
+    """Requests that a client gave up, on the server in scope."""
+    once: bool = True
+    """Whether a second request for a download is an imbalance."""
 
 
 class Ledger(Struct, frozen=True, kw_only=True):
@@ -147,12 +230,17 @@ class Ledger(Struct, frozen=True, kw_only=True):
     dest: str | None
     imbalances: tuple[Imbalance, ...]
     notes: tuple[str, ...]
+    status: int | None = None
+    """The exit status, where it is a claim."""
 
     @property
     def saved(self) -> int:
         """New files that equal the bytes served."""
         rows = self.rows.values()
-        return sum(row.file is FileState.SAME and "ok" in row.accepts for row in rows)
+        return sum(
+            row.file is FileState.SAME and ("ok" in row.accepts or row.kept is Kept.WHOLE)
+            for row in rows
+        )
 
     @property
     def kept(self) -> int:
@@ -178,6 +266,18 @@ class Ledger(Struct, frozen=True, kw_only=True):
                     "file": row.file,
                 }
                 for name, row in self.rows.items()
+                if row.code
+            },
+            "resources": {
+                row.resource: {
+                    "requests": len(row.requests) + row.more,
+                    "status": row.requests[-1].status if row.requests else None,
+                    "arrived": row.arrived,
+                    "kept": row.kept,
+                    "said": next(iter(row.claims), None),
+                    "files": [owned.name for owned in row.files],
+                }
+                for row in self.rows.values()
             },
             "imbalances": [imbalance.to_json() for imbalance in self.imbalances],
             "notes": list(self.notes),
@@ -233,11 +333,29 @@ def described(entry: RequestEntry) -> str:
     return str(entry.status)
 
 
+def responses(row: Account) -> str:
+    """The responses of a download in words; of more than five, the first three and the last."""
+    told = list(map(described, row.requests))
+    if len(told) > 5:
+        told[3:-1] = [f"... ({len(row.requests) + row.more} in all)"]
+    return "; then ".join(told) or "no request"
+
+
 def story(row: Row) -> str:
     """All responses of a download in words, and its file where that is odd."""
     saw = "; then ".join(map(described, row.requests)) or "no request"
     odd = row.file not in (FileState.ABSENT, FileState.SAME)
     return f"{saw}; the file is {row.file}" if odd else saw
+
+
+def in_order(found: Iterable[Imbalance]) -> tuple[Imbalance, ...]:
+    """The worst first."""
+    return tuple(sorted(found, key=lambda one: (IMBALANCES.index(one.kind), one.code or "")))
+
+
+def names_of(names: Sequence[str]) -> str:
+    """The first ten."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def in_words(counted: Mapping[str, int]) -> str:

@@ -1,0 +1,212 @@
+"""What a program has kept: its new files, compared with what the servers sent, byte by byte.
+
+The files are looked at while the bytes are at hand: at the end of `mockservers run`, and in
+`check(files=...)`. What is found goes into the journal (`KeptFile`), by which any ledger judges.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+from msgspec import structs
+
+from mockservers.faults import Fault
+from mockservers.files import files_in, stats_of
+from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
+from mockservers.kinds.base import OfResource
+from mockservers.kinds.resource import Catalogue, Resource, normalised
+from mockservers.kinds.response import RequestForm
+from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, explain
+from mockservers.ledger.judge import span_of
+from mockservers.ledger.model import Account, Kept, Seen, seen_of
+from mockservers.ledger.ownership import Owners, is_control
+from mockservers.plan import Plan, fate
+
+ALIKE = 64
+"""Bytes by which a file is known to hold something of a resource."""
+SAMPLES, SAMPLES_IN_ALL = 64, 200_000
+"""Blocks of each resource, and of all, that are looked for in files."""
+SEARCHED_FOR = 1_000
+"""Resources that are looked for anywhere in a file, whose name says nothing."""
+MOST_SENT = 64
+"""Responses of a resource with which a file is compared."""
+
+
+class KeptFiles:
+    """Looks at the files of a folder, knowing what was served."""
+
+    def __init__(
+        self,
+        accounts: Iterable[Account],
+        plans: Mapping[str, Plan],
+        catalogue: Catalogue,
+        claimed: Sequence[Claimed] = (),
+    ) -> None:
+        self._accounts: dict[str, list[Account]] = {}
+        for account in accounts:
+            self._accounts.setdefault(account.path, []).append(account)
+        every = [one for found in self._accounts.values() for one in found]
+        self._owners = Owners(every, claimed)
+        self._claimed = [one.file for one in claimed if one.file]
+        self._plans, self._catalogue = plans, catalogue
+        self._blocks: dict[bytes, set[str]] | None = None
+
+    def look(
+        self,
+        folder: Path,
+        before: Files,
+        but: Collection[Path] = (),
+        progress: Callable[[int], None] = lambda count: None,
+    ) -> dict[str, KeptFile]:
+        """The files of a folder, and of claims: new ones with what they are, and whose."""
+        files = files_in(folder, before, but, progress)
+        for name in self._claimed:
+            if name not in files and (outside := stats_of(folder / name)):
+                files[name] = outside
+        had = {name for name, file in files.items() if file.same_as(before.get(name))}
+        found = dict(files)
+        for name in [one for one in files if one not in had and not is_control(one)]:
+            found[name] = self._explained(folder / name, name, files[name])
+        kept = {file.of for file in found.values() if file.of}
+        for name in sorted(had):  # a client may have it already: is that the resource?
+            for path in self._owners.by_name(name):
+                if path not in kept and self._was_there(path):
+                    found[name] = self._explained(folder / name, name, files[name], path)
+        return found
+
+    def _was_there(self, path: str) -> bool:
+        requests = [entry for one in self._accounts[path] for entry in one.requests]
+        return any(entry.status in (200, 206, 304, 416) for entry in requests)
+
+    def _explained(
+        self, file: Path, name: str, kept: KeptFile, path: str | None = None
+    ) -> KeptFile:
+        digest = self._owners.by_digest(name, kept.sha256)
+        path = path or self._owners.by_claim(name) or digest
+        try:
+            with file.open("rb") as stream:
+                read = _reader(stream)
+                path = path or self._owner(name, kept.size, read)
+                if path is None or path not in self._accounts:
+                    return kept
+                if path == digest:
+                    return structs.replace(kept, what=str(Kept.WHOLE), of=path)
+                sent, versions = self._sent(path)
+                what, pieces = explain(kept.size, read, sent, versions)
+        except OSError:
+            return kept
+        return structs.replace(kept, what=str(what), of=path, pieces=pieces)
+
+    # --- whose file it is --------------------------------------------------------------------
+
+    def _owner(self, name: str, size: int, read: Read) -> str | None:
+        """The path whose bytes it holds, as the only one; else the path it is named after."""
+        named = self._owners.by_name(name)
+        held = self._held(size, read)
+        if not held and not named and len(self._accounts) <= SEARCHED_FOR and size <= SEARCHED:
+            held = self._held_anywhere(read(0, size))
+        among = [path for path in named if path in held] or named
+        if len(held) == 1:
+            return next(iter(held))
+        return among[0] if among else None
+
+    def _held(self, size: int, read: Read) -> set[str]:
+        """The paths of which a file holds a block, at a place that is a multiple of its length."""
+        if self._blocks is None:
+            self._blocks = {}
+            for path, block in self._samples():
+                self._blocks.setdefault(block, set()).add(path)
+        found: set[str] = set()
+        for start in range(0, min(size, SEARCHED), SEARCHED // 64):
+            data = read(start, start + SEARCHED // 64)
+            for at in range(0, len(data) - ALIKE + 1, ALIKE):
+                found |= self._blocks.get(data[at : at + ALIKE], set())
+        return found
+
+    def _held_anywhere(self, data: bytes) -> set[str]:
+        return {path for path, block in self._samples() if block in data}
+
+    def _samples(self) -> Iterator[tuple[str, bytes]]:
+        """Blocks of each version of each resource, the first one among them."""
+        most = max(1, min(SAMPLES, SAMPLES_IN_ALL // max(1, len(self._accounts))))
+        for path in self._accounts:
+            for version in self._sent(path)[1]:
+                step = max(ALIKE, version.length // most // ALIKE * ALIKE)
+                for at in range(0, version.length - ALIKE + 1, step):
+                    block = version.read(at, at + ALIKE)
+                    if len(set(block)) > 1:  # zeros are no sign of anything
+                        yield path, block
+
+    # --- what was sent -----------------------------------------------------------------------
+
+    def _sent(self, path: str) -> tuple[list[Sent], list[Version]]:
+        """The bodies that responses of a resource had, and its versions."""
+        sent: list[Sent] = []
+        versions: dict[tuple[str, int, int], Resource] = {}
+        own = self._catalogue.find(path)
+        if own:
+            versions[path, 1, 0] = own
+        requests = [entry for one in self._accounts[path] for entry in one.requests]
+        for entry in requests[:MOST_SENT]:
+            place = normalised(entry.path)
+            fault = fate(
+                self._plans.get(entry.server, Plan()),
+                entry.server,
+                self._catalogue.name(place),
+                entry.attempt,
+                place,
+            )
+            resource = self._catalogue.find(place)
+            number, grow = 1, 0
+            if isinstance(fault, OfResource):
+                number, grow = fault.sent_version, fault.grow
+            version = resource.version(number, grow) if resource else None
+            if resource and version and span_of(entry):
+                versions[place, number, grow] = version
+            one = _body_sent(entry, fault, version, place)
+            if one:
+                sent.append(one)
+        return sent, [Version(one.info.length, one.read) for one in versions.values()]
+
+
+def _body_sent(
+    entry: RequestEntry, fault: Fault, version: Resource | None, path: str
+) -> Sent | None:
+    unclear = seen_of(entry) is Seen.INDETERMINATE
+    span = span_of(entry)
+    if span and version:
+        start = span.start
+
+        def read(a: int, b: int) -> bytes:
+            return version.read(start + a, start + min(b, entry.bytes_sent))
+
+        return Sent(entry.n, entry.bytes_sent, read, start, unclear=unclear and entry.status != 206)
+    body = _own_body(entry, fault, version, path)
+    if body is None:
+        return None
+    body = body[: entry.bytes_sent]
+    is_page = entry.status is not None and entry.status >= 300
+    return Sent(entry.n, len(body), lambda a, b: body[a:b], None, is_page, unclear)
+
+
+def _own_body(
+    entry: RequestEntry, fault: Fault, version: Resource | None, path: str
+) -> bytes | None:
+    """The body of a response that sends nothing of the resource; None where it is not known."""
+    if not entry.bytes_sent:
+        return b""
+    if fault.do != entry.do:
+        return None
+    info = version.info if version else None
+    try:
+        return fault.response(RequestForm(gzip=True), info, path).body
+    except ValueError:  # it needs a resource
+        return None
+
+
+def _reader(stream: BinaryIO) -> Read:
+    def read(start: int, stop: int) -> bytes:
+        stream.seek(start)
+        return stream.read(stop - start)
+
+    return read

@@ -1,0 +1,179 @@
+"""What the bytes of a file are, against what was sent of a resource; pure.
+
+Bytes are read through functions, in blocks, so a file may be larger than memory.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from mockservers.journal import Piece
+from mockservers.ledger.model import Kept
+
+Read = Callable[[int, int], bytes]
+"""`read(start, stop)` gives those bytes; fewer if there are no more."""
+
+BLOCK = 1_048_576
+"""Bytes that are compared at once."""
+MOST_PIECES = 20
+"""Pieces of one file that are named."""
+SEARCHED = 64 * 1_048_576
+"""Longest file whose bytes are looked for anywhere in what was sent; in a longer one, they are
+looked for only where they belong, in bytes."""
+SHORTEST = 16
+"""Bytes that a piece has at least; fewer may be alike by accident."""
+PROBES = 64
+"""Places of a body that are looked for in a file."""
+
+
+class Sent(NamedTuple):
+    """A body that a response sent."""
+
+    n: int
+    """The number of its request."""
+    length: int
+    """Bytes that were sent."""
+    read: Read
+    start: int | None
+    """Where in the resource it begins; None: it is nothing of the resource."""
+    is_page: bool = False
+    """It is the body of an error status."""
+    unclear: bool = False
+    """Whether the response is a success is up to the client."""
+
+
+class Version(NamedTuple):
+    """A version of the resource, whole."""
+
+    length: int
+    read: Read
+
+
+def explain(
+    size: int, read: Read, sent: Sequence[Sent], versions: Sequence[Version]
+) -> tuple[Kept, tuple[Piece, ...]]:
+    """What a file of `size` bytes is, and where its bytes come from if it is not whole."""
+    longest = [common(read, 0, size, one.read, 0, one.length) for one in versions]
+    if any(size == one.length == same for one, same in zip(versions, longest, strict=True)):
+        return Kept.WHOLE, ()
+    bodies = [one for one in sent if one.length == size]
+    equal = [one for one in bodies if common(read, 0, size, one.read, 0, size) == size]
+    if any(one.unclear for one in equal):
+        return Kept.AS_SENT, _pieces(size, read, sent)
+    if not size:
+        return Kept.EMPTY, ()
+    pieces = _pieces(size, read, sent)
+    if any(one.is_page for one in equal):
+        return Kept.PAGE, pieces
+    if size in longest:
+        return Kept.PART, pieces
+    return (Kept.AS_SENT if equal else Kept.MIXED), pieces
+
+
+def common(a: Read, a_start: int, a_stop: int, b: Read, b_start: int, b_stop: int) -> int:
+    """How many bytes from `a_start` and from `b_start` on are the same."""
+    most = min(a_stop - a_start, b_stop - b_start)
+    block, done = 4096, 0
+    while done < most:
+        step = min(block, most - done)
+        one = a(a_start + done, a_start + done + step)
+        other = b(b_start + done, b_start + done + step)
+        if one != other:
+            return done + _prefix(one, other)
+        if len(one) < step:
+            return done + len(one)
+        done += step
+        block = min(BLOCK, block * 4)
+    return most
+
+
+def _prefix(one: bytes, other: bytes) -> int:
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[:middle] == other[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _pieces(size: int, read: Read, sent: Sequence[Sent]) -> tuple[Piece, ...]:
+    """The first pieces of a file, each as long as possible."""
+    data = read(0, size) if size <= SEARCHED else None
+    pieces: list[Piece] = []
+    at = 0
+    while at < size and len(pieces) < MOST_PIECES:
+        piece = _longest(size, read, data, sent, at) or _unknown(size, read, data, sent, at)
+        pieces.append(piece)
+        at = piece.to
+    return tuple(pieces)
+
+
+def _longest(
+    size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at: int
+) -> Piece | None:
+    """The longest piece that begins at a byte of the file."""
+    best: Piece | None = None
+    for one in sent:
+        for start in _starts(one, data, at):
+            length = common(read, at, size, one.read, start, one.length)
+            to = at + length
+            if length >= min(SHORTEST, size - at) and (best is None or to > best.to):
+                best = Piece(at, to, one.n, start)
+    zeros = common(read, at, size, _zeros, 0, size - at)
+    if zeros >= SHORTEST and (best is None or at + zeros > best.to):
+        return Piece(at, at + zeros, None, 0)
+    return best
+
+
+def _starts(one: Sent, data: bytes | None, at: int) -> Iterator[int]:
+    """Where in a body the bytes of a file from `at` on may be."""
+    here = at - (one.start or 0)
+    if 0 <= here < one.length:
+        yield here
+    if data is None:
+        return
+    if at and here:
+        yield 0
+    if one.length <= SEARCHED:
+        found = one.read(0, one.length).find(data[at : at + 64])
+        if found > 0 and found != here:
+            yield found
+
+
+def _zeros(start: int, stop: int) -> bytes:
+    return bytes(stop - start)
+
+
+def _unknown(size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at: int) -> Piece:
+    """Bytes that are in no body, up to the next ones that are."""
+    ends = [size]
+    if data is not None:
+        for one in sent:
+            for place in range(0, one.length, max(64, one.length // PROBES)):
+                probe = one.read(place, min(place + 64, one.length))
+                found = data.find(probe, at + 1) if len(probe) >= SHORTEST else -1
+                if found > 0:
+                    ends.append(max(at + 1, found - _same_before(data, found, at, one, place)))
+        zeros = data.find(bytes(64), at + 1)
+        ends += [zeros] if zeros > 0 else []
+    else:
+        ends += [end for one in sent if (end := _next_same(size, read, one, at))]
+    return Piece(at, min(ends), None, None)
+
+
+def _same_before(data: bytes, found: int, at: int, one: Sent, place: int) -> int:
+    """How many bytes before a probe are those of the body, too."""
+    back = min(place, found - at - 1)
+    before = one.read(place - back, place)[::-1]
+    return _prefix(data[found - back : found][::-1], before)
+
+
+def _next_same(size: int, read: Read, one: Sent, at: int) -> int | None:
+    """The next block of a long file that is where it belongs."""
+    first = max((at // BLOCK + 1) * BLOCK, one.start or 0)
+    for place in range(first, min(size, (one.start or 0) + one.length), BLOCK):
+        here = place - (one.start or 0)
+        if here >= 0 and read(place, place + 64) == one.read(here, here + 64):
+            return place
+    return None

@@ -1,0 +1,163 @@
+"""Which resource a file belongs to, and what it is of it, as far as names and digests say.
+
+`ledger.explain` says more where the bytes are at hand; what it found is in the files then.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
+
+from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
+from mockservers.ledger.judge import span_of
+from mockservers.ledger.model import Account, Kept, Owned, Seen, digest_sent, in_parts, seen_of
+
+CONTROL = (".aria2", ".aria2__temp", ".st", ".ytdl")
+"""Names of control files: beside a file, they mark it."""
+MARKS = (".part", ".partial", ".crdownload", ".download", ".incomplete", ".tmp", ".temp", *CONTROL)
+"""Ends of names that mark a file as incomplete."""
+FOLDERS = ("partial", "incomplete", "tmp")
+"""Folders whose files are marked."""
+
+_COPY = re.compile(r"\.\d{1,4}$")  # wget's name for a second file
+
+
+def is_marked(name: str, names: Collection[str], globs: Sequence[str] = ()) -> bool:
+    """Whether a file is marked as incomplete: by its name, its folder, or a file beside it."""
+    *folders, base = name.split("/")
+    return (
+        base.startswith(".")
+        or base.lower().endswith(MARKS)
+        or any(folder.lower() in FOLDERS for folder in folders)
+        or any(name + end in names for end in CONTROL)
+        or any(fnmatchcase(one, glob) for one in (name, base) for glob in globs)
+    )
+
+
+def is_control(name: str) -> bool:
+    """Whether it is a control file, which holds nothing of a resource."""
+    return name.lower().endswith(CONTROL)
+
+
+def names_of_file(name: str) -> Iterator[str]:
+    """What a file may be named after, in small letters: its name without marks."""
+    base = name.rpartition("/")[2].lower()
+    yield base
+    shorter = base.removeprefix(".")
+    while shorter.endswith(MARKS):
+        shorter = shorter.rpartition(".")[0]
+        yield shorter
+    yield _COPY.sub("", shorter)
+
+
+def names_of_account(account: Account) -> Iterator[str]:
+    """The names that a file of it may have, in small letters."""
+    last = unquote(account.path).rpartition("/")[2].lower() or "index.html"
+    yield last
+    yield from (f"{last}?{unquote(e.query).lower()}" for e in account.requests[:1] if e.query)
+    if account.code:
+        yield account.code.lower()
+
+
+class Owners:
+    """Finds the resource that a file belongs to."""
+
+    def __init__(self, accounts: Iterable[Account], claimed: Iterable[Claimed] = ()) -> None:
+        self._claimed = {one.file: one.path for one in claimed if one.file}
+        self._named: dict[str, list[str]] = {}
+        self._whole: dict[str, list[str]] = {}
+        self._taken: set[str] = set()
+        for account in accounts:
+            for name in names_of_account(account):
+                self._add(self._named, name, account.path)
+            for entry in account.requests:
+                if _is_whole(entry) and entry.sha256:
+                    self._add(self._whole, entry.sha256, account.path)
+
+    @staticmethod
+    def _add(index: dict[str, list[str]], key: str, path: str) -> None:
+        if path not in (paths := index.setdefault(key, [])):
+            paths.append(path)
+
+    def by_claim(self, name: str) -> str | None:
+        """The path that a claim names the file for."""
+        return self._claimed.get(name)
+
+    def by_digest(self, name: str, sha256: str | None) -> str | None:
+        """The path whose bytes it has; of several, the one it is named after, else a free one."""
+        paths = self._whole.get(sha256 or "", [])
+        named = [path for path in paths if path in self.by_name(name)]
+        free = [path for path in paths if path not in self._taken]
+        found = next(iter([*named, *free, *paths]), None)
+        if found:
+            self._taken.add(found)
+        return found
+
+    def by_name(self, name: str) -> list[str]:
+        """The paths that it is named after."""
+        found = [path for one in names_of_file(name) for path in self._named.get(one, ())]
+        if not found:  # `BR.png` for the code BR
+            stem = name.rpartition("/")[2].partition(".")[0].lower()
+            found = self._named.get(stem, []) if len(stem) == 2 else []
+        return list(dict.fromkeys(found))
+
+
+def own(
+    before: Files,
+    after: Files,
+    accounts: Iterable[Account],
+    claimed: Iterable[Claimed] = (),
+    partial: Sequence[str] = (),
+) -> tuple[dict[str, tuple[Owned, ...]], tuple[str, ...]]:
+    """The files of each path, and those new ones that belong to none."""
+    accounts = list(accounts)
+    owners, by_path = Owners(accounts, claimed), dict[str, list[Account]]()
+    for account in accounts:
+        by_path.setdefault(account.path, []).append(account)
+    owned: dict[str, list[Owned]] = {}
+    foreign = []
+    for name, file in sorted(after.items()):
+        untouched = file.same_as(before.get(name))
+        if is_control(name):
+            continue
+        path = file.of or owners.by_claim(name) or owners.by_digest(name, file.sha256)
+        path = path or next(iter(owners.by_name(name)), None)
+        if path not in by_path:
+            if not untouched:
+                foreign.append(name)
+            continue
+        requests = [entry for account in by_path[path] for entry in account.requests]
+        what, unclear = what_is(file, requests)
+        marked = is_marked(name, after, partial)
+        one = Owned(name, file, what, untouched=untouched, marked=marked, unclear=unclear)
+        owned.setdefault(path, []).append(one)
+    return {path: tuple(files) for path, files in owned.items()}, tuple(foreign)
+
+
+def what_is(file: KeptFile, requests: Sequence[RequestEntry]) -> tuple[Kept, bool]:
+    """What a file is, and whether it is what an unclear response sent."""
+    sent = [
+        e for e in requests if (digest_sent(e) == file.sha256 if file.size else not e.bytes_sent)
+    ]
+    unclear = any(seen_of(entry) is Seen.INDETERMINATE and not in_parts(entry) for entry in sent)
+    if file.what:
+        return Kept(file.what), unclear
+    if any(map(_is_whole, sent)):
+        return Kept.WHOLE, unclear
+    if sent and unclear:
+        return Kept.AS_SENT, True
+    if not file.size:
+        return Kept.EMPTY, False
+    if sent:
+        spans = [span_of(entry) for entry in sent]
+        if any(span and not span.start for span in spans):
+            return Kept.PART, False
+        pages = any((entry.status or 0) >= 300 for entry in sent)
+        return (Kept.PAGE if pages else Kept.AS_SENT), False
+    unknown = any(digest_sent(entry) is None for entry in requests) or file.sha256 is None
+    return (Kept.UNKNOWN if unknown else Kept.DIFFERENT), False
+
+
+def _is_whole(entry: RequestEntry) -> bool:
+    span = span_of(entry)
+    return span is not None and not span.start and span.stop == span.version[2]
