@@ -114,7 +114,7 @@ class KeptFile(Struct, frozen=True, omit_defaults=True):
     """The last change: it shows whether the file was written again."""
     inode: int | None = None
     what: str | None = field(name="is", default=None)
-    """What its bytes are (`ledger.model.Kept`); None where nobody compared them."""
+    """What its bytes are (`ledger.model.Kept`); None if they were not compared."""
     of: str | None = None
     """The path of the resource that it belongs to, where the bytes or a claim say so."""
     pieces: tuple[Piece, ...] = ()
@@ -147,13 +147,6 @@ class Claimed(Struct, frozen=True, omit_defaults=True):
 class Claims(Struct, frozen=True, kw_only=True):
     """What a program says of its own run."""
 
-    by: Literal["file", "report", "exit", "said"] | None = None
-    """How it says so: in a claims file, by a flags2 report, by its exit status alone; `said`: as a
-    test hands it over. None: a journal of version 0.1."""
-    downloads: tuple[Claimed, ...] = ()
-    """What a claims file, or a test, says of each resource."""
-    unread: str | None = None
-    """The line of a report that was not understood."""
     label: str | None = None
     """The server that it says it asks."""
     announced: int | None = None
@@ -167,6 +160,13 @@ class Claims(Struct, frozen=True, kw_only=True):
     """How often a code was called ok, not_found or error."""
     totals: dict[str, int] | None = None
     """The final report: ok, not_found, error, interrupted; None when there was none."""
+    by: Literal["file", "report", "exit", "said"] | None = None
+    """How it says so: in a claims file, by a flags2 report, by its exit status alone; `said`: as a
+    test hands it over. None: a journal of version 0.1."""
+    downloads: tuple[Claimed, ...] = ()
+    """What a claims file, or a test, says of each resource."""
+    unread: str | None = None
+    """The line of a report that was not understood."""
 
 
 class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -190,7 +190,7 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Globs for the names of files that are marked as incomplete."""
 
 
-class End(Struct, frozen=True, kw_only=True):
+class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The last line of a journal: what the program said, and what is there now."""
 
     status: int = 0

@@ -41,7 +41,8 @@ def header_line(header: Header) -> bytes:
 
 def end_line(end: End) -> bytes:
     """The end as a line of JSON."""
-    return json.dumps({"end": True} | msgspec.to_builtins(end)).encode()
+    always = {"end": True, "status": 0, "asked": None, "claims": None, "files_after": None}
+    return json.dumps(always | msgspec.to_builtins(end)).encode()
 
 
 class JournalFile:

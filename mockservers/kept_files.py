@@ -4,23 +4,31 @@ The files are looked at while the bytes are at hand: at the end of `mockservers 
 `check(files=...)`. What is found goes into the journal (`KeptFile`), by which any ledger judges.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import structs
 
+from mockservers.content.resources import FlagCatalogue, FolderCatalogue
 from mockservers.faults import Fault
 from mockservers.files import files_in, stats_of
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
+from mockservers.journal_json import read_journal
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.resource import Catalogue, Resource, normalised
 from mockservers.kinds.response import RequestForm
+from mockservers.ledger.attribution import attribute
+from mockservers.ledger.collected import collect
 from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, explain
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import Account, Kept, Seen, seen_of
 from mockservers.ledger.ownership import Owners, is_control
 from mockservers.plan import Plan, fate
+from mockservers.plan_json import plan_from_json
+
+FLAGS = FlagCatalogue()
 
 ALIKE = 64
 """Bytes by which a file is known to hold something of a resource."""
@@ -30,6 +38,25 @@ SEARCHED_FOR = 1_000
 """Resources that are looked for anywhere in a file, whose name says nothing."""
 MOST_SENT = 64
 """Responses of a resource with which a file is compared."""
+
+
+def look_again(journal: Path, folder: Path) -> Files:
+    """The files of a folder, compared with what the run of a journal was sent.
+
+    Where what was served is no longer there, they have digests only.
+    """
+    collected = collect(read_journal(journal))
+    header, evidence = collected.header, attribute(collected)
+    options = dict(zip(header.options, header.options[1:], strict=False))
+    before = header.files_before or {}
+    try:
+        catalogue = FolderCatalogue(Path(options["--root"])) if "--root" in options else FLAGS
+        plans = {label: plan_from_json(json.dumps(plan)) for label, plan in header.plans.items()}
+    except (OSError, ValueError):
+        return files_in(folder, before)
+    accounts = [*evidence.accounts.values(), *evidence.others.values()]
+    files = KeptFiles(accounts, plans, catalogue, evidence.claims.downloads)
+    return files.look(folder, before, [journal])
 
 
 class KeptFiles:

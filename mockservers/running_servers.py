@@ -11,12 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
+from msgspec import structs
+
 from mockservers.content.resources import Content, FlagCatalogue, catalogue_of
-from mockservers.files import files_in
+from mockservers.files import unwritable_in
+from mockservers.flags2.codes import name_asked
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import End, Header
+from mockservers.journal import Claims, End, Header, Line
 from mockservers.journal_json import Recorder, line_from_json
+from mockservers.kept_files import KeptFiles
 from mockservers.ledger import Ledger, balance
+from mockservers.ledger.attribution import attribute
+from mockservers.ledger.collected import collect
 from mockservers.ledger.text import ledger_text
 from mockservers.plan import LABELS, Plan
 from mockservers.plan_json import plan_to_json
@@ -128,10 +134,14 @@ class Reported(TypedDict, total=False):
     stdout: str
     """What the downloader printed, in place of `said`."""
     asked: Sequence[str] | None
-    """The codes it was asked for (default: those of `said`, so that a code it forgot is only
-    found by its request)."""
+    """The codes, or paths, it was asked for (default: those of `said`, so that one it forgot is
+    only found by its request)."""
     files: Folder | None
-    """The folder it saved in (`br.gif` and so on), empty before; without it no file is judged."""
+    """The folder it saved in, under any names, empty before; without it no file is judged."""
+    ok: bool | None
+    """Whether it ended well, in place of `said`: then everything has to be there, whole."""
+    once: bool
+    """Whether a second request for a resource is an imbalance (default: no)."""
 
 
 class _LatestRun:
@@ -139,6 +149,7 @@ class _LatestRun:
 
     def __init__(self, servers: MockServers) -> None:
         self._servers = servers
+        self._catalogue = servers.catalogue
         self.urls: Mapping[str, str] = dict(servers.urls)
         """The base URL of each label."""
         self.plans: Mapping[str, Plan] = {}
@@ -154,6 +165,7 @@ class _LatestRun:
         by_label = _by_label(plans)
         catalogue = None if content is None else catalogue_of(content)
         self.plans = by_label
+        self._catalogue = catalogue or self._servers.catalogue
         entries: list[Entry] = []
         self.entries = entries
         self._servers.begin_run(by_label, Recorder(entries.append), catalogue=catalogue)
@@ -165,21 +177,46 @@ class _LatestRun:
         stdout: str = "",
         asked: Sequence[str] | None = None,
         files: Folder | None = None,
+        ok: bool | None = None,
+        once: bool = False,
     ) -> Ledger:
-        reader = ClaimsReader()
-        for line in stdout.splitlines():
-            reader.read(line)
-        if said is not None:
-            reader.report(said)
-            asked = tuple(said) if asked is None else asked
+        names = None if asked is None else tuple(map(name_asked, asked))
+        if said is not None and names is None:
+            names = tuple(map(name_asked, said))
         plans = {label: plan_to_json(plan) for label, plan in self.plans.items()}
-        header = Header(plans=plans, files_before={}, dest=str(files) if files else None)
-        end = End(
-            asked=None if asked is None else tuple(asked),
-            claims=reader.claims,
-            files_after=files_in(Path(files)) if files else None,
+        header = Header(
+            plans=plans,
+            files_before={},
+            dest=str(files) if files else None,
+            dest_given=files is not None,
+            wanted=names if names and ok is not None else (),
         )
-        return balance([header, *map(line_from_json, self.entries), end])
+        end = End(status=int(ok is False), asked=names, claims=_claims(said, stdout, ok), once=once)
+        lines = [header, *map(line_from_json, self.entries)]
+        if files is not None:
+            end = self._with_files(lines, end, Path(files))
+        return balance([*lines, end])
+
+    def _with_files(self, lines: list[Line], end: End, folder: Path) -> End:
+        """The end, with what the files are."""
+        evidence = attribute(collect([*lines, end]))
+        accounts = [*evidence.accounts.values(), *evidence.others.values()]
+        found = KeptFiles(accounts, self.plans, self._catalogue).look(folder, {})
+        return structs.replace(end, files_after=found, unwritable=unwritable_in(folder))
+
+
+def _claims(said: Mapping[str, str] | None, stdout: str, ok: bool | None) -> Claims:
+    """What a program claims, as a test hands it over; raises ValueError."""
+    if sum((said is not None, bool(stdout), ok is not None)) > 1:
+        raise ValueError("said, stdout and ok mean the same: one of them is enough")
+    reader = ClaimsReader()
+    if said is not None:
+        return reader.report(said)
+    if ok is not None:
+        return Claims(by="exit")
+    for line in stdout.splitlines():
+        reader.read(line)
+    return structs.replace(reader.claims, by="report" if stdout else None)
 
 
 def _by_label(plans: object) -> dict[str, Plan]:
@@ -249,8 +286,9 @@ class RunningServers(_LatestRun):
     def ledger(self, said: Mapping[str, str] | None = None, **reported: Unpack[Reported]) -> Ledger:
         """Settle, then judge the latest run.
 
-        `said` is what your downloader reports: a code to `ok`, `not_found` or `error`; or pass
-        what it printed as `stdout`. `Reported` has the other arguments.
+        `said` is what your downloader reports: a code, or path, to `ok`, `not_found` or `error`;
+        or pass what it printed as `stdout`, or whether it ended well as `ok`. `Reported` has the
+        other arguments. Raises ValueError for what cannot be understood.
         """
         self.settle()
         return self._ledger(said, **reported)

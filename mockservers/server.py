@@ -46,7 +46,7 @@ class MockServers:
         self.states = {label: ServerState(label, headers, numbers.__next__) for label in LABELS}
         self.run = Run(NoJournal())
         self._earlier: list[Run] = []
-        self._catalogue = catalogue
+        self.catalogue = catalogue
         self._listeners: dict[str, list[Listener]] = {}
         self._accepting: dict[str, list[asyncio.Task[None]]] = {label: [] for label in LABELS}
         self._adopting: set[asyncio.Task[None]] = set()
@@ -71,7 +71,7 @@ class MockServers:
         self._earlier = [run for run in (*self._earlier, before) if not run.settled]
         for label, state in self.states.items():
             plan = plans.get(label, Plan())
-            server_run = ServerRun(label, plan, catalogue or self._catalogue, self.run)
+            server_run = ServerRun(label, plan, catalogue or self.catalogue, self.run)
             if plan.gate:
                 server_run.gate = HeldGate(plan.gate, label, self.run)
             state.begin(server_run)

@@ -19,9 +19,9 @@ from mockservers.cli.show import check_page, judging, page_of, show, write_page
 from mockservers.content.resources import info_in
 from mockservers.control.run_history import RunHistory
 from mockservers.faults import PlanError
-from mockservers.files import files_in
 from mockservers.flags2.arguments import CommandLineError, expand
 from mockservers.journal_json import JournalFile, read_journal
+from mockservers.kept_files import look_again
 from mockservers.ledger import balance
 from mockservers.plan import LABELS
 from mockservers.predict import predict, totals
@@ -130,8 +130,8 @@ def _ledger(args: argparse.Namespace) -> int:
     if args.files is not None and not args.files.is_dir():
         raise UsageError(f"--files {args.files} is not a folder")
     check_page(args.html)
-    files = None if args.files is None else files_in(args.files)
     with judging(args.journal):
+        files = None if args.files is None else look_again(args.journal, args.files)
         ledger = balance(read_journal(args.journal), files)
         page = page_of(ledger, args.journal, args)
     show(ledger, page, args)

@@ -3,16 +3,18 @@
 import json
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from mockservers.flags2.arguments import asked_codes
+from mockservers.flags2.codes import name_asked
 from mockservers.flags2.output import ClaimsReader, LineReader
-from mockservers.journal import End, KeptFile
+from mockservers.journal import Claims, End, KeptFile
 from mockservers.kinds.values import check
 from mockservers.plan_json import json_object
 
-Code = Annotated[str, Meta(pattern=r"\A[A-Z]{2}\Z", description="a code (AA to ZZ)")]
-Codes = Annotated[list[Any], Meta(max_length=676, description="an array of at most 676 codes")]
+Names = Annotated[
+    list[Any], Meta(max_length=10_000, description="an array of at most 10000 codes and paths")
+]
 Outcome = Annotated[Literal["ok", "not_found", "error"], Meta(description="ok, not_found or error")]
 FilesSaid = Annotated[
     dict[str, Any], Meta(max_length=10_000, description="an object of at most 10000 files")
@@ -36,32 +38,43 @@ def end_as_reported(text: str) -> End:
 
     Raises ValueError that names place and value.
     """
-    body = body_object(text, ("asked", "said", "stdout", "files"))
-    reader, asked = ClaimsReader(), _asked(body)
-    if "said" in body and "stdout" in body:
-        raise ValueError("said and stdout mean the same: one of them is enough")
+    body = body_object(text, ("asked", "said", "stdout", "ok", "files", "once"))
+    reader, asked, claims = ClaimsReader(), _asked(body), None
+    if len({"said", "stdout", "ok"} & body.keys()) > 1:
+        raise ValueError("said, stdout and ok mean the same: one of them is enough")
     if "stdout" in body:
         lines = LineReader()
         stdout = check("stdout", body["stdout"], Text).encode("utf-8", "replace")
         for line in lines.feed(stdout) + lines.close():
             reader.read(line)
-        asked = asked_codes((), reader.claims) if asked is None else asked
+        claims = structs.replace(reader.claims, by="report")
+        asked = asked_codes((), claims) if asked is None else asked
     if "said" in body:
         said = check("said", body["said"], dict)
-        for code, outcome in said.items():
-            check("said", code, Code)
-            check(f"said.{code}", outcome, Outcome)
-        reader.report(said)
-        asked = tuple(said) if asked is None else asked
-    known = "said" in body or "stdout" in body
-    return End(asked=asked, claims=reader.claims if known else None, files_after=_files(body))
+        for name, outcome in said.items():
+            _named("said", name)
+            check(f"said.{name}", outcome, Outcome)
+        claims = reader.report(said)
+        asked = tuple(map(name_asked, said)) if asked is None else asked
+    status = 0
+    if "ok" in body:
+        status, claims = int(not check("ok", body["ok"], bool)), Claims(by="exit")
+    once = bool(check("once", body.get("once", False), bool))
+    return End(status=status, asked=asked, claims=claims, files_after=_files(body), once=once)
 
 
 def _asked(body: dict[str, Any]) -> tuple[str, ...] | None:
     if "asked" not in body:
         return None
-    codes = check("asked", body["asked"], Codes)
-    return tuple(check(f"asked[{n}]", code, Code) for n, code in enumerate(codes))
+    names = check("asked", body["asked"], Names)
+    return tuple(_named(f"asked[{n}]", name) for n, name in enumerate(names))
+
+
+def _named(place: str, name: Any) -> str:
+    try:
+        return name_asked(name)
+    except ValueError as exc:
+        raise ValueError(f"{place}: {exc}") from None
 
 
 def _files(body: dict[str, Any]) -> dict[str, KeptFile] | None:

@@ -5,6 +5,9 @@ from importlib import resources
 from itertools import product
 from string import ascii_uppercase
 
+from mockservers.kinds.resource import as_sent, normalised
+from mockservers.kinds.values import shorten
+
 ALL_CODES = tuple(map("".join, product(ascii_uppercase, repeat=2)))
 """AA to ZZ, 676 of them."""
 
@@ -38,6 +41,16 @@ def path_of_code(code: str) -> str:
 def file_of_code(code: str) -> str:
     """`br.gif` for `BR`: the name under which a flags2 program saves it."""
     return f"{code.lower()}.gif"
+
+
+def name_asked(text: object) -> str:
+    """The name of what somebody speaks of: a code, or a normalised path; raises ValueError."""
+    if isinstance(text, str) and text.startswith("/"):
+        return name_of(normalised(as_sent(text.partition("?")[0])))
+    if isinstance(text, str) and is_code(text):
+        return text
+    hint = ": codes are in capitals" if isinstance(text, str) and is_code(text.upper()) else ""
+    raise ValueError(f"{shorten(text)} is not a code (AA to ZZ) or a path (/...){hint}")
 
 
 def name_of(path: str) -> str:

@@ -1,4 +1,4 @@
-"""The books of a program with a flags2 report: what was seen, claimed and kept of each code.
+"""Judges a program with a flags2 report: what was seen, claimed and kept of each code.
 
 Each check is a plain function from evidence to findings: imbalances, and notes (plain text). What
 counts as what is in SPEC.md, "The ledger". Journals of version 0.1 do not say what the claim is
@@ -13,37 +13,32 @@ from itertools import combinations
 from msgspec import structs
 
 from mockservers.journal import RequestEntry
-from mockservers.ledger.judge import (
-    Finding,
-    arrived,
-    file_in_words,
-    judge_rows,
-    kept_of,
-    ledger_of,
-    notes_of,
-    retries,
-)
+from mockservers.ledger.judge import arrived, judge_rows, kept_of
 from mockservers.ledger.model import (
-    OUTCOMES,
     Account,
     Arrived,
     Evidence,
     FileState,
-    Imbalance,
     Kept,
-    Ledger,
     Owned,
     Row,
     Seen,
-    accepted_in_words,
-    described,
     digest_sent,
     in_parts,
+    seen_of,
+)
+from mockservers.ledger.result import OUTCOMES, Finding, Imbalance, Ledger, ledger_of
+from mockservers.ledger.words import (
+    accepted_in_words,
+    described,
+    file_in_words,
     in_words,
     names_of,
+    notes_of,
     responses,
-    seen_of,
+    retries,
     story,
+    told,
 )
 
 NAMED = 26
@@ -58,7 +53,8 @@ def judge(evidence: Evidence) -> Ledger:
     found = list(_findings(evidence, rows))
     others, found_of_others = judge_rows(evidence, evidence.others)
     if evidence.claims.by:
-        found += [*found_of_others, *notes_of(evidence, others), *_exceeded(evidence)]
+        found += [*told(evidence, others, found_of_others), *notes_of(evidence, others)]
+        found += _exceeded(evidence)
     return ledger_of(evidence, rows | others, found)
 
 
@@ -287,14 +283,15 @@ def _claims(evidence: Evidence, rows: Rows) -> Iterator[Imbalance]:
 def _line(code: str, row: Row, *, reported: bool) -> Iterator[Imbalance]:
     """Compare what was said of one code with what was seen."""
     saw, said = story(row), in_words(row.claims)
+    expected = " or ".join(sorted(row.accepts)).replace("_", " ") or "a file, and ok"
     if not row.claims:
         if "interrupted" not in row.accepts and reported:
-            yield Imbalance("lost", code, saw, claimed=said)
+            yield Imbalance("lost", code, saw, said, expected, row.resource)
     elif sum(row.claims.values()) > 1:
-        yield Imbalance("duplicated", code, saw, claimed=said)
+        yield Imbalance("duplicated", code, saw, said, "one line", row.resource)
     elif not row.accepts & set(row.claims):
         kind = _wrong_ok(row) if "ok" in row.claims else "miscounted"
-        yield Imbalance(kind, code, saw, claimed=said)
+        yield Imbalance(kind, code, saw, said, expected, row.resource)
 
 
 def _wrong_ok(row: Row) -> str:

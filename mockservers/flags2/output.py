@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import structs
 
+from mockservers.flags2.codes import name_asked
 from mockservers.journal import Claims
 
 MAX_LINE = 4096
@@ -45,8 +46,10 @@ class ClaimsReader:
 
     def read(self, line: str) -> None:
         """Take in a line of output, without its line end; colours and progress bars are skipped."""
-        for part in _COLOURS.sub("", line[:MAX_LINE]).split("\r"):
-            self._read(_BAR.sub("", part).rstrip())
+        parts = _COLOURS.sub("", line[:MAX_LINE]).split("\r")
+        for part in parts:
+            shown = _BAR.sub("", part)
+            self._read(shown.rstrip() if len(parts) > 1 else shown)
 
     def _read(self, line: str) -> None:
         if line == "-" * 20:
@@ -78,17 +81,19 @@ class ClaimsReader:
         if len(self._outcomes) < MAX_CODES or code in self._outcomes:
             self._outcomes.setdefault(code, Counter())[outcome] += 1
 
-    def report(self, outcomes: Mapping[str, str]) -> None:
-        """Take in what became of each code, in place of its lines.
+    def report(self, outcomes: Mapping[str, str]) -> Claims:
+        """The claims of a test that says what became of each code, or path, of a run.
 
-        Raises ValueError for an outcome that is none of ok, not_found, error.
+        Raises ValueError for an outcome that is none of ok, not_found, error, and for what is
+        neither a code nor a path.
         """
         self._totals = _no_totals()
-        for code, outcome in outcomes.items():
+        for name, outcome in outcomes.items():
             if outcome not in ("ok", "not_found", "error"):
-                raise ValueError(f"{code}: {outcome!r} is none of ok, not_found, error")
-            self._add(code, outcome)
+                raise ValueError(f"{name}: {outcome!r} is none of ok, not_found, error")
+            self._add(name_asked(name), outcome)
             self._totals[outcome] += 1
+        return structs.replace(self.claims, by="said")
 
     @property
     def run_claims(self) -> Claims:

@@ -13,7 +13,8 @@ from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, shown, span
 from mockservers.journal import Header, Line, RequestEntry
-from mockservers.ledger.model import OUTCOMES, FileState, Imbalance, Ledger, Row
+from mockservers.ledger.model import FileState, Row
+from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
 from mockservers.ledger.text import met
 from mockservers.plan import LABELS, Plan, fate
 from mockservers.plan_json import plan_from_json

@@ -6,8 +6,10 @@ from mockservers.flags2.judge import judge as judge_report
 from mockservers.journal import Files, Line
 from mockservers.ledger.attribution import attribute
 from mockservers.ledger.collected import collect
-from mockservers.ledger.judge import judge
-from mockservers.ledger.model import IMBALANCES, OUTCOMES, Imbalance, Ledger, Row
+from mockservers.ledger.judge import judge_rows
+from mockservers.ledger.model import Row
+from mockservers.ledger.result import IMBALANCES, OUTCOMES, Imbalance, Ledger, ledger_of
+from mockservers.ledger.words import notes_of, told
 
 __all__ = ["IMBALANCES", "OUTCOMES", "Imbalance", "Ledger", "Row", "balance"]
 
@@ -19,5 +21,8 @@ def balance(journal: Iterable[Line], files_after: Files | None = None) -> Ledger
     an empty journal.
     """
     evidence = attribute(collect(journal), files_after)
-    by_resource = evidence.claims.by in ("exit", "file")
-    return judge(evidence) if by_resource else judge_report(evidence)
+    if evidence.claims.by not in ("exit", "file"):
+        return judge_report(evidence)
+    rows, found = judge_rows(evidence, evidence.accounts)
+    findings = [*told(evidence, rows, found), *notes_of(evidence, rows)]
+    return ledger_of(evidence, rows, findings)

@@ -50,7 +50,8 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
         )
         unexpected, notes = tuple(entry for entry in unexpected if entry.code), [*notes, *more]
     every = [*accounts.values(), *others.values()]
-    found = (files_after is not None) or header.dest_given
+    found = files_after is not None or header.dest_given
+    found = found or (header.command is None and after is not None)
     before = header.files_before or {}
     owned, foreign = own(before, after or {}, every, claims.downloads, header.partial)
     in_scope = [label] if label in LABELS else [*collected.most_in_flight]
@@ -94,19 +95,20 @@ def _asked(header: Header, end: End | None, claims: Claims) -> tuple[str, ...] |
     return None if header.command else header.asked
 
 
-def place_of(wanted: str) -> tuple[str, str]:
-    """Server and path of `LABEL:PATH`, `LABEL:CODE`, or one of these without a label: LOCAL."""
+def place_of(wanted: str) -> tuple[str | None, str]:
+    """Server and path of `LABEL:PATH`, `LABEL:CODE`; without a label, of any server."""
     label, colon, rest = wanted.partition(":")
-    if not colon or label.upper() not in LABELS:
-        label, rest = "LOCAL", wanted
-    return label.upper(), normalised(rest) if rest.startswith("/") else path_of_code(rest)
+    server = label if colon and label in LABELS else None
+    rest = rest if server else wanted
+    return server, normalised(rest) if rest.startswith("/") else path_of_code(rest)
 
 
-def _wanted(named: Sequence[str], end: End | None, claims: Claims) -> list[tuple[str, str]]:
+def _wanted(named: Sequence[str], end: End | None, claims: Claims) -> list[tuple[str | None, str]]:
     """Server and path of what the program was to fetch, as far as it is known."""
-    if named or not (end and end.asked and claims.label in LABELS):
+    if named or not (end and end.asked):
         return [place_of(one) for one in named]
-    return [(claims.label or "", path_of_code(code)) for code in end.asked]
+    label = claims.label if claims.label in LABELS else None
+    return [(label, place_of(name)[1]) for name in end.asked]
 
 
 def _circumstances(collected: Collected, label: str | None) -> Iterator[str]:
@@ -147,7 +149,7 @@ def _of_codes(
 
 
 def _of_resources(
-    collected: Collected, wanted: Iterable[tuple[str, str]], *, codes: bool = True
+    collected: Collected, wanted: Iterable[tuple[str | None, str]], *, codes: bool = True
 ) -> Accounts:
     """Accounts by server and resource; without `codes`, only of paths that are those of none."""
     places: dict[str, tuple[str, str]] = {}
@@ -157,8 +159,13 @@ def _of_resources(
         places.setdefault(found, (server, path))
         return found
 
-    begin = [name(*place) for place in wanted if codes or place[1] not in CODE_OF_PATH]
     entries = (*(collected.requests if codes else ()), *collected.others)
+    there = {normalised(entry.path) for entry in entries}
+    begin = [
+        name(server or "LOCAL", path)
+        for server, path in wanted
+        if (codes or path not in CODE_OF_PATH) and (server or path not in there)
+    ]
     found, _, possible, notes = _matched(
         entries, lambda entry: name(entry.server, normalised(entry.path)), begin
     )

@@ -108,7 +108,7 @@ class _Collector:
         return structs.replace(entry, sha256=sha256) if sha256 else entry
 
     def others_but(self, led: list[RequestEntry]) -> list[RequestEntry]:
-        """Requests for paths of no code, but for those to which a redirect led."""
+        """Requests for paths of no code, except those to which a redirect led."""
         left_out = {entry.n for entry in led} | {entry.n for entry in self.requests}
         found = (entry for entries in self._others.values() for entry in entries)
         return [entry for entry in found if entry.n not in left_out]

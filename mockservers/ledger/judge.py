@@ -11,7 +11,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from mockservers.faults import KINDS
-from mockservers.journal import Claimed, Piece, RequestEntry
+from mockservers.journal import Claimed, RequestEntry
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.resource import normalised
 from mockservers.ledger.model import (
@@ -19,82 +19,39 @@ from mockservers.ledger.model import (
     Arrived,
     Evidence,
     FileState,
-    Imbalance,
+    Found,
     Kept,
-    Ledger,
     Owned,
     Row,
     Seen,
-    in_order,
     in_parts,
-    in_words,
-    names_of,
-    responses,
     seen_of,
 )
 
-MOST_PIECES = 4
-"""Pieces of a file that are described; `files_after` in the journal has more."""
-
-Finding = Imbalance | str
-"""What a check finds: an imbalance, or a note."""
-
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})")
-_WRONG = (Kept.PART, Kept.MIXED, Kept.PAGE, Kept.EMPTY, Kept.DIFFERENT)
-
-
-def judge(evidence: Evidence) -> Ledger:
-    """The ledger of a program whose claims are a file, or its exit status."""
-    rows, found = judge_rows(evidence, evidence.accounts)
-    return ledger_of(evidence, rows, [*found, *notes_of(evidence, rows)])
-
-
-def ledger_of(evidence: Evidence, rows: Mapping[str, Row], found: Sequence[Finding]) -> Ledger:
-    """A ledger with the imbalances in their order, and the notes."""
-    return Ledger(
-        label=evidence.label,
-        asked=evidence.asked,
-        claims=evidence.claims,
-        rows=dict(rows),
-        requests=evidence.requests,
-        most_in_flight=evidence.most_in_flight,
-        dest=evidence.dest,
-        imbalances=in_order(one for one in found if isinstance(one, Imbalance)),
-        notes=(*evidence.notes, *(one for one in found if isinstance(one, str))),
-        status=evidence.status,
-    )
-
-
-def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
-    """What is worth a note, and belongs to no single row."""
-    unread = evidence.claims.unread
-    if unread is not None:
-        where = f"not understood, at the line {unread!r}" if unread else "not printed to its end"
-        yield f"the report was {where}: the exit status is the claim"
-    if evidence.foreign:
-        yield f"files that belong to nothing that was asked for: {names_of(evidence.foreign)}"
-    unclear = [name for name, row in rows.items() if row.arrived is Arrived.UNCLEAR]
-    if unclear:
-        yield f"ok or error is up to the client: {names_of(unclear)}"
+WRONG = (Kept.PART, Kept.MIXED, Kept.PAGE, Kept.EMPTY, Kept.DIFFERENT)
+"""What no file may be that is neither marked nor called ok by a claim that is wrong."""
 
 
 def judge_rows(
     evidence: Evidence, accounts: Mapping[str, Account]
-) -> tuple[dict[str, Row], list[Finding]]:
+) -> tuple[dict[str, Row], list[Found]]:
     """The rows of some accounts, and what is found in them."""
     said = {(one.server, one.path): one for one in evidence.claims.downloads}
-    rows, found = {}, list[Finding]()
+    rows, found = dict[str, Row](), list[Found]()
     for name, account in accounts.items():
         of_any = said.get((None, account.path))
         rows[name] = row = _row(evidence, account, said.get((account.server, account.path), of_any))
-        found += _of_row(evidence, name, row)
-    asked = {(row.server, row.path) for row in rows.values() if row.requests}
-    asked |= {(None, path) for _, path in asked}
-    for where, one in said.items():
-        if one.outcome == "ok" and where not in asked:
-            kept = {"claimed": "ok", "resource": " ".join(filter(None, where))}
-            found.append(Imbalance("unexpected", one.path, "no request", **kept))
+        found += _compared(evidence, name, row)
     return rows, found
+
+
+def claimed_in_vain(evidence: Evidence) -> list[Claimed]:
+    """Claims that something is ok that was never requested, and is not to be fetched."""
+    accounts = evidence.accounts.values()
+    asked = {(server, one.path) for one in accounts for server in (one.server, None)}
+    claims = evidence.claims.downloads
+    return [one for one in claims if one.outcome == "ok" and (one.server, one.path) not in asked]
 
 
 # --- a row -----------------------------------------------------------------------------------
@@ -208,127 +165,40 @@ def _cover(spans: Sequence[Span]) -> bool:
 # --- the table -------------------------------------------------------------------------------
 
 
-def _of_row(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
-    """Compare the claim, what arrived, and what is kept; say each thing once."""
-    found = list(_compared(evidence, name, row))
-    yield from found
-    if not any(isinstance(one, Imbalance) for one in found):
-        yield from retries(name, row)
-
-
-def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
+    """Compare the claim, what arrived, and what is kept."""
     if row.said is None:
         return
     new = sorted((one for one in row.files if not one.untouched), key=lambda one: one.marked)
-    wrong = [one for one in new if one.what in _WRONG]
+    if row.kept is Kept.WHOLE or row.said.outcome != "ok":
+        for one in new:
+            if one.what in WRONG and not one.marked:
+                yield Found("leftover", name, row, one)
     if row.kept is Kept.WHOLE:
-        for one in wrong:
-            if not one.marked:
-                yield _of_file(evidence, "leftover", name, row, one)
-    elif row.said.outcome != "ok":
-        yield from _failed(evidence, name, row, new)
-    elif new:
-        best = new[0]
-        if best.what is Kept.UNKNOWN:
-            yield f"{name}: {best.name} is not judged: it came in parts, or changed as it was sent"
-        elif best.what is Kept.AS_SENT and best.unclear:
-            yield f"{name}: {best.name} {file_in_words(row, best)}; whether that is all is unclear"
-        else:
-            yield _of_file(evidence, "corrupt", name, row, best)
-    else:
+        return
+    if row.said.outcome != "ok":
+        looked = evidence.files_after is not None
+        if row.claims and not new and looked and row.arrived is Arrived.WHOLE:
+            yield Found("unwritable" if evidence.unwritable else "miscounted", name, row)
+    elif not new:
         yield from _nothing_kept(evidence, name, row)
+    elif new[0].what is Kept.UNKNOWN:
+        yield Found("not judged", name, row, new[0])
+    elif new[0].what is Kept.AS_SENT and new[0].unclear:
+        yield Found("as sent", name, row, new[0])
+    else:
+        yield Found("corrupt", name, row, new[0])
 
 
-def _nothing_kept(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
-    """It was called ok, and there is no file."""
+def _nothing_kept(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
+    """It was called ok, and there is no new file."""
     assert row.said
-    looked = evidence.files_after is not None
     match row.arrived:
         case Arrived.ABSENT:
-            yield f"{name}: 404, and no file"
-        case Arrived.WHOLE | Arrived.UNCLEAR if not looked:
+            yield Found("absent", name, row)
+        case Arrived.WHOLE | Arrived.UNCLEAR if evidence.files_after is None:
             return
         case Arrived.WHOLE if not (evidence.dest_given or row.said.file):
-            yield f"{name} came whole; no file in {evidence.dest} has it (--dest names the folder)"
+            yield Found("elsewhere", name, row)
         case _:
-            yield _imbalance(evidence, "lost", name, row, "no file" if looked else "")
-
-
-def _failed(evidence: Evidence, name: str, row: Row, new: Sequence[Owned]) -> Iterator[Finding]:
-    """It was not called ok, and is not kept whole."""
-    for one in new:
-        if one.what in _WRONG and not one.marked:
-            yield _of_file(evidence, "leftover", name, row, one)
-    looked = evidence.files_after is not None
-    if row.claims and not new and looked and row.arrived is Arrived.WHOLE:
-        if evidence.unwritable:
-            yield f"{name} came whole; nothing can be saved in {evidence.dest}"
-        else:
-            yield _imbalance(evidence, "miscounted", name, row, "no file")
-
-
-_EXPECTED = {
-    "corrupt": "the whole resource, or another claim",
-    "leftover": "no file, or one that is marked as incomplete",
-    "lost": "a file with the whole resource",
-    "miscounted": "a file, and ok",
-}
-
-
-def _of_file(evidence: Evidence, kind: str, name: str, row: Row, one: Owned) -> Imbalance:
-    return _imbalance(evidence, kind, name, row, f"{one.name} {file_in_words(row, one)}")
-
-
-def _imbalance(evidence: Evidence, kind: str, name: str, row: Row, kept: str) -> Imbalance:
-    saw = "; ".join(filter(None, [responses(row), kept]))
-    claimed = f"exit status {evidence.status}"
-    if row.claims:
-        claimed = in_words(row.claims)
-    return Imbalance(kind, name, saw, claimed, _EXPECTED[kind], row.resource)
-
-
-def file_in_words(row: Row, owned: Owned) -> str:
-    """What a file is: `has only the first 500 of 27681 bytes`."""
-    size = owned.file.size
-    match owned.what:
-        case Kept.EMPTY:
-            return "is empty"
-        case Kept.PAGE:
-            return f"has the {size} bytes of an error page"
-        case Kept.AS_SENT:
-            return f"has the {size} bytes of one response"
-        case Kept.PART:
-            totals = {span.version[2] for span in map(span_of, row.requests) if span}
-            of = f" of {totals.pop()}" if len(totals) == 1 else ""
-            return f"has only the first {size}{of} bytes"
-        case Kept.DIFFERENT:
-            return f"has {size} bytes, with another digest; what they are was not looked at"
-    versions = {entry.n: entry.version for entry in row.requests}
-    pieces = "; ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
-    more = "; ..." if len(owned.file.pieces) > MOST_PIECES else ""
-    return f"has {size} bytes: {pieces}{more}"
-
-
-def _piece(piece: Piece, versions: Mapping[int, int | None]) -> str:
-    where = f"{piece.start} to {piece.to - 1}"
-    if piece.n is None:
-        return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
-    version = versions.get(piece.n)
-    of = f" (version {version})" if version else ""
-    return f"{where} from response {piece.n}{of}, byte {piece.at} on"
-
-
-def retries(name: str, row: Row) -> Iterator[str]:
-    """A note for a row with several requests, where that is no imbalance."""
-    followed = sum(row.followed)
-    count = len(row.requests) - followed + row.more
-    if count < 2 or row.possible:
-        return
-    whole = sum(seen_of(entry) is Seen.OK for entry in row.requests)
-    if whole > 1:
-        yield f"{name} came whole {whole} times"
-    elif row.arrived is Arrived.WHOLE:
-        way = "came in parts" if any(map(in_parts, row.requests)) else "recovered"
-        yield f"{name} {way}: {responses(row)}"
-    else:
-        yield f"{name} was asked for {count} times: {responses(row)}"
+            yield Found("lost", name, row)

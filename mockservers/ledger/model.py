@@ -1,23 +1,14 @@
-"""The ledger of a run: what arrived, was claimed and kept of each resource, and what is wrong."""
+"""What a ledger is made of: what arrived, was claimed and kept of each resource."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from mockservers.faults import KINDS
 from mockservers.journal import Claimed, Claims, Files, KeptFile, RequestEntry
-
-OUTCOMES = ("ok", "not_found", "error", "interrupted")
-"""What a program can say of a download."""
-
-IMBALANCES = (
-    "lost", "unexpected", "duplicated", "miscounted", "corrupt", "leftover", "exceeded",
-)  # fmt: skip
-"""The kinds of imbalance, worst first."""
 
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
@@ -56,9 +47,9 @@ class Kept(StrEnum):
     """The body of an error status."""
     EMPTY = "empty"
     DIFFERENT = "different"
-    """Not whole; nobody compared its bytes."""
+    """Not whole; its bytes were not compared."""
     UNKNOWN = "unknown"
-    """Nobody compared its bytes, and no digest says what it should be."""
+    """Its bytes were not compared, and no digest says what it should be."""
     NOTHING = "nothing"
 
 
@@ -76,39 +67,6 @@ class FileState(StrEnum):
     """Written in this run, and not equal."""
     OLD = "old"
     """Not equal, but from before the run."""
-
-
-class Imbalance(Struct, frozen=True):
-    """Something that does not balance."""
-
-    kind: str
-    """One of `IMBALANCES`."""
-    code: str | None
-    """The code, or the path; None where no single one can be named."""
-    actual: str
-    """What the servers saw."""
-    claimed: str | None = None
-    """What the program said, or kept."""
-    expected: str | None = None
-    """What it should have done."""
-    resource: str | None = None
-    """`SERVER PATH`; None where no single one can be named."""
-
-    @property
-    def said(self) -> str:
-        """What is held against what was seen."""
-        return self.claimed if self.claimed is not None else self.expected or "nothing"
-
-    def to_json(self) -> dict[str, str | None]:
-        """As in the last line of `mockservers run --json`."""
-        return {
-            "word": self.kind,
-            "code": self.code,
-            "resource": self.resource,
-            "saw": self.actual,
-            "said": self.said,
-            "expected": self.expected,
-        }
 
 
 class Owned(Struct, frozen=True):
@@ -179,6 +137,16 @@ class Row(Account, frozen=True, kw_only=True):
         return " ".join([*filter(None, [self.server or "".join(servers)]), self.path])
 
 
+class Found(NamedTuple):
+    """What is found in a row: an imbalance, or something to note."""
+
+    what: str
+    """A word of `ledger.result.IMBALANCES`, or of `ledger.words.NOTES`."""
+    name: str
+    row: Row
+    file: Owned | None = None
+
+
 class Evidence(Struct, frozen=True, kw_only=True):
     """All that a ledger is made of, each request in the account of its download."""
 
@@ -218,72 +186,6 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """Whether a second request for a download is an imbalance."""
 
 
-class Ledger(Struct, frozen=True, kw_only=True):
-    """The accounts of one run, and what does not balance in them."""
-
-    label: str | None
-    asked: tuple[str, ...] | None
-    claims: Claims
-    rows: dict[str, Row]
-    requests: int
-    most_in_flight: int
-    dest: str | None
-    imbalances: tuple[Imbalance, ...]
-    notes: tuple[str, ...]
-    status: int | None = None
-    """The exit status, where it is a claim."""
-
-    @property
-    def saved(self) -> int:
-        """New files that equal the bytes served."""
-        rows = self.rows.values()
-        return sum(
-            row.file is FileState.SAME and ("ok" in row.accepts or row.kept is Kept.WHOLE)
-            for row in rows
-        )
-
-    @property
-    def kept(self) -> int:
-        """Files that equal the bytes served, and were there before the run, untouched."""
-        return sum(row.file is FileState.KEPT for row in self.rows.values())
-
-    @property
-    def balanced(self) -> bool:
-        """Whether nothing is out of balance. Notes do not count."""
-        return not self.imbalances
-
-    def to_json(self) -> dict[str, Any]:
-        """As in the last line of `mockservers run --json`."""
-        return {
-            "ledger": 1,
-            "balanced": self.balanced,
-            "codes": {
-                name: {
-                    "requests": len(row.requests) + row.more,
-                    "status": row.requests[-1].status if row.requests else None,
-                    "seen": row.seen,
-                    "said": next(iter(row.claims), None),
-                    "file": row.file,
-                }
-                for name, row in self.rows.items()
-                if row.code
-            },
-            "resources": {
-                row.resource: {
-                    "requests": len(row.requests) + row.more,
-                    "status": row.requests[-1].status if row.requests else None,
-                    "arrived": row.arrived,
-                    "kept": row.kept,
-                    "said": next(iter(row.claims), None),
-                    "files": [owned.name for owned in row.files],
-                }
-                for row in self.rows.values()
-            },
-            "imbalances": [imbalance.to_json() for imbalance in self.imbalances],
-            "notes": list(self.notes),
-        }
-
-
 # --- what a request comes to -----------------------------------------------------------------
 
 
@@ -318,53 +220,3 @@ def digest_sent(entry: RequestEntry) -> str | None:
     if in_parts(entry) or (entry.bytes_sent and entry.sha256 is None):
         return None
     return entry.sha256 or _NOTHING
-
-
-def described(entry: RequestEntry) -> str:
-    """The response to a request in words: `200 with 500 of 27681 bytes`."""
-    if entry.status is None:
-        if entry.client_gone:
-            return "the client leaving before a response"
-        kind = KINDS.get(entry.do or "")
-        return f"{kind.silent_end if kind else 'an end'} before a response"
-    if entry.bytes_sent or entry.length:
-        of = "" if entry.length is None else f" of {entry.length}"
-        return f"{entry.status} with {entry.bytes_sent}{of} bytes"
-    return str(entry.status)
-
-
-def responses(row: Account) -> str:
-    """The responses of a download in words; of more than five, the first three and the last."""
-    told = list(map(described, row.requests))
-    if len(told) > 5:
-        told[3:-1] = [f"... ({len(row.requests) + row.more} in all)"]
-    return "; then ".join(told) or "no request"
-
-
-def story(row: Row) -> str:
-    """All responses of a download in words, and its file where that is odd."""
-    saw = "; then ".join(map(described, row.requests)) or "no request"
-    odd = row.file not in (FileState.ABSENT, FileState.SAME)
-    return f"{saw}; the file is {row.file}" if odd else saw
-
-
-def in_order(found: Iterable[Imbalance]) -> tuple[Imbalance, ...]:
-    """The worst first."""
-    return tuple(sorted(found, key=lambda one: (IMBALANCES.index(one.kind), one.code or "")))
-
-
-def names_of(names: Sequence[str]) -> str:
-    """The first ten."""
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-
-
-def in_words(counted: Mapping[str, int]) -> str:
-    """`1 ok, 2 error`, in the order of `OUTCOMES`, without zeros."""
-    words = [f"{counted[o]} {o.replace('_', ' ')}" for o in OUTCOMES if counted.get(o)]
-    return ", ".join(words) or "nothing"
-
-
-def accepted_in_words(rows: Mapping[str, Row]) -> str:
-    """`3 ok, 1 ok/error`: what may be said of all rows."""
-    found = Counter("/".join(sorted(row.accepts, reverse=True)) for row in rows.values())
-    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(found.items()))

@@ -40,7 +40,7 @@ def is_control(name: str) -> bool:
 
 
 def names_of_file(name: str) -> Iterator[str]:
-    """What a file may be named after, in small letters: its name without marks."""
+    """What a file may be named after, in lower case: its name without marks."""
     base = name.rpartition("/")[2].lower()
     yield base
     shorter = base.removeprefix(".")
@@ -51,7 +51,7 @@ def names_of_file(name: str) -> Iterator[str]:
 
 
 def names_of_account(account: Account) -> Iterator[str]:
-    """The names that a file of it may have, in small letters."""
+    """The names that a file of it may have, in lower case."""
     last = unquote(account.path).rpartition("/")[2].lower() or "index.html"
     yield last
     yield from (f"{last}?{unquote(e.query).lower()}" for e in account.requests[:1] if e.query)

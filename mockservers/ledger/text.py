@@ -5,7 +5,9 @@ from collections import Counter
 from mockservers.faults import KINDS
 from mockservers.flags2.codes import is_code
 from mockservers.journal import RequestEntry
-from mockservers.ledger.model import OUTCOMES, Arrived, Ledger, Seen, in_words
+from mockservers.ledger.model import Arrived, Seen
+from mockservers.ledger.result import OUTCOMES, Ledger
+from mockservers.ledger.words import in_words
 from mockservers.text import code_list, counted
 
 MOST_IMBALANCES = 100
@@ -45,7 +47,7 @@ _FIRST = ("corrupt", "lost")
 
 
 def verdict(ledger: Ledger) -> str:
-    """The verdict in one line: what was lost, and that nobody was told."""
+    """The verdict in one line: what was lost, and whether the exit status says so."""
     found = Counter(one.kind for one in ledger.imbalances)
     if not found:
         by_status = ledger.claims.by in ("exit", "file")

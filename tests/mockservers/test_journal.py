@@ -205,10 +205,13 @@ def test_header_and_end_are_written_as_they_were_read():
     assert json.loads(header_line(line_from_json(header))) == header
     claims = {
         "label": "ERROR", "announced": 1, "first": "BR", "last": "BR", "listed": ["BR"],
-        "concurrency": 1, "fates": {"BR": {"ok": 1}}, "totals": {"ok": 1},
+        "concurrency": 1, "fates": {"BR": {"ok": 1}}, "totals": {"ok": 1}, "by": "file",
+        "downloads": [{"path": "/a", "outcome": "ok", "file": "a"}], "unread": None,
     }  # fmt: skip
     end = {"end": True, "status": 3, "asked": ["BR"], "claims": claims}
-    end["files_after"] = {"cn.gif": untimed}
+    piece = {"from": 0, "to": 1, "n": 3, "at": 0}
+    part = untimed | {"is": "part", "of": "/flags/br/br.gif", "pieces": [piece]}
+    end["files_after"] = {"cn.gif": untimed, "br.gif": part}
     assert json.loads(end_line(line_from_json(end))) == end
 
 

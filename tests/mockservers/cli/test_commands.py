@@ -61,9 +61,10 @@ def test_curl_wget_and_xargs_curl_get_what_the_plan_says(tmp_path, plan_file):
     assert done.stdout.splitlines()[:-1] == [
         "br 503 0", "cn 000 52", "zz 404 0", "us 200 0", "wget 0", "wget 8", "fr 200", "it 200",
     ]  # fmt: skip
-    assert done.returncode == 0
-    assert ledger["balanced"]
-    assert any("codes unknown" in note for note in ledger["notes"])
+    assert done.returncode == 1
+    assert {(one["word"], one["code"]) for one in ledger["imbalances"]} == {
+        ("corrupt", "LOCAL BR"), ("lost", "LOCAL CN"), ("corrupt", "LOCAL ZZ"),
+    }  # fmt: skip
     for code in ("US", "FR", "IT"):
         assert (tmp_path / f"{code.lower()}.gif").read_bytes() == flag(code)
 

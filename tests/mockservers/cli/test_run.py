@@ -79,9 +79,12 @@ def test_files_of_an_earlier_run_are_not_saved_ones(run_folder, capsys):
 
 def test_a_folder_where_nothing_was_saved_is_named(run_here):
     fetch = "curl -s -o /dev/null $FLAGS2_LOCAL_URL/br/br.gif"
-    status, _, ledger = run_here("sh", "-c", fetch, options=["--dest", "elsewhere"])
+    status, _, ledger = run_here("sh", "-c", fetch)
     assert status == 0
-    assert any("elsewhere" in note for note in ledger["notes"])
+    assert any("downloads" in note for note in ledger["notes"])
+    status, _, ledger = run_here("sh", "-c", fetch, options=["--dest", "elsewhere"])
+    assert status == 1
+    assert [(one["word"], one["code"]) for one in ledger["imbalances"]] == [("lost", "LOCAL BR")]
 
 
 def test_remote_is_refused_and_nothing_leaves_the_machine(run_here):

@@ -19,7 +19,7 @@ from support.small_ledgers import (
     whole,
 )
 
-from mockservers.ledger import attribution
+from mockservers.ledger import collected
 
 # --- files --------------------------------------------------------------------------------------
 
@@ -183,8 +183,8 @@ def test_a_redirect_makes_room_also_after_requests_that_were_only_counted():
 
 
 def test_only_so_many_redirects_make_room(monkeypatch):
-    monkeypatch.setattr(attribution, "LEADING", 2)
-    monkeypatch.setattr(attribution, "STRAYS", 0)
+    monkeypatch.setattr(collected, "LEADING", 2)
+    monkeypatch.setattr(collected, "STRAYS", 0)
     entries = [led("BR", "/x", n=n) for n in range(3)] + [at("/x", n=n) for n in range(3, 10)]
     ledger = judge(["BR"], entries, report(error=1))
     assert Counter(one.kind for one in ledger.imbalances)["unexpected"] == 2 * 2 - 3
@@ -299,9 +299,19 @@ def test_a_ledger_in_json():
             "ZZ": {"requests": 0, "status": None, "seen": "no request", "said": None,
                    "file": "absent"},
         },
+        "resources": {
+            "ERROR /flags/br/br.gif": {"requests": 2, "status": 200, "arrived": "whole",
+                                       "kept": "whole", "said": "ok", "files": ["br.gif"]},
+            "ERROR /flags/us/us.gif": {"requests": 1, "status": 503, "arrived": "failed",
+                                       "kept": "nothing", "said": "ok", "files": []},
+            "/flags/zz/zz.gif": {"requests": 0, "status": None, "arrived": "failed",
+                                 "kept": "nothing", "said": None, "files": []},
+        },
         "imbalances": [
-            {"word": "lost", "code": "ZZ", "saw": "no request", "said": "nothing"},
-            {"word": "miscounted", "code": "US", "saw": "503", "said": "1 ok"},
+            {"word": "lost", "code": "ZZ", "resource": "/flags/zz/zz.gif", "saw": "no request",
+             "said": "nothing", "expected": "error"},
+            {"word": "miscounted", "code": "US", "resource": "ERROR /flags/us/us.gif",
+             "saw": "503", "said": "1 ok", "expected": "error"},
         ],
         "notes": ["1 never requested: ZZ"],
     }  # fmt: skip

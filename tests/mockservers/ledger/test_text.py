@@ -5,8 +5,8 @@ from support.rows import each
 from support.small_ledgers import cut, judge, no_length, refused, report, whole
 
 from mockservers.ledger import Imbalance
-from mockservers.ledger.model import story
 from mockservers.ledger.text import ledger_text
+from mockservers.ledger.words import story
 from mockservers.text import code_list
 
 CODES = [f"A{letter}" for letter in "ABCDEFGHIJ"]
@@ -32,7 +32,7 @@ LOST = Imbalance("lost", "BR", "a", "b")
     [
         ({}, "ledger: the books balance"),
         ({"asked": None}, "ledger: the books balance, as far as they go"),
-        ({"imbalances": (LOST,)}, "ledger: NOT BALANCED: 1 imbalance"),
+        ({"imbalances": (LOST,)}, "ledger: NOT BALANCED: 1 download is lost"),
     ],
 )
 def test_the_first_line_of_a_ledger_has_the_verdict(parts, first):

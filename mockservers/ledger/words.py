@@ -1,0 +1,186 @@
+"""What a ledger finds, in words."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mockservers.faults import KINDS
+from mockservers.journal import Piece, RequestEntry
+from mockservers.ledger.judge import claimed_in_vain, span_of
+from mockservers.ledger.model import (
+    Account,
+    Arrived,
+    Evidence,
+    FileState,
+    Found,
+    Kept,
+    Owned,
+    Row,
+    Seen,
+    in_parts,
+    seen_of,
+)
+from mockservers.ledger.result import IMBALANCES, OUTCOMES, Finding, Imbalance
+
+MOST_PIECES = 4
+"""Pieces of a file that are described; `files_after` in the journal has more."""
+
+EXPECTED = {
+    "corrupt": "the whole resource, or another claim",
+    "leftover": "no file, or one that is marked as incomplete",
+    "lost": "a file with the whole resource",
+    "miscounted": "a file, and ok",
+}
+NOTES = {
+    "absent": "{name}: 404, and no file",
+    "elsewhere": "{name} came whole; no file in {dest} has it (--dest names the folder)",
+    "unwritable": "{name} came whole; nothing can be saved in {dest}",
+    "not judged": "{name}: {file} is not judged: it came in parts, or changed as it was sent",
+    "as sent": "{name}: {file}, which may be all or not: no client can tell",
+}
+"""What is no imbalance."""
+
+
+def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) -> Iterator[Finding]:
+    """Everything that was found in some rows; each thing once."""
+    wrong = set()
+    for one in found:
+        if one.what in IMBALANCES:
+            wrong.add(one.name)
+            yield _imbalance(evidence, one)
+        else:
+            file = f"{one.file.name} {file_in_words(one.row, one.file)}" if one.file else ""
+            yield NOTES[one.what].format(name=one.name, dest=evidence.dest, file=file)
+    for name, row in rows.items():
+        if name not in wrong:
+            yield from _once_again(evidence, name, row)
+    for claim in claimed_in_vain(evidence):
+        where = " ".join(filter(None, (claim.server, claim.path)))
+        expected = "a request for it"
+        yield Imbalance("unexpected", claim.path, "no request", "1 ok", expected, where)
+
+
+def _imbalance(evidence: Evidence, one: Found) -> Imbalance:
+    kept = f"{one.file.name} {file_in_words(one.row, one.file)}" if one.file else "no file"
+    looked = one.file or evidence.files_after is not None
+    saw = "; ".join([responses(one.row), *([kept] if looked else [])])
+    claims = one.row.claims
+    claimed = in_words(claims) if claims else f"exit status {evidence.status}"
+    return Imbalance(one.what, one.name, saw, claimed, EXPECTED[one.what], one.row.resource)
+
+
+def _once_again(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
+    """Several requests for one resource: a note, or an imbalance if there was to be one."""
+    for note in retries(name, row):
+        if evidence.once:
+            expected = "asked for once"
+            yield Imbalance("duplicated", name, responses(row), None, expected, row.resource)
+        else:
+            yield note
+
+
+def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
+    """What is worth a note, and belongs to no single row."""
+    unread = evidence.claims.unread
+    if unread is not None:
+        where = f"not understood, at the line {unread!r}" if unread else "not printed to its end"
+        yield f"the report was {where}: the exit status is the claim"
+    if evidence.foreign:
+        yield f"files that belong to nothing that was asked for: {names_of(evidence.foreign)}"
+    unclear = [name for name, row in rows.items() if row.arrived is Arrived.UNCLEAR]
+    if unclear:
+        yield f"ok or error is up to the client: {names_of(unclear)}"
+
+
+def file_in_words(row: Row, owned: Owned) -> str:
+    """What a file is: `has only the first 500 of 27681 bytes`."""
+    size = owned.file.size
+    match owned.what:
+        case Kept.EMPTY:
+            return "is empty"
+        case Kept.PAGE:
+            return f"has the {size} bytes of an error page"
+        case Kept.AS_SENT:
+            return f"has the {size} bytes of one response"
+        case Kept.PART:
+            totals = {span.version[2] for span in map(span_of, row.requests) if span}
+            of = f" of {totals.pop()}" if len(totals) == 1 else ""
+            return f"has only the first {size}{of} bytes"
+        case Kept.DIFFERENT:
+            return f"has {size} bytes, with another digest; what they are was not looked at"
+    versions = {entry.n: entry.version for entry in row.requests}
+    pieces = "; ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
+    more = "; ..." if len(owned.file.pieces) > MOST_PIECES else ""
+    return f"has {size} bytes: {pieces}{more}"
+
+
+def _piece(piece: Piece, versions: Mapping[int, int | None]) -> str:
+    where = f"{piece.start} to {piece.to - 1}"
+    if piece.n is None:
+        return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
+    version = versions.get(piece.n)
+    of = f" (version {version})" if version else ""
+    return f"{where} from response {piece.n}{of}, byte {piece.at} on"
+
+
+def retries(name: str, row: Row) -> Iterator[str]:
+    """A note for a row with several requests, where that is no imbalance."""
+    followed = sum(row.followed)
+    count = len(row.requests) - followed + row.more
+    if count < 2 or row.possible:
+        return
+    whole = sum(seen_of(entry) is Seen.OK for entry in row.requests)
+    if whole > 1:
+        yield f"{name} came whole {whole} times"
+    elif row.arrived is Arrived.WHOLE:
+        way = "came in parts" if any(map(in_parts, row.requests)) else "recovered"
+        yield f"{name} {way}: {responses(row)}"
+    else:
+        yield f"{name} was asked for {count} times: {responses(row)}"
+
+
+def described(entry: RequestEntry) -> str:
+    """The response to a request in words: `200 with 500 of 27681 bytes`."""
+    if entry.status is None:
+        if entry.client_gone:
+            return "the client leaving before a response"
+        kind = KINDS.get(entry.do or "")
+        return f"{kind.silent_end if kind else 'an end'} before a response"
+    if entry.bytes_sent or entry.length:
+        of = "" if entry.length is None else f" of {entry.length}"
+        return f"{entry.status} with {entry.bytes_sent}{of} bytes"
+    return str(entry.status)
+
+
+def responses(row: Account) -> str:
+    """The responses of a download in words; if there are more than five, some of them."""
+    told = list(map(described, row.requests))
+    if len(told) > 5:
+        told[3:-1] = [f"... ({len(row.requests) + row.more} in all)"]
+    return "; then ".join(told) or "no request"
+
+
+def story(row: Row) -> str:
+    """All responses of a download in words, and its file where that is odd."""
+    saw = responses(row)
+    wrong = [one for one in row.files if not one.untouched and one.what is not Kept.WHOLE]
+    if wrong:
+        return f"{saw}; {wrong[0].name} {file_in_words(row, wrong[0])}"
+    odd = row.file not in (FileState.ABSENT, FileState.SAME)
+    return f"{saw}; the file is {row.file}" if odd else saw
+
+
+def names_of(names: Sequence[str]) -> str:
+    """The first ten."""
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def in_words(counted: Mapping[str, int]) -> str:
+    """`1 ok, 2 error`, in the order of `OUTCOMES`, without zeros."""
+    words = [f"{counted[o]} {o.replace('_', ' ')}" for o in OUTCOMES if counted.get(o)]
+    return ", ".join(words) or "nothing"
+
+
+def accepted_in_words(rows: Mapping[str, Row]) -> str:
+    """`3 ok, 1 ok/error`: what may be said of all rows."""
+    found = Counter("/".join(sorted(row.accepts, reverse=True)) for row in rows.values())
+    return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(found.items()))
