@@ -39,21 +39,11 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
     by_resource = claims.by in ("exit", "file")
     label = None if by_resource else claims.label
     asked = _asked(header, collected.end, claims)
-    if by_resource:
-        accounts, unexpected, notes = _of_resources(collected, _wanted(header.wanted, end, claims))
-    else:
-        accounts, unexpected, notes = _of_codes(collected, label, asked, claims.by)
-    others: dict[str, Account] = {}
-    if claims.by == "report":
-        others, _, more = _of_resources(
-            collected, _wanted(header.wanted, None, claims), codes=False
-        )
-        unexpected, notes = tuple(entry for entry in unexpected if entry.code), [*notes, *more]
+    accounts, others, unexpected, notes = _attributed(collected, label, asked)
     every = [*accounts.values(), *others.values()]
-    found = files_after is not None or header.dest_given
-    found = found or (header.command is None and after is not None)
     before = header.files_before or {}
     owned, foreign = own(before, after or {}, every, claims.downloads, header.partial)
+    by_hand = files_after is not None or (header.command is None and after is not None)
     in_scope = [label] if label in LABELS else [*collected.most_in_flight]
     return Evidence(
         label=label,
@@ -75,11 +65,27 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
         },
         notes=(*collected.notes, *_circumstances(collected, label), *notes),
         status=end.status if claims.by in ("exit", "file", "report") else None,
-        dest_given=found,
+        dest_given=header.dest_given or by_hand,
         unwritable=end.unwritable,
         given_up=sum(collected.given_up.get(one, 0) for one in in_scope),
         once=end.once or claims.by in (None, "report"),
     )
+
+
+def _attributed(
+    collected: Collected, label: str | None, asked: tuple[str, ...] | None
+) -> tuple[dict[str, Account], dict[str, Account], tuple[RequestEntry, ...], list[str]]:
+    """Accounts; those that no report speaks of; the requests of none; notes."""
+    end, named = collected.end or End(), collected.header.wanted
+    claims = end.claims or Claims()
+    if claims.by in ("exit", "file"):
+        accounts, unexpected, notes = _of_resources(collected, _wanted(named, end, claims))
+        return accounts, {}, unexpected, notes
+    accounts, unexpected, notes = _of_codes(collected, label, asked, claims.by)
+    if claims.by != "report":
+        return accounts, {}, unexpected, notes
+    others, _, more = _of_resources(collected, _wanted(named, None, claims), codes=False)
+    return accounts, others, tuple(e for e in unexpected if e.code), [*notes, *more]
 
 
 def _asked(header: Header, end: End | None, claims: Claims) -> tuple[str, ...] | None:
@@ -212,20 +218,23 @@ def _matched(
     list[str],
 ]:
     """Requests by account; those of none; the possible ends of some accounts; notes."""
-    matcher = RedirectMatcher()
+    entries = sorted(entries, key=lambda entry: entry.n)
+    matcher = RedirectMatcher() if any(entry.location for entry in entries) else None
     found: dict[str, list[RequestEntry]] = {name: [] for name in begin}
     strays = []
-    for entry in sorted(entries, key=lambda entry: entry.n):
-        own = name_of_entry(entry)
-        name = matcher.match(entry, own, begun=bool(own and found.get(own))) or own
+    for entry in entries:
+        name = name_of_entry(entry)
+        if matcher:
+            name = matcher.match(entry, name, begun=bool(name and found.get(name))) or name
         if name is None:
             strays.append(entry)
             continue
         found.setdefault(name, []).append(entry)
-        matcher.add(entry, name)
+        if matcher:
+            matcher.add(entry, name)
     possible: dict[str, tuple[RequestEntry, ...]] = {}
     notes = []
-    for group in matcher.ambiguous():
+    for group in matcher.ambiguous() if matcher else ():
         ends = _possible_ends([found[name] for name in sorted(group)])
         if ends:
             possible |= dict.fromkeys(group, ends)

@@ -15,7 +15,7 @@ STRAYS = 1000
 KEPT_PER_ROW = 64
 """Requests for one resource of a server that are kept, besides those that redirects led there;
 further ones are only counted."""
-KEPT_IN_ALL, FEW = 300_000, 4
+KEPT_IN_ALL, FEW = 200_000, 3
 """After so many in all, only these few of each resource are kept: the first, and the last one."""
 LEADING = 10_000
 """Redirects, of which each makes room for two more requests for its target (it may be followed

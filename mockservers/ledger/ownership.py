@@ -86,6 +86,8 @@ class Owners:
     def by_digest(self, name: str, sha256: str | None) -> str | None:
         """The path whose bytes it has; of several, the one it is named after, else a free one."""
         paths = self._whole.get(sha256 or "", [])
+        if len(paths) == 1:
+            return paths[0]
         named = [path for path in paths if path in self.by_name(name)]
         free = [path for path in paths if path not in self._taken]
         found = next(iter([*named, *free, *paths]), None)

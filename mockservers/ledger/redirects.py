@@ -75,7 +75,7 @@ class RedirectMatcher:
 
 def path_of(entry: RequestEntry) -> str:
     """The path of a request, decoded."""
-    return unquote(entry.path)
+    return unquote(entry.path) if "%" in entry.path else entry.path
 
 
 def target_of(entry: RequestEntry) -> Place:

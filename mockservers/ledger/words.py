@@ -21,6 +21,8 @@ from mockservers.ledger.model import (
 )
 from mockservers.ledger.result import IMBALANCES, OUTCOMES, Finding, Imbalance
 
+MOST_NAMED = 10
+"""Resources that were asked for again, and have a note each; if there are more, they share one."""
 MOST_PIECES = 4
 """Pieces of a file that are described; `files_after` in the journal has more."""
 
@@ -50,9 +52,17 @@ def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) ->
         else:
             file = f"{one.file.name} {file_in_words(one.row, one.file)}" if one.file else ""
             yield NOTES[one.what].format(name=one.name, dest=evidence.dest, file=file)
-    for name, row in rows.items():
-        if name not in wrong:
-            yield from _once_again(evidence, name, row)
+    again = {name: list(retries(name, row)) for name, row in rows.items() if name not in wrong}
+    again = {name: notes for name, notes in again.items() if notes}
+    if evidence.once:
+        for name in again:
+            saw, where = responses(rows[name]), rows[name].resource
+            yield Imbalance("duplicated", name, saw, None, "asked for once", where)
+    elif len(again) > MOST_NAMED:
+        yield f"{len(again)} were asked for more than once: {names_of([*again])}"
+    else:
+        for notes in again.values():
+            yield from notes
     for claim in claimed_in_vain(evidence):
         where = " ".join(filter(None, (claim.server, claim.path)))
         expected = "a request for it"
@@ -66,16 +76,6 @@ def _imbalance(evidence: Evidence, one: Found) -> Imbalance:
     claims = one.row.claims
     claimed = in_words(claims) if claims else f"exit status {evidence.status}"
     return Imbalance(one.what, one.name, saw, claimed, EXPECTED[one.what], one.row.resource)
-
-
-def _once_again(evidence: Evidence, name: str, row: Row) -> Iterator[Finding]:
-    """Several requests for one resource: a note, or an imbalance if there was to be one."""
-    for note in retries(name, row):
-        if evidence.once:
-            expected = "asked for once"
-            yield Imbalance("duplicated", name, responses(row), None, expected, row.resource)
-        else:
-            yield note
 
 
 def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
