@@ -114,6 +114,7 @@ class KeptFiles:
             with file.open("rb") as stream:
                 read = _reader(stream)
                 path = path or self._owner(name, kept.size, read)
+                path = path or self._owners.as_sent(name, kept.sha256)
                 if path is None or path not in self._accounts:
                     return kept
                 if path == digest:

@@ -173,7 +173,7 @@ def _of_resources(
         if (codes or path not in CODE_OF_PATH) and (server or path not in there)
     ]
     found, _, possible, notes = _matched(
-        entries, lambda entry: name(entry.server, normalised(entry.path)), begin
+        entries, lambda entry: name(entry.server, normalised(entry.path)), begin, free=True
     )
     more: Counter[str] = Counter()
     for (server, what), count in collected.more.items():
@@ -211,13 +211,18 @@ def _matched(
     entries: Iterable[RequestEntry],
     name_of_entry: Callable[[RequestEntry], str | None],
     begin: Iterable[str],
+    *,
+    free: bool = False,
 ) -> tuple[
     dict[str, list[RequestEntry]],
     list[RequestEntry],
     dict[str, tuple[RequestEntry, ...]],
     list[str],
 ]:
-    """Requests by account; those of none; the possible ends of some accounts; notes."""
+    """Requests by account; those of none; the possible ends of some accounts; notes.
+
+    With `free`, what is not among `begin` may be the end of a redirect on any connection.
+    """
     entries = sorted(entries, key=lambda entry: entry.n)
     matcher = RedirectMatcher() if any(entry.location for entry in entries) else None
     found: dict[str, list[RequestEntry]] = {name: [] for name in begin}
@@ -225,7 +230,8 @@ def _matched(
     for entry in entries:
         name = name_of_entry(entry)
         if matcher:
-            name = matcher.match(entry, name, begun=bool(name and found.get(name))) or name
+            begun = bool(name and found.get(name)) or (free and name not in begin)
+            name = matcher.match(entry, name, begun=begun) or name
         if name is None:
             strays.append(entry)
             continue

@@ -66,6 +66,8 @@ class Owners:
         self._claimed = {one.file: one.path for one in claimed if one.file}
         self._named: dict[str, list[str]] = {}
         self._whole: dict[str, list[str]] = {}
+        self._sent: dict[str, list[str]] = {}
+        """Paths by the digest of a body that is not whole; no bytes only if that is unclear."""
         self._taken: set[str] = set()
         for account in accounts:
             for name in names_of_account(account):
@@ -73,6 +75,8 @@ class Owners:
             for entry in account.requests:
                 if _is_whole(entry) and entry.sha256:
                     self._add(self._whole, entry.sha256, account.path)
+                elif entry.bytes_sent or seen_of(entry) is Seen.INDETERMINATE:
+                    self._add(self._sent, digest_sent(entry) or "", account.path)
 
     @staticmethod
     def _add(index: dict[str, list[str]], key: str, path: str) -> None:
@@ -85,9 +89,15 @@ class Owners:
 
     def by_digest(self, name: str, sha256: str | None) -> str | None:
         """The path whose bytes it has; of several, the one it is named after, else a free one."""
-        paths = self._whole.get(sha256 or "", [])
-        if len(paths) == 1:
-            return paths[0]
+        return self._free(name, self._whole.get(sha256 or "", []))
+
+    def as_sent(self, name: str, sha256: str | None) -> str | None:
+        """The same of a body that is not whole; a file of another name may be what was sent."""
+        return self._free(name, self._sent.get(sha256 or "-", []))
+
+    def _free(self, name: str, paths: list[str]) -> str | None:
+        if len(paths) < 2:
+            return next(iter(paths), None)
         named = [path for path in paths if path in self.by_name(name)]
         free = [path for path in paths if path not in self._taken]
         found = next(iter([*named, *free, *paths]), None)
@@ -123,7 +133,7 @@ def own(
         if is_control(name):
             continue
         path = file.of or owners.by_claim(name) or owners.by_digest(name, file.sha256)
-        path = path or next(iter(owners.by_name(name)), None)
+        path = path or next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)
         if path not in by_path:
             if not untouched:
                 foreign.append(name)
