@@ -14,6 +14,7 @@ from msgspec import structs, to_builtins
 from mockservers.faults import KINDS
 from mockservers.journal import Line, RequestEntry
 from mockservers.kinds.base import Look
+from mockservers.kinds.resource import normalised
 from mockservers.ledger.text import met
 
 MOST_POINTS = 4_000
@@ -62,6 +63,11 @@ def chart(
     }
 
 
+def names_of(entry: RequestEntry) -> list[str]:
+    """The names by which an imbalance may be that of this request."""
+    return [*filter(None, [entry.code]), f"{entry.server} {normalised(entry.path)}"]
+
+
 def span(entry: RequestEntry) -> tuple[float, float]:
     """From when to when a request was under way."""
     return entry.start_s, max(entry.end_s, entry.start_s)
@@ -89,7 +95,7 @@ def _bars(
         "lane": lanes,
         "lanes": max(lanes, default=0) + 1,
         "fate": [met(entry) for entry in requests],
-        "off": [entry.code is not None and entry.code in out_of_balance for entry in requests],
+        "off": [any(name in out_of_balance for name in names_of(entry)) for entry in requests],
         "entries": {name: [entry.get(name) for entry in entries] for name in fields},
     }
 

@@ -11,11 +11,11 @@ from typing import Any
 from mockservers.content.flag_images import flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
-from mockservers.html_report.charts import chart, shown, span
+from mockservers.html_report.charts import chart, names_of, shown, span
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import FileState, Row
 from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
-from mockservers.ledger.text import met
+from mockservers.ledger.text import arrived_in_words, met
 from mockservers.plan import LABELS, Plan, fate
 from mockservers.plan_json import plan_from_json
 
@@ -65,6 +65,7 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
         "bound": drawn.planned.sentence(at_once, took_s, announced=limit),
         "thinned": None if drawn.stride == 1 else thinned,
         "chart": drawing,
+        "rows_are": "Codes" if all(row.code for row in ledger.rows.values()) else "Resources",
         "codes": _codes(ledger),
         "more_codes": max(0, len(ledger.rows) - MOST_ROWS),
         "replay": replay_line(header),
@@ -76,7 +77,8 @@ class _Drawn:
     """Chooses the requests that are drawn, and counts all."""
 
     def __init__(self, ledger: Ledger, planned: "_Planned") -> None:
-        self.out_of_balance = {one.code: 0 for one in ledger.imbalances[:MOST_OFF]}
+        off = ledger.imbalances[:MOST_OFF]
+        self.out_of_balance = {name: 0 for one in off for name in (one.code, one.resource) if name}
         self.stride = max(1, -(-ledger.requests // MOST_BARS))
         self.requests: list[RequestEntry] = []
         self.spans: list[tuple[float, float]] = []
@@ -88,9 +90,10 @@ class _Drawn:
         self.met[met(entry)] += 1
         self.spans.append(span(entry))
         self.planned.add(entry)
-        off = self.out_of_balance.get(entry.code, MOST_OFF) < MOST_OFF
-        if off:
-            self.out_of_balance[entry.code] += 1
+        names = [name for name in names_of(entry) if name in self.out_of_balance]
+        off = any(self.out_of_balance[name] < MOST_OFF for name in names)
+        for name in names:
+            self.out_of_balance[name] += 1
         if off or len(self.spans) % self.stride == 0:
             self.requests.append(entry)
 
@@ -106,6 +109,8 @@ def verdict(ledger: Ledger) -> str:
             for kind, names in by_kind.items()
         ]
         return f"Not balanced: {', '.join(parts)}."
+    if ledger.claims.by in ("exit", "file"):
+        return f"The books balance: {arrived_in_words(ledger)}."
     far = "" if ledger.asked is not None else ", as far as they go"
     seen = Counter[str](row.seen for row in ledger.rows.values())
     parts = [f"{seen[name]} {_WORDS.get(name, name)}" for name in _ORDER if seen[name]]
@@ -125,7 +130,10 @@ def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str
     elif len(set(seeds.values())) == 1:
         facts.append(("Seed", str(next(iter(seeds.values())))))
     asked = "not known" if ledger.asked is None else str(len(ledger.asked))
-    facts.append(("Codes asked for", asked))
+    paths = ledger.asked and not all(map(is_code, ledger.asked))
+    facts.append(("Asked for" if paths else "Codes asked for", asked))
+    if ledger.status is not None:
+        facts.append(("Exit status", str(ledger.status)))
     facts.append(("Requests", str(ledger.requests)))
     limit = ledger.claims.concurrency
     announced = "none announced" if limit is None else f"{limit} announced"
@@ -188,6 +196,7 @@ def _codes(ledger: Ledger) -> list[dict[str, Any]]:
 
 def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
     last = row.requests[-1] if row.requests else None
+    by_report = row.said is None
     return {
         "code": name,
         "words": [one.kind for one in found],
@@ -195,18 +204,18 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "fates": list(dict.fromkeys(met(entry) for entry in row.requests)),
         "requests": len(row.requests) + row.more,
         "status": last.status if last else None,
-        "seen": row.seen.replace("_", " "),
+        "seen": row.seen.replace("_", " ") if by_report else row.arrived,
         "said": ", ".join(row.claims).replace("_", " "),
-        "file": row.file,
-        "picture": _picture(name, row),
+        "file": row.file if by_report else row.kept,
+        "picture": _picture(row),
     }
 
 
-def _picture(name: str, row: Row) -> str | None:
+def _picture(row: Row) -> str | None:
     """The flag, as a data URL, where the file equals the bytes served and those are our flag."""
-    if row.file not in (FileState.SAME, FileState.KEPT) or not is_code(name):
+    if row.file not in (FileState.SAME, FileState.KEPT) or row.code is None:
         return None
-    image = flag(name)
+    image = flag(row.code)
     served = {entry.sha256 for entry in row.finals}
     if served != {hashlib.sha256(image).hexdigest()}:
         return None
@@ -227,7 +236,9 @@ def replay_line(header: Header) -> str | None:
         file = f"plan-{label.lower()}.json"
         files.append(f"printf %s {shlex.quote(json.dumps(plan))} > {file}")
         options.append(f"--plan {label}={file}")
-    if header.dest not in (None, "downloads"):
+    if header.options:
+        options.append(shlex.join(header.options))
+    elif header.dest not in (None, "downloads"):  # a journal of version 0.1
         options.append(f"--dest {shlex.quote(header.dest or '')}")
     run = " ".join(["mockservers run", *options, "--", shlex.join(header.command)])
     return " && ".join([*files, run])

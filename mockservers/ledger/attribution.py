@@ -8,7 +8,7 @@ each may have ended as any of them did.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from mockservers.flags2.codes import (
@@ -210,7 +210,7 @@ def _account(
 def _matched(
     entries: Iterable[RequestEntry],
     name_of_entry: Callable[[RequestEntry], str | None],
-    begin: Iterable[str],
+    begin: Collection[str],
     *,
     free: bool = False,
 ) -> tuple[

@@ -108,14 +108,18 @@ def _outcomes(ledger: Ledger) -> list[str]:
 
 
 def _arrived(ledger: Ledger) -> list[str]:
-    """How many resources arrived, and are kept."""
+    return [f"  arrived    {arrived_in_words(ledger)}"]
+
+
+def arrived_in_words(ledger: Ledger) -> str:
+    """`2 whole, 1 failed`: what the servers sent of the resources."""
     rows = ledger.rows.values()
     parts = [
         f"{count} {'not found' if word is Arrived.ABSENT else word}"
         for word in Arrived
         if (count := sum(row.arrived is word for row in rows))
     ]
-    return [f"  arrived    {', '.join(parts) or 'nothing'}"]
+    return ", ".join(parts) or "nothing"
 
 
 def _claim(ledger: Ledger) -> str:

@@ -86,7 +86,12 @@ def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
         yield f"the report was {where}: the exit status is the claim"
     if evidence.foreign:
         yield f"files that belong to nothing that was asked for: {names_of(evidence.foreign)}"
-    unclear = [name for name, row in rows.items() if row.arrived is Arrived.UNCLEAR]
+    said = (Kept.WHOLE, Kept.AS_SENT)
+    unclear = [
+        name
+        for name, row in rows.items()
+        if row.arrived is Arrived.UNCLEAR and row.kept not in said
+    ]
     if unclear:
         yield f"ok or error is up to the client: {names_of(unclear)}"
 
@@ -108,8 +113,8 @@ def file_in_words(row: Row, owned: Owned) -> str:
         case Kept.DIFFERENT:
             return f"has {size} bytes, with another digest; what they are was not looked at"
     versions = {entry.n: entry.version for entry in row.requests}
-    pieces = "; ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
-    more = "; ..." if len(owned.file.pieces) > MOST_PIECES else ""
+    pieces = ", ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
+    more = ", ..." if len(owned.file.pieces) > MOST_PIECES else ""
     return f"has {size} bytes: {pieces}{more}"
 
 
@@ -118,8 +123,8 @@ def _piece(piece: Piece, versions: Mapping[int, int | None]) -> str:
     if piece.n is None:
         return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
     version = versions.get(piece.n)
-    of = f" (version {version})" if version else ""
-    return f"{where} from response {piece.n}{of}, byte {piece.at} on"
+    of = f"version {version}, " if version else ""
+    return f"{where} are from request {piece.n} ({of}its body from byte {piece.at} on)"
 
 
 def retries(name: str, row: Row) -> Iterator[str]:
