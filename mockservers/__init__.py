@@ -17,10 +17,12 @@ operating system has them. A GET of a code, or of a path that exists, is an *att
 a download is *indeterminate*. An *account* has the requests of one download; with what was claimed
 and kept of it, it is a *row* of the ledger.
 
-`ledger/attribution` comes between the two modules of the ledger: it puts each request into the
-account of its download. Around the core are also `flags2/` (all that is known of the six
-programs), `content/` (what is served), `plan_json`, `journal_json`, `profiles`, `predict`,
-`ledger/text`, `files` and `text`; the commands in `cli/`, the API in `control/`, the page in
+The other modules of `ledger/` surround these two. `collected` reads a journal, `redirects` and
+`attribution` put each request into the account of its download, `ownership` does so with files,
+`explain` compares bytes, and `words`, `result` and `text` say what was found. Around the core are
+also `flags2/` (all that is known of the six programs, and how their reports are judged),
+`content/` (what is served), `plan_json`, `journal_json`, `claims_file`, `profiles`, `predict`,
+`kept_files`, `files` and `text`; the commands in `cli/`, the API in `control/`, the page in
 `html_report/`; and for tests `running_servers`, `inprocess`, `strategies` and `pytest_plugin`.
 """
 

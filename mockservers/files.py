@@ -83,6 +83,7 @@ def unwritable_in(folder: Path) -> tuple[str, ...]:
             file.flush()
         if made:
             folder.rmdir()
+            return ()
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
         return tuple(sorted(names)[:MOST_NAMES])

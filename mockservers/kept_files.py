@@ -34,8 +34,8 @@ ALIKE = 64
 """Bytes by which a file is known to hold something of a resource."""
 SAMPLES, SAMPLES_IN_ALL = 64, 200_000
 """Blocks of each resource, and of all, that are looked for in files."""
-SEARCHED_FOR = 1_000
-"""Resources that are looked for anywhere in a file, whose name says nothing."""
+SEARCHED_FOR, SEARCHES = 1_000, 1_000
+"""Resources that are looked for anywhere in a file whose name says nothing; and such files."""
 MOST_SENT = 64
 """Responses of a resource with which a file is compared."""
 
@@ -77,6 +77,7 @@ class KeptFiles:
         self._claimed = [one.file for one in claimed if one.file]
         self._plans, self._catalogue = plans, catalogue
         self._blocks: dict[bytes, set[str]] | None = None
+        self._searches = SEARCHES if len(self._accounts) <= SEARCHED_FOR else 0
 
     def look(
         self,
@@ -131,7 +132,8 @@ class KeptFiles:
         """The path whose bytes it holds, as the only one; else the path it is named after."""
         named = self._owners.by_name(name)
         held = self._held(size, read)
-        if not held and not named and len(self._accounts) <= SEARCHED_FOR and size <= SEARCHED:
+        if not held and not named and self._searches and ALIKE <= size <= SEARCHED:
+            self._searches -= 1
             held = self._held_anywhere(read(0, size))
         among = [path for path in named if path in held] or named
         if len(held) == 1:
@@ -140,19 +142,23 @@ class KeptFiles:
 
     def _held(self, size: int, read: Read) -> set[str]:
         """The paths of which a file holds a block, at a place that is a multiple of its length."""
+        index, found = self._index(), set[str]()
+        for start in range(0, min(size, SEARCHED), SEARCHED // 64):
+            data = read(start, start + SEARCHED // 64)
+            for at in range(0, len(data) - ALIKE + 1, ALIKE):
+                found |= index.get(data[at : at + ALIKE], set())
+        return found
+
+    def _index(self) -> dict[bytes, set[str]]:
+        """Blocks of resources, and the paths that have them."""
         if self._blocks is None:
             self._blocks = {}
             for path, block in self._samples():
                 self._blocks.setdefault(block, set()).add(path)
-        found: set[str] = set()
-        for start in range(0, min(size, SEARCHED), SEARCHED // 64):
-            data = read(start, start + SEARCHED // 64)
-            for at in range(0, len(data) - ALIKE + 1, ALIKE):
-                found |= self._blocks.get(data[at : at + ALIKE], set())
-        return found
+        return self._blocks
 
     def _held_anywhere(self, data: bytes) -> set[str]:
-        return {path for path, block in self._samples() if block in data}
+        return {path for block, paths in self._index().items() if block in data for path in paths}
 
     def _samples(self) -> Iterator[tuple[str, bytes]]:
         """Blocks of each version of each resource, the first one among them."""

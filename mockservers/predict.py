@@ -47,7 +47,7 @@ class Forecast:
 
 
 def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[str, Forecast]:
-    """The forecast for each code, asked of server `label` under `plan`.
+    """The forecast for each code, or normalised path, asked of server `label` under `plan`.
 
     A correct client waits as long as it takes, follows redirects, and offers no gzip. `find` gives
     what is at a path. Pure: the same arguments give the same forecast.
@@ -55,7 +55,7 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
     if plan.refuse:
         return dict.fromkeys(codes, Forecast("refuse", None, "error"))
     oracle = _Oracle(plan, label, find)
-    paths = {code: path_of_code(code) for code in codes}
+    paths = {name: name if name.startswith("/") else path_of_code(name) for name in codes}
     # A client that is redirected to a code makes an attempt at it: which is the first?
     targets = {target for path in paths.values() for target in oracle.targets(path)}
     forecasts = {}

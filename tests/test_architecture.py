@@ -160,7 +160,9 @@ PURE = [
     *(name for name in CORE if name.startswith("kinds/")),
     *"faults plan plan_json journal predict profiles text".split(),
     *"flags2/codes flags2/output content/flag_images html_report/view html_report/charts".split(),
-    *"ledger/model ledger/judge ledger/attribution ledger/text http/request_parser".split(),
+    *"ledger/model ledger/judge ledger/result ledger/words ledger/text ledger/redirects".split(),
+    *"ledger/collected ledger/ownership ledger/attribution ledger/explain claims_file".split(),
+    *"flags2/rows flags2/judge http/request_parser".split(),
 ]
 BUSY = {"asyncio", "socket", "threading", "time", "datetime", "random", "subprocess"}
 FILES = {"os", "pathlib", "tempfile", "shutil", "io"}

@@ -6,14 +6,14 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mockservers.cli.child_process import CannotRunError
 from mockservers.cli.command_line import UsageError, run_to_exit
-from mockservers.cli.options import Served, journal_status, parser, served
+from mockservers.cli.options import Served, asked, journal_status, parser, served
 from mockservers.cli.run import run, stop
 from mockservers.cli.show import check_page, judging, page_of, show, write_page
 from mockservers.content.resources import info_in
@@ -24,7 +24,7 @@ from mockservers.journal_json import JournalFile, read_journal
 from mockservers.kept_files import look_again
 from mockservers.ledger import balance
 from mockservers.plan import LABELS
-from mockservers.predict import predict, totals
+from mockservers.predict import Forecast, predict, totals
 from mockservers.server import MockServers
 from mockservers.text import counted
 
@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
 
 def _predict(args: argparse.Namespace) -> int:
     what = served(args)
+    wanted = asked(args)
+    if wanted:
+        return _predict_resources(args, what, wanted)
     request = expand(args, Path())
     if request.label not in LABELS:
         raise UsageError(f"{request.label} is not served here, so nothing is known of it")
@@ -62,14 +65,46 @@ def _predict(args: argparse.Namespace) -> int:
         print(json.dumps({"codes": codes, "totals": sums}))
         return 0
     for code, forecast in forecasts.items():
-        status = "---" if forecast.status is None else forecast.status
-        print(f"{code}  {forecast.do:<13} {status}  {forecast.outcome.replace('_', ' ')}")
+        print(f"{code}  {_forecast_line(forecast)}")
     plan = what.plans[request.label]
     counted_codes = counted(len(forecasts), "code")
-    print(f"{counted_codes} of {request.label}, seed {plan.seed}:", end=" ")
-    words = [f"{n} {outcome.replace('_', ' ')}" for outcome, n in sums.items() if n]
-    print(", ".join(words))
+    print(f"{counted_codes} of {request.label}, seed {plan.seed}: {_sums_line(sums)}")
     return 0
+
+
+def _predict_resources(args: argparse.Namespace, what: Served, wanted: Sequence[str]) -> int:
+    """The forecasts of what --asked names: codes and paths, of one server or several."""
+    if args.cc or args.all or args.every:
+        raise UsageError("--asked and codes mean the same: one of them is enough")
+    names: dict[str, list[str]] = {}
+    for one in wanted:
+        label, _, name = one.partition(":")
+        names.setdefault(label, []).append(name)
+    find = info_in(what.catalogue)
+    forecasts = {
+        f"{label} {name}": forecast
+        for label, of_label in names.items()
+        for name, forecast in predict(what.plans[label], label, of_label, find).items()
+    }
+    sums = totals(forecasts)
+    if args.json:
+        resources = {name: forecast.to_json() for name, forecast in forecasts.items()}
+        print(json.dumps({"resources": resources, "totals": sums}))
+        return 0
+    width = max(map(len, forecasts))
+    for name, forecast in forecasts.items():
+        print(f"{name:<{width}}  {_forecast_line(forecast)}")
+    print(f"{counted(len(forecasts), 'resource')}: {_sums_line(sums)}")
+    return 0
+
+
+def _forecast_line(forecast: Forecast) -> str:
+    status = "---" if forecast.status is None else forecast.status
+    return f"{forecast.do:<13} {status}  {forecast.outcome.replace('_', ' ')}"
+
+
+def _sums_line(sums: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in sums.items() if n)
 
 
 def _serve(args: argparse.Namespace) -> int:

@@ -50,6 +50,7 @@ def parser() -> Parser:
     predict = commands.add_parser("predict", help="show the result of a run without running it")
     _add_served(predict)
     add_flags2_arguments(predict)
+    _add_asked(predict)
     predict.add_argument(
         "--json", action="store_true", help="per code and in total, as one line of JSON"
     )

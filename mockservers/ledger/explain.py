@@ -133,7 +133,7 @@ def _starts(one: Sent, data: bytes | None, at: int) -> Iterator[int]:
         yield here
     if data is None:
         return
-    if at and here:
+    if here:
         yield 0
     if one.length <= SEARCHED:
         found = one.read(0, one.length).find(data[at : at + 64])
