@@ -263,6 +263,8 @@ def _files(evidence: Evidence, rows: Rows, named: set[str | None]) -> Iterator[I
     codes = {row.file_name: name for name, row in rows.items()}
     for file, content in sorted((evidence.files_after or {}).items()):
         name = codes.get(file)
+        if "/" in file:  # version 0.1 looked at one folder
+            continue
         if evidence.files_before.get(file) == content or (name and name in named):
             continue
         kept = f"{file} has {content.size} bytes"

@@ -33,25 +33,26 @@ EXPECTED = {
     "miscounted": "a file, and ok",
 }
 NOTES = {
-    "absent": "{name}: 404, and no file",
-    "elsewhere": "{name} came whole; no file in {dest} has it (--dest names the folder)",
-    "unwritable": "{name} came whole; nothing can be saved in {dest}",
-    "not judged": "{name}: {file} is not judged: it came in parts, or changed as it was sent",
-    "as sent": "{name}: {file}, which may be all or not: no client can tell",
+    "absent": "404, and no file: {name}",
+    "elsewhere": "whole, and no file in {dest} (--dest names the folder): {name}",
+    "unwritable": "whole, and nothing can be saved in {dest}: {name}",
+    "not judged": "not judged, for it came in parts or changed as it was sent: {name}, {file}",
+    "as sent": "whether that is all is up to the client: {name}, {file}",
 }
 """What is no imbalance."""
 
 
 def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) -> Iterator[Finding]:
     """Everything that was found in some rows; each thing once."""
-    wrong = set()
+    wrong, noted = set(), dict[str, list[Found]]()
     for one in found:
         if one.what in IMBALANCES:
             wrong.add(one.name)
             yield _imbalance(evidence, one)
         else:
-            file = f"{one.file.name} {file_in_words(one.row, one.file)}" if one.file else ""
-            yield NOTES[one.what].format(name=one.name, dest=evidence.dest, file=file)
+            noted.setdefault(one.what, []).append(one)
+    for what, alike in noted.items():
+        yield from _noted(evidence, what, alike)
     again = {name: list(retries(name, row)) for name, row in rows.items() if name not in wrong}
     again = {name: notes for name, notes in again.items() if notes}
     if evidence.once:
@@ -67,6 +68,17 @@ def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) ->
         where = " ".join(filter(None, (claim.server, claim.path)))
         expected = "a request for it"
         yield Imbalance("unexpected", claim.path, "no request", "1 ok", expected, where)
+
+
+def _noted(evidence: Evidence, what: str, alike: Sequence[Found]) -> Iterator[str]:
+    """A note for each, or one for all if there are many."""
+    if len(alike) > MOST_NAMED:
+        names = f"{names_of([one.name for one in alike])} ({len(alike)} in all)"
+        yield NOTES[what].format(name=names, dest=evidence.dest, file="their files")
+        return
+    for one in alike:
+        file = f"{one.file.name} {file_in_words(one.row, one.file)}" if one.file else ""
+        yield NOTES[what].format(name=one.name, dest=evidence.dest, file=file)
 
 
 def _imbalance(evidence: Evidence, one: Found) -> Imbalance:

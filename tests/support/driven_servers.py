@@ -38,7 +38,12 @@ REPLIES = (
     faults.NoLength(100), faults.Drip(10_000_000), faults.Hang(0.001),
     *map(faults.Redirect, LEADS), faults.Serve(), faults.Empty(), faults.Garbage(),
     faults.RedirectLoop(), faults.RateLimit(),
-    *(kind() for kind in ON_WHAT_EXISTS if kind not in (faults.Truncate, faults.Drip)),
+    faults.Stall(100, for_s=0.001), faults.Page(), faults.Status((503,), body="busy"),
+    *(
+        kind()
+        for kind in ON_WHAT_EXISTS
+        if kind not in (faults.Truncate, faults.Drip, faults.Stall)
+    ),
     faults.Hang(60), faults.Serve(delay_s=60),  # no client waits for these
 )  # fmt: skip
 TARGETS = (*map(path_of, CODES), "/elsewhere")
@@ -69,6 +74,9 @@ def in_json(plans):
 
 class Embedded:
     """Runs begun in this process, through `mockservers.running`."""
+
+    reads_files = True
+    """It compares the bytes of files, and has more than their digests."""
 
     def __init__(self, servers, folder):
         self.servers = servers
@@ -146,6 +154,8 @@ class Controlled(Embedded):
         ("GET", "/reset", None, {}, 405),
         ("GET", "/health", None, {"Origin": "http://example.org"}, 403),
     )
+
+    reads_files = False
 
     def __init__(self, servers, folder):
         super().__init__(servers, folder)

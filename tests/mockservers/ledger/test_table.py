@@ -101,7 +101,7 @@ def test_an_error_is_no_imbalance_where_nothing_can_be_saved():
     end = {"end": True, "claims": claims, "files_after": {}, "unwritable": ["."]}
     ledger = balance([header, whole("BR"), end])
     assert ledger.balanced
-    assert ledger.notes == ("ERROR BR came whole; nothing can be saved in d",)
+    assert ledger.notes == ("whole, and nothing can be saved in d: ERROR BR",)
 
 
 def part(start, stop, **more):
