@@ -10,6 +10,8 @@ from support.command_in_process import ended
 from support.rows import each
 
 from mockservers.content.flag_images import flag
+from mockservers.html_report.view import replay_line
+from mockservers.journal_json import read_journal
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
 
@@ -234,3 +236,31 @@ def test_a_report_that_is_not_understood_is_shown_and_the_exit_status_is_the_cla
     status, found, ledger = judged("sh", "-c", script, rules=BROKEN)
     assert (status, found) == (1, [("corrupt", "LOCAL BR")])
     assert any("'all is well'" in note for note in ledger["notes"])
+
+
+def test_a_prediction_of_paths_names_server_path_and_outcome(run_folder, capsys, plan_file):
+    (run_folder / "site").mkdir()
+    (run_folder / "site/a.bin").write_bytes(b"a")
+    words = ["predict", "--root", "site", "--asked", "/a.bin,ERROR:/b.bin,ERROR:BR"]
+    words += ["--plan", plan_file(rules={"/a.bin": [{"do": "stall", "after_bytes": 0}]})]
+    status, out, _ = ended(capsys, *words)
+    assert status == 0
+    assert [line.split() for line in out.splitlines()[:3]] == [
+        ["LOCAL", "/a.bin", "stall", "200", "error"],
+        ["ERROR", "/b.bin", "serve", "404", "not", "found"],
+        ["ERROR", "BR", "serve", "404", "not", "found"],
+    ]
+    status, out, _ = ended(capsys, *words, "--json")
+    assert json.loads(out)["resources"]["LOCAL /a.bin"]["outcome"] == "error"
+    assert ended(capsys, *words, "BR")[0] == 2
+
+
+def test_the_line_that_runs_it_again_has_every_option(judged, in_folder):
+    (in_folder / "site").mkdir(exist_ok=True)
+    (in_folder / "out").mkdir()
+    given = ["--root", "site", "--dest", "out", "--asked", "/a b.bin", "--partial", "*.x"]
+    judged("true", options=[*given, "--journal", "run.jsonl"])
+    header = next(read_journal(in_folder / "run.jsonl"))
+    assert replay_line(header).endswith(
+        "--root site --dest out --ports auto --asked '/a b.bin' --partial '*.x' -- true"
+    )
