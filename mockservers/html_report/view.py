@@ -12,6 +12,7 @@ from mockservers.content.flag_images import flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, names_of, shown, span
+from mockservers.html_report.stretches import stretches
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import FileState, Row
 from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
@@ -208,6 +209,7 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "said": ", ".join(row.claims).replace("_", " "),
         "file": row.file if by_report else row.kept,
         "picture": _picture(row),
+        "stretches": stretches(row),
     }
 
 

@@ -124,19 +124,25 @@ def file_in_words(row: Row, owned: Owned) -> str:
             return f"has only the first {size}{of} bytes"
         case Kept.DIFFERENT:
             return f"has {size} bytes, with another digest; what they are was not looked at"
-    versions = {entry.n: entry.version for entry in row.requests}
-    pieces = ", ".join(_piece(one, versions) for one in owned.file.pieces[:MOST_PIECES])
+    requests = {entry.n: entry for entry in row.requests}
+    pieces = ", ".join(_piece(one, requests) for one in owned.file.pieces[:MOST_PIECES])
     more = ", ..." if len(owned.file.pieces) > MOST_PIECES else ""
     return f"has {size} bytes: {pieces}{more}"
 
 
-def _piece(piece: Piece, versions: Mapping[int, int | None]) -> str:
+def _piece(piece: Piece, requests: Mapping[int, RequestEntry]) -> str:
+    """`100000 to 299999 are from request 2 (version 2)`."""
     where = f"{piece.start} to {piece.to - 1}"
-    if piece.n is None:
+    entry = requests.get(piece.n or 0)
+    if entry is None or piece.at is None:
         return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
-    version = versions.get(piece.n)
-    of = f"version {version}, " if version else ""
-    return f"{where} are from request {piece.n} ({of}its body from byte {piece.at} on)"
+    span = span_of(entry)
+    about = [f"version {entry.version}"] if entry.version else []
+    if span is None:
+        about.append(f"status {entry.status}")
+    elif span.start + piece.at != piece.start:
+        about.append(f"where byte {span.start + piece.at} begins them")
+    return f"{where} are from request {piece.n}" + (f" ({', '.join(about)})" if about else "")
 
 
 def retries(name: str, row: Row) -> Iterator[str]:

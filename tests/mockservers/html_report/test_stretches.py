@@ -1,0 +1,31 @@
+"""A resource in parts, as the stretches of one bar."""
+
+from support.journals import balance, view_of
+from support.small_ledgers import BODY, cut, request
+
+HEADER = {"journal": 1, "command": ["x"], "dest": "d", "files_before": {}}
+PART = {"status": 206, "version": 2, "length": 15, "bytes_sent": 15, "sha256": "x",
+        "content_range": "bytes 5-19/20"}  # fmt: skip
+PIECES = [{"from": 0, "to": 5, "n": 1, "at": 0}, {"from": 5, "to": 20, "n": None, "at": 0}]
+
+
+def bar(*entries, **file):
+    files = {"br.gif": {"size": len(BODY), "sha256": "0", "of": "/flags/br/br.gif", **file}}
+    lines = [HEADER, *entries, {"end": True, "claims": {"by": "exit"}, "files_after": files}]
+    (row,) = view_of(balance(lines), lines)["codes"]
+    return [(one["x"], one["width"], one["version"], one["says"]) for one in row["stretches"]]
+
+
+def test_what_several_responses_sent_is_one_bar():
+    assert bar(cut("BR"), request("BR", n=2, **PART), **{"is": "whole"}) == [
+        (0, 25, 1, "bytes 0 to 4 sent by request 1, version 1"),
+        (25, 75, 2, "bytes 5 to 19 sent by request 2, version 2"),
+    ]
+    assert bar(cut("BR"), **{"is": "whole"}) == []
+
+
+def test_a_file_that_is_not_whole_shows_where_its_bytes_come_from():
+    assert bar(cut("BR"), **{"is": "mixed", "pieces": PIECES}) == [
+        (0, 25, 1, "bytes 0 to 4 of br.gif: from request 1, version 1"),
+        (25, 75, None, "bytes 5 to 19 of br.gif: in no response"),
+    ]
