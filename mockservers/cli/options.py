@@ -88,7 +88,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--dest",
         metavar="DIR",
         type=Path,
-        help="where the command saves its files (default: downloads)",
+        help="where the command saves its files (default: downloads, and downloaded)",
     )
     _add_asked(run)
     run.add_argument(

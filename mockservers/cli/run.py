@@ -27,7 +27,7 @@ from mockservers.cli.show import check_page, page_of, show
 from mockservers.files import stats_in, unwritable_in
 from mockservers.flags2.arguments import asked_codes, readings
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import Claimed, Claims, End, Header, Journal, Line
+from mockservers.journal import Claimed, Claims, End, Files, Header, Journal, KeptFile, Line
 from mockservers.journal_json import JournalFile, end_line, header_line, read_journal
 from mockservers.kept_files import KeptFiles
 from mockservers.ledger import balance
@@ -68,18 +68,33 @@ def run(args: argparse.Namespace) -> int:
 def _header(args: argparse.Namespace, command: Sequence[str], what: Served) -> Header:
     """What is known before the run: plans, options, files."""
     first_reading = next(readings(command, Path.cwd()), None)
-    dest = Path("downloads") if args.dest is None else args.dest
+    dest, *more = _folders(args)
+    before = stats_in(dest, _ours(args))
+    for folder in more:
+        before |= _beside(folder, stats_in(folder, _ours(args)))
     return Header(
         plans={label: plan_to_json(plan) for label, plan in what.plans.items()},
         command=tuple(command),
         asked=first_reading.codes if first_reading else None,
         dest=str(dest),
         dest_given=args.dest is not None,
-        files_before=stats_in(dest, _ours(args)),
+        files_before=before,
         wanted=asked(args),
         partial=tuple(args.partial),
         options=options_again(args),
     )
+
+
+def _folders(args: argparse.Namespace) -> list[Path]:
+    """Where the command saves its files: in the folders of both editions of Fluent Python, if
+    nothing else is said.
+    """
+    return [Path("downloads"), Path("downloaded")] if args.dest is None else [args.dest]
+
+
+def _beside(folder: Path, files: Files) -> dict[str, KeptFile]:
+    """Files by their names as they are seen from the first folder."""
+    return {f"../{folder}/{name}": file for name, file in files.items()}
 
 
 def _ours(args: argparse.Namespace) -> list[Path]:
@@ -163,6 +178,11 @@ def _end(
     )
     with status_line.counting(sys.stderr, "files looked at") as progress:
         after = files.look(dest, header.files_before or {}, _ours(args), progress)
+        for folder in _folders(args)[1:]:
+            start = f"../{folder}/"
+            seen = (header.files_before or {}).items()
+            before = {name.removeprefix(start): f for name, f in seen if name.startswith(start)}
+            after |= _beside(folder, files.look(folder, before, _ours(args), progress))
     errors = (claims.totals or {}).get("error", 0) or any(
         one.outcome != "ok" for one in claims.downloads
     )

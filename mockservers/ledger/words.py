@@ -96,6 +96,8 @@ def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
     if unread is not None:
         where = f"not understood, at the line {unread!r}" if unread else "not printed to its end"
         yield f"the report was {where}: the exit status is the claim"
+    if not evidence.requests:
+        yield "no request reached the servers: does the program ask one of their addresses?"
     if evidence.foreign:
         yield f"files that belong to nothing that was asked for: {names_of(evidence.foreign)}"
     said = (Kept.WHOLE, Kept.AS_SENT)
