@@ -20,6 +20,7 @@ from bench.alone import (
     measure_plan,
     measure_start,
 )
+from bench.books import measure_ledger
 from bench.processes import CLIENT_CORE, SERVER_CORE, BenchError
 from bench.rig import Bench, Verdict
 from bench.side_by_side import measure_connections, measure_large, measure_load, measure_resources
@@ -34,6 +35,7 @@ MEASURES: dict[str, Callable[[Bench], list[Verdict]]] = {
     "lateness": measure_lateness,
     "memory": measure_memory,
     "held": measure_held,
+    "ledger": measure_ledger,
 }
 RESULTS = Path(__file__).with_name("results.json")
 
