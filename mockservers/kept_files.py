@@ -4,7 +4,9 @@ The files are looked at while the bytes are at hand: at the end of `mockservers 
 `check(files=...)`. What is found goes into the journal (`KeptFile`), by which any ledger judges.
 """
 
+import contextlib
 import json
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -21,7 +23,7 @@ from mockservers.kinds.resource import Catalogue, Resource, normalised
 from mockservers.kinds.response import RequestForm
 from mockservers.ledger.attribution import attribute
 from mockservers.ledger.collected import collect
-from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, explain
+from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, common, explain
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import Account, Kept, Seen, seen_of
 from mockservers.ledger.ownership import Owners, is_control
@@ -76,6 +78,7 @@ class KeptFiles:
         self._owners = Owners(every, claimed)
         self._claimed = [one.file for one in claimed if one.file]
         self._plans, self._catalogue = plans, catalogue
+        self._by_size: dict[int, dict[str, list[Version]]] | None = None
         self._blocks: dict[bytes, set[str]] | None = None
         self._searches = SEARCHES if len(self._accounts) <= SEARCHED_FOR else 0
 
@@ -95,22 +98,19 @@ class KeptFiles:
         found = dict(files)
         for name in [one for one in files if one not in had and not is_control(one)]:
             found[name] = self._explained(folder / name, name, files[name])
-        kept = {file.of for file in found.values() if file.of}
-        for name in sorted(had):  # a client may have it already: is that the resource?
-            for path in self._owners.by_name(name):
-                if path not in kept and self._was_there(path):
-                    found[name] = self._explained(folder / name, name, files[name], path)
+        whole = {file.of for file in found.values() if file.what == Kept.WHOLE}
+        for name in sorted(had):  # a client may have it already: is that a resource?
+            paths = self._sizes().get(files[name].size, {}).keys() - whole
+            with contextlib.suppress(OSError), (folder / name).open("rb") as stream:
+                path = self._equal(files[name].size, _reader(stream), name, paths)
+                if path:
+                    whole.add(path)
+                    found[name] = structs.replace(files[name], what=str(Kept.WHOLE), of=path)
         return found
 
-    def _was_there(self, path: str) -> bool:
-        requests = [entry for one in self._accounts[path] for entry in one.requests]
-        return any(entry.status in (200, 206, 304, 416) for entry in requests)
-
-    def _explained(
-        self, file: Path, name: str, kept: KeptFile, path: str | None = None
-    ) -> KeptFile:
+    def _explained(self, file: Path, name: str, kept: KeptFile) -> KeptFile:
         digest = self._owners.by_digest(name, kept.sha256)
-        path = path or self._owners.by_claim(name) or digest
+        path = self._owners.by_claim(name, kept.sha256) or digest
         try:
             with file.open("rb") as stream:
                 read = _reader(stream)
@@ -129,24 +129,50 @@ class KeptFiles:
     # --- whose file it is --------------------------------------------------------------------
 
     def _owner(self, name: str, size: int, read: Read) -> str | None:
-        """The path whose bytes it holds, as the only one; else the path it is named after."""
+        """The path that it equals, or of whose bytes it holds the most; else the one it is named
+        after.
+        """
         named = self._owners.by_name(name)
+        paths = self._sizes().get(size, {}).keys()
+        if size and (equal := self._equal(size, read, name, paths)):
+            return equal
         held = self._held(size, read)
         if not held and not named and self._searches and ALIKE <= size <= SEARCHED:
             self._searches -= 1
             held = self._held_anywhere(read(0, size))
-        among = [path for path in named if path in held] or named
-        if len(held) == 1:
-            return next(iter(held))
+        most = [path for path, count in held.items() if count == max(held.values())]
+        if len(most) == 1:
+            return most[0]
+        among = [path for path in named if path in most] or named
         return among[0] if among else None
 
-    def _held(self, size: int, read: Read) -> set[str]:
-        """The paths of which a file holds a block, at a place that is a multiple of its length."""
-        index, found = self._index(), set[str]()
+    def _equal(self, size: int, read: Read, name: str, paths: Collection[str]) -> str | None:
+        """The path with a version that a file equals, of those that have one of its size."""
+        named = self._owners.by_name(name)
+        for path in sorted(paths, key=lambda path: path not in named):
+            versions = self._sizes()[size][path]
+            if any(common(read, 0, size, one.read, 0, size) == size for one in versions):
+                return path
+        return None
+
+    def _sizes(self) -> dict[int, dict[str, list[Version]]]:
+        """The versions of resources by their size, and by path."""
+        if self._by_size is None:
+            self._by_size = {}
+            for path in self._accounts:
+                for version in self._sent(path)[1]:
+                    self._by_size.setdefault(version.length, {}).setdefault(path, []).append(
+                        version
+                    )
+        return self._by_size
+
+    def _held(self, size: int, read: Read) -> Counter[str]:
+        """How many blocks of each path a file holds, at multiples of their length."""
+        index, found = self._index(), Counter[str]()
         for start in range(0, min(size, SEARCHED), SEARCHED // 64):
             data = read(start, start + SEARCHED // 64)
             for at in range(0, len(data) - ALIKE + 1, ALIKE):
-                found |= index.get(data[at : at + ALIKE], set())
+                found.update(index.get(data[at : at + ALIKE], ()))
         return found
 
     def _index(self) -> dict[bytes, set[str]]:
@@ -157,8 +183,9 @@ class KeptFiles:
                 self._blocks.setdefault(block, set()).add(path)
         return self._blocks
 
-    def _held_anywhere(self, data: bytes) -> set[str]:
-        return {path for block, paths in self._index().items() if block in data for path in paths}
+    def _held_anywhere(self, data: bytes) -> Counter[str]:
+        held = (paths for block, paths in self._index().items() if block in data)
+        return Counter(path for paths in held for path in paths)
 
     def _samples(self) -> Iterator[tuple[str, bytes]]:
         """Blocks of each version of each resource, the first one among them."""

@@ -20,7 +20,7 @@ def row_of(evidence: Evidence, account: Account) -> Row:
     """The row of a code: its file, and what may be said of it."""
     claims, files = evidence.claims, evidence.owned.get(account.path, ())
     kept, state = kept_of(files)
-    came = arrived(account, had=state is FileState.KEPT)
+    came = arrived(account, had=kept is Kept.WHOLE)
     if claims.by is None:
         state = _file_state(evidence, account)
         accepts = _accepts(evidence, account, state)

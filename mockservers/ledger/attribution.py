@@ -64,6 +64,7 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
             file: file[:2].upper() for file in after or {} if is_code(file[:2].upper())
         },
         notes=(*collected.notes, *_circumstances(collected, label), *notes),
+        command=header.command is not None,
         status=end.status if claims.by in ("exit", "file", "report") else None,
         dest_given=header.dest_given or by_hand,
         unwritable=end.unwritable,
@@ -121,10 +122,25 @@ def _circumstances(collected: Collected, label: str | None) -> Iterator[str]:
     for server, plan in collected.header.plans.items():
         if plan.get("refuse") and label in (None, server):
             yield f"{server} refuses connections, as its plan says"
+    by = collected.end.claims.by if collected.end and collected.end.claims else None
+    if unmet := _unmet_rules(collected) if by in ("exit", "file") else []:
+        yield f"no request met these rules of the plan: {', '.join(unmet[:10])}"
     if collected.end is None and collected.header.command is None:
         yield "the journal has no end yet: the servers still run, or were killed"
     elif collected.end is None:
         yield "the journal has no end: the run was cut off, what was said is lost"
+
+
+def _unmet_rules(collected: Collected) -> list[str]:
+    """Rules of the servers that were asked, for what nothing was asked for."""
+    asked: dict[str, set[str]] = {}
+    for entry in (*collected.requests, *collected.others):
+        place = normalised(entry.path)
+        asked.setdefault(entry.server, set()).update((place, name_of(place)))
+    plans = collected.header.plans
+    rules = [(label, rule) for label in asked for rule in plans.get(label, {}).get("rules", {})]
+    met = {rule for label, rule in rules if normalised(rule) in asked[label]}
+    return sorted({rule for _, rule in rules} - met)
 
 
 Accounts = tuple[dict[str, Account], tuple[RequestEntry, ...], list[str]]
@@ -227,11 +243,15 @@ def _matched(
     matcher = RedirectMatcher() if any(entry.location for entry in entries) else None
     found: dict[str, list[RequestEntry]] = {name: [] for name in begin}
     strays = []
+    taken: dict[str, None] = {}
     for entry in entries:
-        name = name_of_entry(entry)
+        name = own = name_of_entry(entry)
         if matcher:
-            begun = bool(name and found.get(name)) or (free and name not in begin)
-            name = matcher.match(entry, name, begun=begun) or name
+            begun = bool(own and found.get(own)) or (free and own not in begin)
+            hop = matcher.match(entry, own, begun=begun)
+            name = hop.name if hop else own
+            if free and hop and hop.conn != entry.conn and own != name:
+                taken[f"from {name} to {own}"] = None
         if name is None:
             strays.append(entry)
             continue
@@ -239,7 +259,8 @@ def _matched(
         if matcher:
             matcher.add(entry, name)
     possible: dict[str, tuple[RequestEntry, ...]] = {}
-    notes = []
+    what = "a redirect is taken to be followed on another connection"
+    notes = [f"{what}: {', '.join([*taken][:10])}"] if taken else []
     for group in matcher.ambiguous() if matcher else ():
         ends = _possible_ends([found[name] for name in sorted(group)])
         if ends:

@@ -3,7 +3,7 @@
 Bytes are read through functions, in blocks, so a file may be larger than memory.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from mockservers.journal import Piece
@@ -103,23 +103,34 @@ def _pieces(size: int, read: Read, sent: Sequence[Sent]) -> tuple[Piece, ...]:
     pieces: list[Piece] = []
     at = 0
     while at < size and len(pieces) < MOST_PIECES:
-        piece = _longest(size, read, data, sent, at) or _unknown(size, read, data, sent, at)
+        used = [piece.n for piece in pieces]
+        piece = _longest(size, read, data, sent, at, used) or _unknown(size, read, data, sent, at)
         pieces.append(piece)
         at = piece.to
     return tuple(pieces)
 
 
 def _longest(
-    size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at: int
+    size: int,
+    read: Read,
+    data: bytes | None,
+    sent: Sequence[Sent],
+    at: int,
+    used: Collection[int | None],
 ) -> Piece | None:
-    """The longest piece that begins at a byte of the file."""
+    """The longest piece that begins at a byte of the file; of equal ones, of a response that is
+    not `used` yet.
+    """
     best: Piece | None = None
     for one in sent:
         for start in _starts(one, data, at):
             length = common(read, at, size, one.read, start, one.length)
-            to = at + length
-            if length >= min(SHORTEST, size - at) and (best is None or to > best.to):
-                best = Piece(at, to, one.n, start)
+            in_place = start == at - (one.start or 0) and length == size - at
+            if length < SHORTEST and not (in_place and length):
+                continue
+            better = best is None or at + length > best.to
+            if better or (best and at + length == best.to and best.n in used and one.n not in used):
+                best = Piece(at, at + length, one.n, start)
     zeros = common(read, at, size, _zeros, 0, size - at)
     if zeros >= SHORTEST and (best is None or at + zeros > best.to):
         return Piece(at, at + zeros, None, 0)

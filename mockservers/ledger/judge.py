@@ -59,7 +59,6 @@ def claimed_in_vain(evidence: Evidence) -> list[Claimed]:
 
 def _row(evidence: Evidence, account: Account, said: Claimed | None) -> Row:
     owned = evidence.owned.get(account.path, ())
-    had = any(one.untouched and one.what is Kept.WHOLE for one in owned)
     kept, state = kept_of(owned)
     return Row(
         **structs.asdict(account),
@@ -67,7 +66,7 @@ def _row(evidence: Evidence, account: Account, said: Claimed | None) -> Row:
         claims={said.outcome: 1} if said else {},
         said=said or _by_status(evidence.status),
         file=state,
-        arrived=arrived(account, had=had),
+        arrived=arrived(account, had=kept is Kept.WHOLE),
         kept=kept,
         files=tuple(owned),
     )
@@ -124,7 +123,9 @@ def span_of(entry: RequestEntry) -> Span | None:
 
 
 def arrived(account: Account, *, had: bool) -> Arrived:
-    """What came of all requests; `had`: an earlier file equals the resource."""
+    """What came of all requests; `had`: there is a whole file, of which the client may have had
+    something before.
+    """
     requests = account.requests
     certain, possible = list[Span](), list[Span]()
     for entry in requests:
@@ -137,7 +138,7 @@ def arrived(account: Account, *, had: bool) -> Arrived:
     if _cover(certain):
         return Arrived.WHOLE
     last = account.possible or requests[-1:]
-    if had and any(entry.status == 304 for entry in last):
+    if had and any(map(in_parts, last)):
         return Arrived.WHOLE
     ends = {_end(entry) for entry in last} or {Arrived.FAILED}
     if account.more or _cover(possible) or len(ends) > 1:
@@ -172,8 +173,9 @@ def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
     new = sorted((one for one in row.files if not one.untouched), key=lambda one: one.marked)
     if row.kept is Kept.WHOLE or row.said.outcome != "ok":
         for one in new:
+            stray = row.kept is Kept.WHOLE and not one.named
             if one.what in WRONG and not one.marked:
-                yield Found("leftover", name, row, one)
+                yield Found("holds some" if stray else "leftover", name, row, one)
     if row.kept is Kept.WHOLE:
         return
     if row.said.outcome != "ok":

@@ -10,7 +10,8 @@ from msgspec import Struct
 from mockservers.faults import KINDS
 from mockservers.journal import Claimed, Claims, Files, KeptFile, RequestEntry
 
-_NOTHING = hashlib.sha256(b"").hexdigest()
+NOTHING = hashlib.sha256(b"").hexdigest()
+"""The digest of no bytes."""
 
 
 class Seen(StrEnum):
@@ -81,6 +82,8 @@ class Owned(Struct, frozen=True):
     """Its name, or a file beside it, says that it is incomplete."""
     unclear: bool = False
     """It is `Kept.AS_SENT`, of a response that is up to the client."""
+    named: bool = False
+    """Its name is that of the resource."""
 
 
 class Account(Struct, frozen=True):
@@ -178,6 +181,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """New files that belong to no account."""
     status: int | None = None
     """The exit status of the command, where it is a claim."""
+    command: bool = True
+    """Whether there was a command; else a test says how the program ended."""
     dest_given: bool = False
     unwritable: tuple[str, ...] = ()
     given_up: int = 0
@@ -219,4 +224,4 @@ def digest_sent(entry: RequestEntry) -> str | None:
     """The SHA-256 of the file that a response makes; None where that is not known."""
     if in_parts(entry) or (entry.bytes_sent and entry.sha256 is None):
         return None
-    return entry.sha256 or _NOTHING
+    return entry.sha256 or NOTHING

@@ -10,7 +10,16 @@ from urllib.parse import unquote
 
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
 from mockservers.ledger.judge import span_of
-from mockservers.ledger.model import Account, Kept, Owned, Seen, digest_sent, in_parts, seen_of
+from mockservers.ledger.model import (
+    NOTHING,
+    Account,
+    Kept,
+    Owned,
+    Seen,
+    digest_sent,
+    in_parts,
+    seen_of,
+)
 
 CONTROL = (".aria2", ".aria2__temp", ".st", ".ytdl")
 """Names of control files: beside a file, they mark it."""
@@ -63,7 +72,10 @@ class Owners:
     """Finds the resource that a file belongs to."""
 
     def __init__(self, accounts: Iterable[Account], claimed: Iterable[Claimed] = ()) -> None:
-        self._claimed = {one.file: one.path for one in claimed if one.file}
+        self._claimed: dict[str, list[str]] = {}
+        for one in claimed:
+            if one.file:
+                self._add(self._claimed, one.file, one.path)
         self._named: dict[str, list[str]] = {}
         self._whole: dict[str, list[str]] = {}
         self._sent: dict[str, list[str]] = {}
@@ -73,8 +85,8 @@ class Owners:
             for name in names_of_account(account):
                 self._add(self._named, name, account.path)
             for entry in account.requests:
-                if _is_whole(entry) and entry.sha256:
-                    self._add(self._whole, entry.sha256, account.path)
+                if _is_whole(entry) and digest_sent(entry):
+                    self._add(self._whole, digest_sent(entry) or "", account.path)
                 elif entry.bytes_sent or seen_of(entry) is Seen.INDETERMINATE:
                     self._add(self._sent, digest_sent(entry) or "", account.path)
 
@@ -83,13 +95,18 @@ class Owners:
         if path not in (paths := index.setdefault(key, [])):
             paths.append(path)
 
-    def by_claim(self, name: str) -> str | None:
-        """The path that a claim names the file for."""
-        return self._claimed.get(name)
+    def by_claim(self, name: str, sha256: str | None) -> str | None:
+        """The path that a claim names the file for; of several, the one whose bytes it has."""
+        paths = self._claimed.get(name, [])
+        right = [path for path in paths if path in self._whole.get(sha256 or "", ())]
+        return next(iter([*right, *paths]), None)
 
     def by_digest(self, name: str, sha256: str | None) -> str | None:
         """The path whose bytes it has; of several, the one it is named after, else a free one."""
-        return self._free(name, self._whole.get(sha256 or "", []))
+        paths = self._whole.get(sha256 or "", [])
+        if sha256 == NOTHING and (named := self.by_name(name)):  # an empty file of another one
+            paths = [path for path in paths if path in named]
+        return self._free(name, paths)
 
     def as_sent(self, name: str, sha256: str | None) -> str | None:
         """The same of a body that is not whole; a file of another name may be what was sent."""
@@ -132,7 +149,8 @@ def own(
         untouched = file.same_as(before.get(name))
         if is_control(name):
             continue
-        path = file.of or owners.by_claim(name) or owners.by_digest(name, file.sha256)
+        path = file.of or owners.by_claim(name, file.sha256)
+        path = path or owners.by_digest(name, file.sha256)
         path = path or next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)
         if path not in by_path:
             if not untouched:
@@ -141,7 +159,15 @@ def own(
         requests = [entry for account in by_path[path] for entry in account.requests]
         what, unclear = what_is(file, requests)
         marked = is_marked(name, after, partial)
-        one = Owned(name, file, what, untouched=untouched, marked=marked, unclear=unclear)
+        one = Owned(
+            name,
+            file,
+            what,
+            untouched=untouched,
+            marked=marked,
+            unclear=unclear,
+            named=path in owners.by_name(name),
+        )
         owned.setdefault(path, []).append(one)
     return {path: tuple(files) for path, files in owned.items()}, tuple(foreign)
 

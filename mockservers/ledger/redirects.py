@@ -30,8 +30,8 @@ class RedirectMatcher:
         self._came_by: dict[tuple[str, str], set[str]] = {}
         """The accounts with a request, by server and path."""
 
-    def match(self, entry: RequestEntry, own: str | None, *, begun: bool) -> str | None:
-        """The account of the redirect that this request follows, which waits no longer.
+    def match(self, entry: RequestEntry, own: str | None, *, begun: bool) -> Hop | None:
+        """The redirect that this request follows, which waits no longer.
 
         `own` is the account of the code of the request; it has `begun` if it has requests already.
         The first request of a download is its own, unless a redirect came over the same connection.
@@ -49,7 +49,7 @@ class RedirectMatcher:
         self._waiting[place].remove(hop)
         if unanswered and not hop.in_vain:
             self._waiting[place].append(Hop(hop.name, entry.conn, in_vain=True))
-        return hop.name
+        return hop
 
     def add(self, entry: RequestEntry, name: str) -> None:
         """The request belongs to the account `name`; a redirect waits from now on."""

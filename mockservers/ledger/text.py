@@ -72,7 +72,7 @@ def met(entry: RequestEntry) -> str:
 def _asked(ledger: Ledger) -> str:
     if ledger.asked is None:
         return "  asked      not known"
-    names = ledger.asked
+    names = [name.replace(":/", " /") for name in ledger.asked]
     of = f" of {ledger.label}" if ledger.label else ""
     what = "code" if all(map(is_code, names)) else "resource"
     return f"  asked      {counted(len(names), what)}{of}: {code_list(names)}"
@@ -126,7 +126,7 @@ def _claim(ledger: Ledger) -> str:
     mentioned = len(ledger.claims.downloads)
     ended = f"the command ended with {ledger.status}"
     if not mentioned:
-        meaning = "everything is kept whole" if ledger.status == 0 else "not everything is"
+        meaning = "everything is kept whole" if ledger.status == 0 else "something failed"
         return f"  claim      {ended}: {meaning}"
     said = Counter[str](one.outcome for one in ledger.claims.downloads)
     return f"  claim      the claims file: {in_words(said)}; {ended}"
@@ -135,6 +135,9 @@ def _claim(ledger: Ledger) -> str:
 def _files(ledger: Ledger) -> str:
     where = f" in {ledger.dest}" if ledger.dest else ""
     saved = ledger.saved
+    if ledger.claims.by in ("exit", "file"):
+        before = f"; {ledger.kept} there before, and not written again" if ledger.kept else ""
+        return f"  files      {saved} saved whole{where}{before}"
     same = "equal to the bytes served" if saved == 1 else "each equal to the bytes served"
     kept = f"; {ledger.kept} there before, and not written again" if ledger.kept else ""
     return f"  files      {saved} saved{where}" + (f", {same}" if saved else "") + kept

@@ -38,6 +38,7 @@ NOTES = {
     "unwritable": "whole, and nothing can be saved in {dest}: {name}",
     "not judged": "not judged, for it came in parts or changed as it was sent: {name}, {file}",
     "as sent": "whether that is all is up to the client: {name}, {file}",
+    "holds some": "a whole file is kept, and another one has something of it: {name}, {file}",
 }
 """What is no imbalance."""
 
@@ -67,7 +68,7 @@ def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) ->
     for claim in claimed_in_vain(evidence):
         where = " ".join(filter(None, (claim.server, claim.path)))
         expected = "a request for it"
-        yield Imbalance("unexpected", claim.path, "no request", "1 ok", expected, where)
+        yield Imbalance("unexpected", claim.path, "no request", "ok", expected, where)
 
 
 def _noted(evidence: Evidence, what: str, alike: Sequence[Found]) -> Iterator[str]:
@@ -86,7 +87,8 @@ def _imbalance(evidence: Evidence, one: Found) -> Imbalance:
     looked = one.file or evidence.files_after is not None
     saw = "; ".join([responses(one.row), *([kept] if looked else [])])
     claims = one.row.claims
-    claimed = in_words(claims) if claims else f"exit status {evidence.status}"
+    claimed = next(iter(claims), None)
+    claimed = claimed.replace("_", " ") if claimed else status_in_words(evidence)
     return Imbalance(one.what, one.name, saw, claimed, EXPECTED[one.what], one.row.resource)
 
 
@@ -96,6 +98,10 @@ def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
     if unread is not None:
         where = f"not understood, at the line {unread!r}" if unread else "not printed to its end"
         yield f"the report was {where}: the exit status is the claim"
+    kept = {one.name for files in evidence.owned.values() for one in files}
+    for claim in evidence.claims.downloads:
+        if claim.file and claim.outcome == "ok" and claim.file not in kept:
+            yield f"the claims file names {claim.file} for {claim.path}: there is no such file"
     if not evidence.requests:
         yield "no request reached the servers: does the program ask one of their addresses?"
     if evidence.foreign:
@@ -110,6 +116,13 @@ def notes_of(evidence: Evidence, rows: Mapping[str, Row]) -> Iterator[str]:
         yield f"ok or error is up to the client: {names_of(unclear)}"
 
 
+def status_in_words(evidence: Evidence) -> str:
+    """The claim of a program that says nothing but how it ended."""
+    if evidence.command:
+        return f"exit status {evidence.status}"
+    return "not ok" if evidence.status else "ok"
+
+
 def file_in_words(row: Row, owned: Owned) -> str:
     """What a file is: `has only the first 500 of 27681 bytes`."""
     size = owned.file.size
@@ -121,7 +134,7 @@ def file_in_words(row: Row, owned: Owned) -> str:
         case Kept.AS_SENT:
             return f"has the {size} bytes of one response"
         case Kept.PART:
-            totals = {span.version[2] for span in map(span_of, row.requests) if span}
+            totals = {span.version[2] for span in map(span_of, row.requests) if span} - {None}
             of = f" of {totals.pop()}" if len(totals) == 1 else ""
             return f"has only the first {size}{of} bytes"
         case Kept.DIFFERENT:
@@ -137,7 +150,7 @@ def _piece(piece: Piece, requests: Mapping[int, RequestEntry]) -> str:
     where = f"{piece.start} to {piece.to - 1}"
     entry = requests.get(piece.n or 0)
     if entry is None or piece.at is None:
-        return f"{where} are zeros" if piece.at == 0 else f"{where} were never sent"
+        return f"{where} are zeros" if piece.at == 0 else f"{where} are in no response for it"
     span = span_of(entry)
     about = [f"version {entry.version}"] if entry.version else []
     if span is None:

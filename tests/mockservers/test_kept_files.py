@@ -67,6 +67,47 @@ def test_files_belong_to_resources_by_their_bytes(own, tmp_path, name):
     assert [note.endswith(": log.txt") for note in foreign] == [True] * ("log.txt" in files)
 
 
+HEADER = b"id,name,value,comment,some,more,columns,to,make,the,first,line,long,enough,really\n"
+ALIKE = {
+    "/x.csv": HEADER + ONE,
+    "/y.csv": HEADER + TWO,
+    "/tiny.txt": b"2026.11",
+    "/empty": b"",
+}
+
+
+def get(servers, path, spec=None):
+    url = servers.urls["LOCAL"].removesuffix("/flags") + path
+    asked = urllib.request.Request(url, headers={"Range": f"bytes={spec}"} if spec else {})
+    with urllib.request.urlopen(asked) as response:
+        return response.read()
+
+
+def test_a_file_that_came_in_parts_is_known_by_all_of_its_bytes(own, tmp_path):
+    own.begin_run(Plan(ranges=True), ALIKE)
+    kept = {"one": "/x.csv", "two": "/y.csv", "version": "/tiny.txt", "nothing": "/empty"}
+    for name, path in kept.items():
+        parts = [get(own, path)] if path == "/empty" else [
+            get(own, path, "0-2"), get(own, path, "3-"),
+        ]  # fmt: skip
+        (tmp_path / name).write_bytes(b"".join(parts))
+    assert own.check(ok=True, files=tmp_path).balanced
+    (tmp_path / "two").write_bytes(ALIKE["/y.csv"][:5_000])
+    (wrong,) = own.ledger(ok=True, files=tmp_path).imbalances
+    assert (wrong.kind, wrong.code) == ("corrupt", "LOCAL /y.csv")
+    assert wrong.actual.endswith("two has only the first 5000 of 9082 bytes")
+
+
+def test_a_file_made_of_a_whole_one_is_a_note_unless_it_has_the_name(own, tmp_path):
+    ask(own)
+    for name, content in {"1": ONE, "2": TWO, "3": THREE, "preview": ONE[:500]}.items():
+        (tmp_path / name).write_bytes(content)
+    ledger = own.check(ok=True, files=tmp_path)
+    assert any("preview has only the first 500 of 9000 bytes" in note for note in ledger.notes)
+    (tmp_path / "preview").rename(tmp_path / "one.bin")
+    assert [one.kind for one in own.ledger(ok=True, files=tmp_path).imbalances] == ["leftover"]
+
+
 def test_a_test_may_say_what_became_of_paths(own, tmp_path):
     ask(own)
     said = {"/data/one.bin": "ok", "/data/two.bin": "error", "/data/three.bin": "error"}

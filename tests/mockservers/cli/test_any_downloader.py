@@ -98,7 +98,7 @@ def test_a_partial_file_with_its_control_file_is_no_imbalance(judged):
     script = """
         curl -s -o downloads/br.gif {LOCAL}/flags/br/br.gif; touch downloads/br.gif.aria2; exit 7
     """
-    status, found, ledger = judged("sh", "-c", script, rules=BROKEN)
+    status, found, ledger = judged("sh", "-c", script, rules={"BR": BROKEN["BR"]})
     assert (status, found, ledger["notes"]) == (7, [], [])
 
 
@@ -227,6 +227,14 @@ def test_what_cannot_be_asked_for_is_named(run_folder, capsys, wrong):
     status, _, err = ended(capsys, "run", "--ports", "auto", "--asked", wrong, "--", "true")
     assert status == 2
     assert err.startswith(f"mockservers: --asked {wrong}: ")
+
+
+def test_a_rule_that_no_request_met_and_a_run_without_requests_are_noted(judged):
+    rules = {"/ab.bin": [{"do": "empty"}], "/flags/br/br.gif": [{"do": "serve"}]}
+    _, _, ledger = judged("curl", "-s", "-o", "/dev/null", "{LOCAL}/flags/br/br.gif", rules=rules)
+    assert "no request met these rules of the plan: /ab.bin" in ledger["notes"]
+    _, _, ledger = judged("true")
+    assert any(note.startswith("no request reached the servers") for note in ledger["notes"])
 
 
 def test_a_report_that_is_not_understood_is_shown_and_the_exit_status_is_the_claim(judged):

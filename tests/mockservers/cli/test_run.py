@@ -74,7 +74,7 @@ def test_files_of_an_earlier_run_are_not_saved_ones(run_folder, capsys):
         both = said(DOWNLOADER, "BR", "CN")
         assert "files      2 saved in downloads, each equal to the bytes served\n" in both
     fetch = "curl -s -o /dev/null $FLAGS2_LOCAL_URL/br/br.gif"
-    assert "0 saved in downloads; 1 there before, and not written again\n" in said(fetch)
+    assert "0 saved whole in downloads; 1 there before, and not written again\n" in said(fetch)
 
 
 def test_a_folder_where_nothing_was_saved_is_named(run_here):

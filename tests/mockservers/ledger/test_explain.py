@@ -54,6 +54,13 @@ FILES = {
     "zeros": (
         CUT + bytes(4100), [sent(1, CUT)], "mixed", [(0, 900, 1, 0), (900, 5000, None, 0)],
     ),
+    "a byte more": (
+        ONE + b"\n", [sent(1, ONE)], "mixed", [(0, 5000, 1, 0), (5000, 5001, None, None)],
+    ),
+    "the same three times": (
+        CUT * 3, [sent(1, CUT), sent(2, CUT), sent(3, CUT)], "mixed",
+        [(0, 900, 1, 0), (900, 1800, 2, 0), (1800, 2700, 3, 0)],
+    ),
     "a wrong byte": (
         ONE[:70] + b"\0" + ONE[71:], [sent(1, ONE)], "mixed",
         [(0, 70, 1, 0), (70, 71, None, None), (71, 5000, 1, 71)],

@@ -166,6 +166,9 @@ def test_a_file_from_before_that_did_not_change_is_never_a_finding():
 def test_a_file_of_a_resource_that_came_whole_and_another_that_did_not():
     files = {"br.gif": file(), "br.gif.1": KEPT["part"], "br.gif.part": KEPT["part"]}
     assert found(judged([whole("BR")], files)) == [("leftover", "ERROR BR")]
+    ledger = judged([whole("BR")], {"br.gif": file(), "preview": KEPT["part"]})
+    assert ledger.balanced
+    assert any("preview has only the first 7" in note for note in ledger.notes)
 
 
 @each(
