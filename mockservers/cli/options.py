@@ -95,7 +95,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         "--claims",
         metavar="FILE",
         type=Path,
-        help="where the command may write what became of each download (docs/any-downloader.md)",
+        help="where the command may write what became of each download; removed before it starts",
     )
     run.add_argument(
         "--partial",
@@ -110,7 +110,7 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="-- COMMAND",
         nargs=argparse.REMAINDER,
         help="what to run; {LOCAL}, {DELAY} and {ERROR} in it become http://127.0.0.1:PORT, and "
-        "FLAGS2_LOCAL_URL and so on are in its environment",
+        "MOCKSERVERS_LOCAL_URL and FLAGS2_LOCAL_URL are in its environment, and so on",
     )
 
 

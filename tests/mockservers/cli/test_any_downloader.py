@@ -132,6 +132,25 @@ def test_own_files_are_judged_by_their_bytes(judged, in_folder, name):
     }  # fmt: skip
 
 
+def test_a_file_that_was_there_before_and_is_right_is_kept(judged, in_folder):
+    (in_folder / "site").mkdir()
+    (in_folder / "out").mkdir()
+    for file in ("site/a.bin", "out/mine"):
+        (in_folder / file).write_bytes(flag("BR"))
+    options = ["--root", "site", "--dest", "out"]
+    unchanged = "curl -s -z out/mine -o out/mine {LOCAL}/a.bin"
+    status, found, ledger = judged("sh", "-c", unchanged, options=options, ranges=True)
+    assert (status, found) == (0, [])
+    assert ledger["resources"]["LOCAL /a.bin"] == {
+        "requests": 1, "status": 304, "arrived": "whole", "kept": "whole", "said": None,
+        "files": ["mine"],
+    }  # fmt: skip
+    assert judged("true", options=[*options, "--asked", "/a.bin"])[:2] == (0, [])
+    assert judged("true", options=[*options, "--asked", "/b.bin"])[:2] == (
+        1, [("lost", "LOCAL /b.bin")],
+    )  # fmt: skip
+
+
 # --- claims, placeholders, what was asked for -----------------------------------------------------
 
 SAYS = """
