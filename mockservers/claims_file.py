@@ -35,7 +35,7 @@ def claims_in(
     """
     ports = {urlsplit(url).port: label for label, url in urls.items()}
     found: dict[tuple[str | None, str], Claimed] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

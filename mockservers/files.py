@@ -73,7 +73,7 @@ def stats_of(path: Path) -> KeptFile | None:
     """The same of one regular file; None where there is none."""
     try:
         status = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return None
     return _stats(status) if stat.S_ISREG(status.st_mode) else None
 
@@ -86,20 +86,21 @@ def unwritable_in(folder: Path) -> tuple[str, ...]:
     """What nothing can be saved as: `.` if no file can be made in the folder, and the names of
     what is no regular file in it, at most `MOST_NAMES`. A file is made there, and removed.
     """
+    made = [one for one in (folder, *folder.parents) if not one.exists()]
     try:
-        made = not folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".writing-") as file:
             file.write(bytes(ROOM))
             file.flush()
-        if made:
-            folder.rmdir()
-            return ()
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if not entry.is_file(follow_symlinks=False)]
         return tuple(sorted(names)[:MOST_NAMES])
     except OSError:
         return (".",)
+    finally:
+        for one in made:
+            with contextlib.suppress(OSError):
+                one.rmdir()
 
 
 def write_whole(path: Path, text: str) -> None:

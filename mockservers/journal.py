@@ -120,6 +120,13 @@ class KeptFile(Struct, frozen=True, omit_defaults=True):
     pieces: tuple[Piece, ...] = ()
     """Where its bytes come from, if it is not whole: the first of them."""
 
+    @property
+    def identity(self) -> tuple[int, int, int] | None:
+        """What is the same of a file that is moved."""
+        if self.inode is None or self.mtime_ns is None:
+            return None
+        return self.inode, self.size, self.mtime_ns
+
     def same_as(self, other: "KeptFile | None") -> bool:
         """Whether it was not written again: what is known of both is equal."""
         if other is None or self.size != other.size:

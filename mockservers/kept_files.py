@@ -38,6 +38,8 @@ SAMPLES, SAMPLES_IN_ALL = 64, 200_000
 """Blocks of each resource, and of all, that are looked for in files."""
 SEARCHED_FOR, SEARCHES = 1_000, 1_000
 """Resources that are looked for anywhere in a file whose name says nothing; and such files."""
+LOOKED_THROUGH = 2_000_000_000
+"""Bytes that are looked through for blocks of resources in one file, each block by itself."""
 MOST_SENT = 64
 """Responses of a resource with which a file is compared."""
 
@@ -94,9 +96,14 @@ class KeptFiles:
         for name in self._claimed:
             if name not in files and (outside := stats_of(folder / name)):
                 files[name] = outside
-        had = {name for name, file in files.items() if file.same_as(before.get(name))}
+        moved = {file.identity for file in before.values()} - {None}
+        had = {
+            name
+            for name, file in files.items()
+            if file.same_as(before.get(name)) or file.identity in moved
+        }
         found = dict(files)
-        for name in [one for one in files if one not in had and not is_control(one)]:
+        for name in [one for one in files if one not in had]:
             found[name] = self._explained(folder / name, name, files[name])
         whole = {file.of for file in found.values() if file.what == Kept.WHOLE}
         for name in sorted(had):  # a client may have it already: is that a resource?
@@ -136,6 +143,8 @@ class KeptFiles:
         paths = self._sizes().get(size, {}).keys()
         if size and (equal := self._equal(size, read, name, paths)):
             return equal
+        if is_control(name):
+            return None
         held = self._held(size, read)
         if not held and not named and self._searches and ALIKE <= size <= SEARCHED:
             self._searches -= 1
@@ -184,6 +193,8 @@ class KeptFiles:
         return self._blocks
 
     def _held_anywhere(self, data: bytes) -> Counter[str]:
+        if len(data) * len(self._index()) > LOOKED_THROUGH:
+            return Counter()
         held = (paths for block, paths in self._index().items() if block in data)
         return Counter(path for paths in held for path in paths)
 
@@ -241,7 +252,9 @@ def _body_sent(
         def read(a: int, b: int) -> bytes:
             return version.read(start + a, start + min(b, entry.bytes_sent))
 
-        return Sent(entry.n, entry.bytes_sent, read, start, unclear=unclear and entry.status != 206)
+        unclear = unclear and entry.status != 206
+        what = span.version
+        return Sent(entry.n, entry.bytes_sent, read, start, unclear=unclear, version=what)
     body = _own_body(entry, fault, version, path)
     if body is None:
         return None

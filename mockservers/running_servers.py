@@ -180,6 +180,8 @@ class _LatestRun:
         ok: bool | None = None,
         once: bool = False,
     ) -> Ledger:
+        if files is not None and Path(files).exists() and not Path(files).is_dir():
+            raise ValueError(f"files: {files!r} is not a folder")
         names = None if asked is None else tuple(map(name_asked, asked))
         if said is not None and names is None:
             names = tuple(map(name_asked, said))
@@ -209,6 +211,8 @@ def _claims(said: Mapping[str, str] | None, stdout: str, ok: bool | None) -> Cla
     """What a program claims, as a test hands it over; raises ValueError."""
     if sum((said is not None, bool(stdout), ok is not None)) > 1:
         raise ValueError("said, stdout and ok mean the same: one of them is enough")
+    if ok is not None and not isinstance(ok, bool):
+        raise ValueError(f"ok: {ok!r} is neither True nor False")
     reader = ClaimsReader()
     if said is not None:
         return reader.report(said)

@@ -142,7 +142,7 @@ def _words_of(file: Path) -> list[str]:
         raise UsageError(f"cannot read --asked-file {file}: {exc.strerror}") from None
     except UnicodeDecodeError as exc:
         raise UsageError(f"--asked-file {file}: it is not UTF-8 ({exc.reason})") from None
-    lines = (line.partition("#")[0].strip() for line in text.splitlines())
+    lines = (line.partition("#")[0].strip() for line in text.split("\n"))
     return [line for line in lines if line]
 
 

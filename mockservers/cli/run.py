@@ -3,9 +3,10 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from mockservers.cli.show import check_page, page_of, show
 from mockservers.files import stats_in, unwritable_in
 from mockservers.flags2.arguments import asked_codes, readings
 from mockservers.flags2.output import ClaimsReader
-from mockservers.journal import Claimed, Claims, End, Files, Header, Journal, KeptFile, Line
+from mockservers.journal import Claimed, Claims, End, Files, Header, Journal, KeptFile
 from mockservers.journal_json import JournalFile, end_line, header_line, read_journal
 from mockservers.kept_files import KeptFiles
 from mockservers.ledger import balance
@@ -49,14 +50,27 @@ def run(args: argparse.Namespace) -> int:
     what = served(args)
     check_page(args.html)
     header = _header(args, command, what)
-    with journal_at(args.journal) as journal, _claims_file(args.claims) as claims_file:
+    others = [path for path in (args.journal, args.html) if path is not None]
+    others += [Path(text.rpartition("=")[2]) for text in args.plan]
+    with (
+        _claims_file(args.claims, others) as claims_file,
+        journal_at(args.journal) as journal,
+    ):
         status, urls, output = asyncio.run(
             _run_to_end(args, command, what, journal, header, claims_file)
         )
         if journal.error:
             return journal_status(journal, status)
         claims = _claims(output, claims_file, urls, Path(header.dest or ""))
-        end = _end(args, header, what, journal, End(status=status, claims=claims))
+        end = End(status=status, claims=claims)
+        try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            end = _end(args, header, what, journal, end)
+        except KeyboardInterrupt:
+            complain("mockservers", "interrupted: the files were not looked at")
+            status = 128 + signal.SIGINT
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         _write(journal, end_line(end))
         if journal.error:
             return journal_status(journal, status)
@@ -103,9 +117,11 @@ def _ours(args: argparse.Namespace) -> list[Path]:
 
 
 @contextmanager
-def _claims_file(file: Path | None) -> Iterator[Path]:
+def _claims_file(file: Path | None, others: Iterable[str | Path]) -> Iterator[Path]:
     """Where the command may write its claims: nothing is there before it runs."""
     if file is not None:
+        if any(os.path.realpath(file) == os.path.realpath(other) for other in others):
+            raise UsageError(f"--claims {file}: it is removed before the run: choose another name")
         if file.is_dir() or not file.parent.is_dir():
             raise UsageError(f"--claims {file}: it is a folder, or its folder is missing")
         file.unlink(missing_ok=True)
@@ -143,9 +159,12 @@ async def _run_to_end(
 def _claims(output: ClaimsReader, file: Path, urls: Mapping[str, str], dest: Path) -> Claims:
     """What the command claims: in its claims file, else by its output, else by its status."""
     try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UsageError(f"the claims file has more than {MOST_BYTES} bytes")
-        text = file.read_text(encoding="utf-8")
+        if not file.is_file() and file.exists():
+            raise UsageError("the claims file is no regular file")
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            text = stream.read(MOST_BYTES)
+        if len(text) == MOST_BYTES:
+            raise UsageError(f"the claims file has more than {MOST_BYTES} characters")
     except FileNotFoundError:
         return output.run_claims
     except OSError as exc:
@@ -165,17 +184,11 @@ def _end(
     """The end of the journal, with the files that the command has kept."""
     claims = end.claims or Claims()
     end = structs.replace(end, asked=asked_codes(header.command or (), claims, Path.cwd()))
-    evidence = attribute(collect([*_without_end(journal), end]))
+    evidence = attribute(collect([*read_journal(journal.path), end]))
     _check_servers(claims.downloads, evidence)
-    dest, files = (
-        Path(header.dest or ""),
-        KeptFiles(
-            [*evidence.accounts.values(), *evidence.others.values()],
-            what.plans,
-            what.catalogue,
-            claims.downloads,
-        ),
-    )
+    accounts = [*evidence.accounts.values(), *evidence.others.values()]
+    files = KeptFiles(accounts, what.plans, what.catalogue, claims.downloads)
+    dest = Path(header.dest or "")
     with status_line.counting(sys.stderr, "files looked at") as progress:
         after = files.look(dest, header.files_before or {}, _ours(args), progress)
         for folder in _folders(args)[1:]:
@@ -187,10 +200,6 @@ def _end(
         one.outcome != "ok" for one in claims.downloads
     )
     return structs.replace(end, files_after=after, unwritable=unwritable_in(dest) if errors else ())
-
-
-def _without_end(journal: JournalFile) -> Iterator[Line]:
-    yield from read_journal(journal.path)
 
 
 def _check_servers(downloads: Sequence[Claimed], evidence: Evidence) -> None:

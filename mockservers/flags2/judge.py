@@ -294,8 +294,9 @@ def _files_of_rows(evidence: Evidence, rows: Rows, named: set[str | None]) -> It
             if not (one.marked and evidence.claims.by == "said") and not _fits_file(row, one):
                 expected = "no file of a download that failed"
                 yield Imbalance("leftover", name, saw, kept, expected, row.resource)
-    nowhere = [n for n, row in rows.items() if row.seen is Seen.OK and row.kept is Kept.NOTHING]
-    if nowhere and evidence.unwritable:
+    whole = [n for n, row in rows.items() if row.seen is Seen.OK and row.kept is Kept.NOTHING]
+    nowhere = [name for name in whole if rows[name].path in evidence.unwritable]
+    if nowhere:
         yield f"nothing can be saved in {evidence.dest}: {names_of(nowhere)}"
 
 

@@ -53,7 +53,7 @@ class ClaimsReader:
 
     def _read(self, line: str) -> None:
         if line == "-" * 20:
-            self._totals, self._unread = _no_totals(), None
+            self._totals, self._unread, self._ended = _no_totals(), None, False
         elif self._totals is not None and (match := _TOTAL.fullmatch(line)):
             word = match[2] or match[3] or match[4] or match[5]
             self._totals[_TOTALS.get(word, word)] = int(match[1])

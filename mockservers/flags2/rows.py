@@ -75,7 +75,7 @@ def _accepts_of(
         elif (
             came_to is Seen.INDETERMINATE
             or state is not FileState.ABSENT
-            or {".", account.file_name} & {*evidence.unwritable}
+            or account.path in evidence.unwritable
         ):
             accepts.add("error")
     return accepts

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Annotated
 
 from msgspec import Meta
@@ -77,7 +78,7 @@ class Status(Fault, frozen=True):
     headers: HeaderPairs = ()
     """Further header fields, in order; none that frames the response. Also a dictionary."""
     body: Text | None = None
-    """The body; 204 and 304 have none (RFC 9110, section 6.4.1)."""
+    """The body; 204, 205 and 304 have none (RFC 9110, sections 6.4.1 and 15.3.6)."""
     body_bytes: PageBytes | None = None
     """Bytes of a page in HTML, in place of `body`."""
     content_type: ContentType | None = None
@@ -122,7 +123,7 @@ class Status(Fault, frozen=True):
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
         status, body = self.status[0], self._body
-        if not body or status in BODILESS:
+        if not body or status in (*BODILESS, HTTPStatus.RESET_CONTENT):
             return bodiless(status, form, self.headers, self.reason)
         fields = (("Content-Type", self.content_type or HTML), *self.headers)
         return with_body(bodiless(status, form, fields, self.reason, len(body)), body, form)

@@ -23,7 +23,7 @@ from mockservers.journal import Claims, End, Files, Header, RequestEntry
 from mockservers.kinds.resource import normalised
 from mockservers.ledger.collected import Collected
 from mockservers.ledger.model import Account, Evidence, seen_of
-from mockservers.ledger.ownership import own
+from mockservers.ledger.ownership import Owners, own
 from mockservers.ledger.redirects import RedirectMatcher, follows
 from mockservers.plan import LABELS
 
@@ -67,9 +67,21 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
         command=header.command is not None,
         status=end.status if claims.by in ("exit", "file", "report") else None,
         dest_given=header.dest_given or by_hand,
-        unwritable=end.unwritable,
+        unwritable=_unwritable(end.unwritable, every),
         given_up=sum(collected.given_up.get(one, 0) for one in in_scope),
         once=end.once or claims.by in (None, "report"),
+    )
+
+
+def _unwritable(names: Sequence[str], accounts: Sequence[Account]) -> frozenset[str]:
+    """The paths of which no file could be saved at the end."""
+    if "." in names:
+        return frozenset(account.path for account in accounts)
+    owners = Owners(accounts) if names else None
+    return (
+        frozenset(path for name in names for path in owners.by_name(name))
+        if owners
+        else frozenset()
     )
 
 
@@ -92,8 +104,10 @@ def _attributed(
 def _asked(header: Header, end: End | None, claims: Claims) -> tuple[str, ...] | None:
     """What the program was to fetch, where it is known."""
     if header.wanted and claims.by == "report":
-        names = [name_of(path) for _, path in map(place_of, header.wanted)]
-        return tuple(name for name in names if is_code(name))
+        places = map(place_of, header.wanted)
+        names = [name_of(path) for server, path in places if server in (None, claims.label)]
+        codes = tuple(name for name in names if is_code(name))
+        return codes or (end.asked if end else None)
     if header.wanted:
         return tuple(header.wanted)
     if end:
@@ -181,7 +195,8 @@ def _of_resources(
         places.setdefault(found, (server, path))
         return found
 
-    entries = (*(collected.requests if codes else ()), *collected.others)
+    seen = (*(collected.requests if codes else ()), *collected.others)
+    entries = [entry for entry in seen if entry.method == "GET" and entry.do is not None]
     there = {normalised(entry.path) for entry in entries}
     begin = [
         name(server or "LOCAL", path)
@@ -194,10 +209,18 @@ def _of_resources(
     more: Counter[str] = Counter()
     for (server, what), count in collected.more.items():
         more[f"{server} {name_of(what)}"] += count
+    named = frozenset(begin)
     accounts = {
-        name: _account(name, *places[name], requests, more[name], possible)
+        name: _account(
+            name,
+            *places[name],
+            requests,
+            more[name],
+            possible,
+            aside=not codes or bool(named and name not in named),
+        )
         for name, requests in found.items()
-        if requests or name in begin
+        if requests or name in named
     }
     return accounts, (), notes
 
@@ -209,6 +232,8 @@ def _account(
     requests: Sequence[RequestEntry],
     more: int,
     possible: dict[str, tuple[RequestEntry, ...]],
+    *,
+    aside: bool = False,
 ) -> Account:
     code = CODE_OF_PATH.get(path)
     return Account(
@@ -220,6 +245,7 @@ def _account(
         more=more,
         followed=tuple(map(follows, requests[1:], requests)),
         possible=possible.get(name, ()),
+        aside=aside,
     )
 
 

@@ -21,8 +21,10 @@ SEARCHED = 64 * 1_048_576
 looked for only where they belong, in bytes."""
 SHORTEST = 16
 """Bytes that a piece has at least; fewer may be alike by accident."""
-PROBES = 64
-"""Places of a body that are looked for in a file."""
+PROBES, LOOKED_THROUGH = 64, 2_000_000_000
+"""Places of a body that are looked for in a file; and bytes that are looked through for them."""
+MOST_SENT = 64
+"""Bodies with which a file is compared: those that differ; fewer, if they are long."""
 
 
 class Sent(NamedTuple):
@@ -39,6 +41,8 @@ class Sent(NamedTuple):
     """It is the body of an error status."""
     unclear: bool = False
     """Whether the response is a success is up to the client."""
+    version: object = None
+    """What is equal for bodies of one version of a resource; None: it is like no other."""
 
 
 class Version(NamedTuple):
@@ -52,6 +56,7 @@ def explain(
     size: int, read: Read, sent: Sequence[Sent], versions: Sequence[Version]
 ) -> tuple[Kept, tuple[Piece, ...]]:
     """What a file of `size` bytes is, and where its bytes come from if it is not whole."""
+    sent = _different(sent)
     longest = [common(read, 0, size, one.read, 0, one.length) for one in versions]
     if any(size == one.length == same for one, same in zip(versions, longest, strict=True)):
         return Kept.WHOLE, ()
@@ -67,6 +72,17 @@ def explain(
     if size in longest:
         return Kept.PART, pieces
     return (Kept.AS_SENT if equal else Kept.MIXED), pieces
+
+
+def _different(sent: Sequence[Sent]) -> list[Sent]:
+    """The first of those that are alike, by what is known of them, and no more than a few."""
+    found: dict[object, Sent] = {}
+    for one in sent:
+        key = one.start, one.length, one.version, one.is_page, one.unclear
+        found.setdefault(key if one.version else one.n, one)
+    different = [*found.values()]
+    long = sum(one.length for one in different) > SEARCHED
+    return different[: MOST_SENT // 8 if long else MOST_SENT]
 
 
 def common(a: Read, a_start: int, a_stop: int, b: Read, b_start: int, b_stop: int) -> int:
@@ -160,12 +176,15 @@ def _unknown(size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at
     """Bytes that are in no body, up to the next ones that are."""
     ends = [size]
     if data is not None:
+        probes = LOOKED_THROUGH // (size * MOST_PIECES * max(1, len(sent)))
         for one in sent:
-            for place in range(0, one.length, max(64, one.length // PROBES)):
+            step = max(64, one.length // max(1, min(PROBES, probes)))
+            for place in range(0, one.length, step):
                 probe = one.read(place, min(place + 64, one.length))
                 found = data.find(probe, at + 1) if len(probe) >= SHORTEST else -1
                 if found > 0:
-                    ends.append(max(at + 1, found - _same_before(data, found, at, one, place)))
+                    back = min(place, step, found - at - 1)
+                    ends.append(max(at + 1, found - _same_before(data, found, one, place, back)))
         zeros = data.find(bytes(64), at + 1)
         ends += [zeros] if zeros > 0 else []
     else:
@@ -173,9 +192,8 @@ def _unknown(size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at
     return Piece(at, min(ends), None, None)
 
 
-def _same_before(data: bytes, found: int, at: int, one: Sent, place: int) -> int:
-    """How many bytes before a probe are those of the body, too."""
-    back = min(place, found - at - 1)
+def _same_before(data: bytes, found: int, one: Sent, place: int, back: int) -> int:
+    """How many of the `back` bytes before a probe are those of the body, too."""
     before = one.read(place - back, place)[::-1]
     return _prefix(data[found - back : found][::-1], before)
 

@@ -40,16 +40,28 @@ def judge_rows(
     said = {(one.server, one.path): one for one in evidence.claims.downloads}
     rows, found = dict[str, Row](), list[Found]()
     for name, account in accounts.items():
-        of_any = said.get((None, account.path))
-        rows[name] = row = _row(evidence, account, said.get((account.server, account.path), of_any))
+        rows[name] = row = _row(evidence, account, _claim(said, account))
         found += _compared(evidence, name, row)
     return rows, found
 
 
+def _claim(said: Mapping[tuple[str | None, str], Claimed], account: Account) -> Claimed | None:
+    """What is said of a resource, or of one to which it was redirected."""
+    for server, path in _places(account):
+        if one := said.get((server, path)) or said.get((None, path)):
+            return one
+    return None
+
+
+def _places(account: Account) -> list[tuple[str | None, str]]:
+    ends = [(entry.server, normalised(entry.path)) for entry in account.requests]
+    return [(account.server, account.path), *dict.fromkeys(ends)]
+
+
 def claimed_in_vain(evidence: Evidence) -> list[Claimed]:
     """Claims that something is ok that was never requested, and is not to be fetched."""
-    accounts = evidence.accounts.values()
-    asked = {(server, one.path) for one in accounts for server in (one.server, None)}
+    places = {place for one in evidence.accounts.values() for place in _places(one)}
+    asked = places | {(None, path) for _, path in places}
     claims = evidence.claims.downloads
     return [one for one in claims if one.outcome == "ok" and (one.server, one.path) not in asked]
 
@@ -173,15 +185,17 @@ def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
     new = sorted((one for one in row.files if not one.untouched), key=lambda one: one.marked)
     if row.kept is Kept.WHOLE or row.said.outcome != "ok":
         for one in new:
-            stray = row.kept is Kept.WHOLE and not one.named
             if one.what in WRONG and not one.marked:
+                stray = row.kept is Kept.WHOLE and not _has_its_name(one)
                 yield Found("holds some" if stray else "leftover", name, row, one)
     if row.kept is Kept.WHOLE:
         return
     if row.said.outcome != "ok":
         looked = evidence.files_after is not None
         if row.claims and not new and looked and row.arrived is Arrived.WHOLE:
-            yield Found("unwritable" if evidence.unwritable else "miscounted", name, row)
+            yield Found(
+                "unwritable" if row.path in evidence.unwritable else "miscounted", name, row
+            )
     elif not new:
         yield from _nothing_kept(evidence, name, row)
     elif new[0].what is Kept.UNKNOWN:
@@ -192,6 +206,13 @@ def _compared(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
         yield Found("corrupt", name, row, new[0])
 
 
+def _has_its_name(one: Owned) -> bool:
+    """Whether a file beside a whole one is named after the resource, and may be of it."""
+    pieces = one.file.pieces
+    foreign = one.what is Kept.MIXED and pieces and all(piece.n is None for piece in pieces)
+    return one.named and not foreign
+
+
 def _nothing_kept(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
     """It was called ok, and there is no new file."""
     assert row.said
@@ -200,7 +221,7 @@ def _nothing_kept(evidence: Evidence, name: str, row: Row) -> Iterator[Found]:
             yield Found("absent", name, row)
         case Arrived.WHOLE | Arrived.UNCLEAR if evidence.files_after is None:
             return
-        case Arrived.WHOLE if not (evidence.dest_given or row.said.file):
+        case Arrived.WHOLE if row.aside or not (evidence.dest_given or row.said.file):
             yield Found("elsewhere", name, row)
         case _:
             yield Found("lost", name, row)

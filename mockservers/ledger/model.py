@@ -104,6 +104,8 @@ class Account(Struct, frozen=True):
     """For each request but the last, whether the next one follows its redirect."""
     possible: tuple[RequestEntry, ...]
     """Requests of which one was the last, where it is not known which (`ledger/attribution`)."""
+    aside: bool = False
+    """It is not among what was to be fetched, so nothing of it has to be kept."""
 
     @property
     def finals(self) -> tuple[RequestEntry, ...]:
@@ -184,7 +186,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     command: bool = True
     """Whether there was a command; else a test says how the program ended."""
     dest_given: bool = False
-    unwritable: tuple[str, ...] = ()
+    unwritable: frozenset[str] = frozenset()
+    """Paths of which no file could be saved."""
     given_up: int = 0
     """Requests that a client gave up, on the server in scope."""
     once: bool = True

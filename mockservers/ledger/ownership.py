@@ -6,6 +6,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from urllib.parse import unquote
 
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
@@ -115,9 +116,9 @@ class Owners:
     def _free(self, name: str, paths: list[str]) -> str | None:
         if len(paths) < 2:
             return next(iter(paths), None)
-        named = [path for path in paths if path in self.by_name(name)]
-        free = [path for path in paths if path not in self._taken]
-        found = next(iter([*named, *free, *paths]), None)
+        named = [path for path in self.by_name(name) if path in paths]
+        free = [path for path in (*named, *paths) if path not in self._taken]
+        found = next(iter([*free, *named, *paths]), None)
         if found:
             self._taken.add(found)
         return found
@@ -128,7 +129,14 @@ class Owners:
         if not found:  # `BR.png` for the code BR
             stem = name.rpartition("/")[2].partition(".")[0].lower()
             found = self._named.get(stem, []) if len(stem) == 2 else []
-        return list(dict.fromkeys(found))
+        alike = [(_alike_at_the_end(path, name), path) for path in dict.fromkeys(found)]
+        return [path for _, path in sorted(alike, key=lambda one: -one[0])]
+
+
+def _alike_at_the_end(path: str, name: str) -> int:
+    """How many segments at the end of a path are those of a name, its last one aside."""
+    folders = zip(unquote(path).split("/")[-2::-1], name.split("/")[-2::-1], strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0].lower() == pair[1].lower(), folders))
 
 
 def own(
@@ -145,15 +153,15 @@ def own(
         by_path.setdefault(account.path, []).append(account)
     owned: dict[str, list[Owned]] = {}
     foreign = []
+    moved = {file.identity for file in before.values()} - {None}
     for name, file in sorted(after.items()):
-        untouched = file.same_as(before.get(name))
-        if is_control(name):
-            continue
+        untouched = file.same_as(before.get(name)) or file.identity in moved
         path = file.of or owners.by_claim(name, file.sha256)
         path = path or owners.by_digest(name, file.sha256)
-        path = path or next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)
+        if path is None and not is_control(name):
+            path = next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)
         if path not in by_path:
-            if not untouched:
+            if not untouched and not is_control(name):
                 foreign.append(name)
             continue
         requests = [entry for account in by_path[path] for entry in account.requests]

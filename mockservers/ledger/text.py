@@ -8,7 +8,7 @@ from mockservers.journal import RequestEntry
 from mockservers.ledger.model import Arrived, Seen
 from mockservers.ledger.result import OUTCOMES, Ledger
 from mockservers.ledger.words import in_words
-from mockservers.text import code_list, counted
+from mockservers.text import code_list, counted, safe
 
 MOST_IMBALANCES = 100
 """Imbalances that are printed; the others are counted."""
@@ -30,13 +30,16 @@ def ledger_text(ledger: Ledger) -> str:
     lines += [f"  note       {note}" for note in ledger.notes[:MOST_NOTES]]
     if len(ledger.notes) > MOST_NOTES:
         lines.append(f"  note       ... and {len(ledger.notes) - MOST_NOTES} more; --json has all")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(safe(line.replace("\n", "\\n")).rstrip() for line in lines)
 
 
 _LOSSES = {
     "lost": ("download is lost", "downloads are lost"),
     "unexpected": ("request or claim is unexpected", "requests or claims are unexpected"),
-    "duplicated": ("download was asked for or reported twice",) * 2,
+    "duplicated": (
+        "download was asked for or reported twice",
+        "downloads were asked for or reported twice",
+    ),
     "miscounted": ("claim is not what was seen", "claims are not what was seen"),
     "corrupt": ("file is wrong", "files are wrong"),
     "leftover": ("file is left over", "files are left over"),

@@ -34,7 +34,7 @@ EXPECTED = {
 }
 NOTES = {
     "absent": "404, and no file: {name}",
-    "elsewhere": "whole, and no file in {dest} (--dest names the folder): {name}",
+    "elsewhere": "whole, and no file in {dest}: {name}",
     "unwritable": "whole, and nothing can be saved in {dest}: {name}",
     "not judged": "not judged, for it came in parts or changed as it was sent: {name}, {file}",
     "as sent": "whether that is all is up to the client: {name}, {file}",
@@ -139,6 +139,8 @@ def file_in_words(row: Row, owned: Owned) -> str:
             return f"has only the first {size}{of} bytes"
         case Kept.DIFFERENT:
             return f"has {size} bytes, with another digest; what they are was not looked at"
+        case Kept.UNKNOWN:
+            return f"has {size} bytes"
     requests = {entry.n: entry for entry in row.requests}
     pieces = ", ".join(_piece(one, requests) for one in owned.file.pieces[:MOST_PIECES])
     more = ", ..." if len(owned.file.pieces) > MOST_PIECES else ""
@@ -220,5 +222,6 @@ def in_words(counted: Mapping[str, int]) -> str:
 
 def accepted_in_words(rows: Mapping[str, Row]) -> str:
     """`3 ok, 1 ok/error`: what may be said of all rows."""
-    found = Counter("/".join(sorted(row.accepts, reverse=True)) for row in rows.values())
+    nothing = "whole, and not kept"
+    found = Counter("/".join(sorted(row.accepts, reverse=True)) or nothing for row in rows.values())
     return ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in sorted(found.items()))
