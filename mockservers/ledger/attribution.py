@@ -185,7 +185,7 @@ def _of_codes(
 
 
 def _of_resources(
-    collected: Collected, wanted: Iterable[tuple[str | None, str]], *, codes: bool = True
+    collected: Collected, wanted: Collection[tuple[str | None, str]], *, codes: bool = True
 ) -> Accounts:
     """Accounts by server and resource; without `codes`, only of paths that are those of none."""
     places: dict[str, tuple[str, str]] = {}
@@ -209,7 +209,7 @@ def _of_resources(
     more: Counter[str] = Counter()
     for (server, what), count in collected.more.items():
         more[f"{server} {name_of(what)}"] += count
-    named = frozenset(begin)
+    places_wanted = frozenset(wanted)
     accounts = {
         name: _account(
             name,
@@ -217,12 +217,17 @@ def _of_resources(
             requests,
             more[name],
             possible,
-            aside=not codes or bool(named and name not in named),
+            aside=not codes or not _is_wanted(places[name], places_wanted),
         )
         for name, requests in found.items()
-        if requests or name in named
+        if requests or name in begin
     }
     return accounts, (), notes
+
+
+def _is_wanted(place: tuple[str | None, str], wanted: frozenset[tuple[str | None, str]]) -> bool:
+    """Whether something is to be fetched: everything, if nothing is named."""
+    return not wanted or bool({place, (None, place[1])} & wanted)
 
 
 def _account(

@@ -175,34 +175,42 @@ def _zeros(start: int, stop: int) -> bytes:
 def _unknown(size: int, read: Read, data: bytes | None, sent: Sequence[Sent], at: int) -> Piece:
     """Bytes that are in no body, up to the next ones that are."""
     ends = [size]
-    if data is not None:
-        probes = LOOKED_THROUGH // (size * MOST_PIECES * max(1, len(sent)))
-        for one in sent:
-            step = max(64, one.length // max(1, min(PROBES, probes)))
-            for place in range(0, one.length, step):
-                probe = one.read(place, min(place + 64, one.length))
-                found = data.find(probe, at + 1) if len(probe) >= SHORTEST else -1
-                if found > 0:
-                    back = min(place, step, found - at - 1)
-                    ends.append(max(at + 1, found - _same_before(data, found, one, place, back)))
-        zeros = data.find(bytes(64), at + 1)
-        ends += [zeros] if zeros > 0 else []
-    else:
-        ends += [end for one in sent if (end := _next_same(size, read, one, at))]
-    return Piece(at, min(ends), None, None)
+    for one in sent:
+        place = _next_in_place(size, read, one, at)
+        if place is not None:
+            ends.append(place)
+        elif data is not None:
+            probes = LOOKED_THROUGH // (size * MOST_PIECES * len(sent))
+            ends += _next_anywhere(data, one, at, max(1, min(PROBES, probes)))
+    zeros = data.find(bytes(64), at + 1) if data is not None else -1
+    return Piece(at, min([*ends, *([zeros] if zeros > 0 else [])]), None, None)
 
 
-def _same_before(data: bytes, found: int, one: Sent, place: int, back: int) -> int:
-    """How many of the `back` bytes before a probe are those of the body, too."""
-    before = one.read(place - back, place)[::-1]
-    return _prefix(data[found - back : found][::-1], before)
-
-
-def _next_same(size: int, read: Read, one: Sent, at: int) -> int | None:
-    """The next block of a long file that is where it belongs."""
-    first = max((at // BLOCK + 1) * BLOCK, one.start or 0)
-    for place in range(first, min(size, (one.start or 0) + one.length), BLOCK):
+def _next_in_place(size: int, read: Read, one: Sent, at: int) -> int | None:
+    """Where the bytes of a body begin again that are where they belong; ever fewer places are
+    looked at, the farther they are.
+    """
+    step, place = 0, at + 1
+    while place < size:
         here = place - (one.start or 0)
-        if here >= 0 and read(place, place + 64) == one.read(here, here + 64):
-            return place
+        if here >= one.length:
+            return None
+        if here >= 0 and read(place, place + 64) == one.read(here, min(here + 64, one.length)):
+            back = min(step, here, BLOCK)
+            before = read(place - back, place)[::-1]
+            return max(at + 1, place - _prefix(before, one.read(here - back, here)[::-1]))
+        step = max(32, 2 * step)
+        place += step
     return None
+
+
+def _next_anywhere(data: bytes, one: Sent, at: int, probes: int) -> Iterator[int]:
+    """Where the bytes of a body begin again, wherever in it they are."""
+    step = max(64, one.length // probes)
+    for place in range(0, one.length, step):
+        probe = one.read(place, min(place + 64, one.length))
+        found = data.find(probe, at + 1) if len(probe) >= SHORTEST else -1
+        if found > 0:
+            back = min(place, step, found - at - 1)
+            before = one.read(place - back, place)[::-1]
+            yield max(at + 1, found - _prefix(data[found - back : found][::-1], before))

@@ -10,6 +10,7 @@ from itertools import takewhile
 from urllib.parse import unquote
 
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
+from mockservers.kinds.resource import normalised
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import (
     NOTHING,
@@ -72,7 +73,7 @@ def names_of_account(account: Account) -> Iterator[str]:
 class Owners:
     """Finds the resource that a file belongs to."""
 
-    def __init__(self, accounts: Iterable[Account], claimed: Iterable[Claimed] = ()) -> None:
+    def __init__(self, accounts: Collection[Account], claimed: Iterable[Claimed] = ()) -> None:
         self._claimed: dict[str, list[str]] = {}
         for one in claimed:
             if one.file:
@@ -82,7 +83,11 @@ class Owners:
         self._sent: dict[str, list[str]] = {}
         """Paths by the digest of a body that is not whole; no bytes only if that is unclear."""
         self._taken: set[str] = set()
+        self._ends: dict[str, str] = {}
+        """The resource that was redirected, by the path at the end."""
         for account in accounts:
+            ends = (normalised(entry.path) for entry in account.requests)
+            self._ends.update(dict.fromkeys(ends, account.path))
             for name in names_of_account(account):
                 self._add(self._named, name, account.path)
             for entry in account.requests:
@@ -90,6 +95,8 @@ class Owners:
                     self._add(self._whole, digest_sent(entry) or "", account.path)
                 elif entry.bytes_sent or seen_of(entry) is Seen.INDETERMINATE:
                     self._add(self._sent, digest_sent(entry) or "", account.path)
+
+        self._ends.update({path: path for path in (account.path for account in accounts)})
 
     @staticmethod
     def _add(index: dict[str, list[str]], key: str, path: str) -> None:
@@ -100,7 +107,8 @@ class Owners:
         """The path that a claim names the file for; of several, the one whose bytes it has."""
         paths = self._claimed.get(name, [])
         right = [path for path in paths if path in self._whole.get(sha256 or "", ())]
-        return next(iter([*right, *paths]), None)
+        found = next(iter([*right, *paths]), None)
+        return self._ends.get(found or "", found)
 
     def by_digest(self, name: str, sha256: str | None) -> str | None:
         """The path whose bytes it has; of several, the one it is named after, else a free one."""

@@ -68,6 +68,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     status: int | None = None
     """The exit status, where it is a claim."""
+    command: bool = True
+    """Whether it is that of a command; else a test says how the program ended."""
 
     @property
     def saved(self) -> int:
@@ -133,6 +135,7 @@ def ledger_of(evidence: Evidence, rows: Mapping[str, Row], found: Sequence[Findi
         imbalances=in_order(one for one in found if isinstance(one, Imbalance)),
         notes=(*evidence.notes, *(one for one in found if isinstance(one, str))),
         status=evidence.status,
+        command=evidence.command,
     )
 
 

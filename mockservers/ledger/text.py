@@ -59,7 +59,10 @@ def verdict(ledger: Ledger) -> str:
     kinds = [*_FIRST, *(kind for kind in _LOSSES if kind not in _FIRST)]
     parts = [f"{found[kind]} {_LOSSES[kind][found[kind] != 1]}" for kind in kinds if found[kind]]
     silent = any(found[kind] for kind in _FIRST) and ledger.status == 0
-    though = " though the command ended with 0" if silent and ledger.claims.by == "exit" else ""
+    said = (
+        "the command ended with 0" if ledger.command else "the program is said to have ended well"
+    )
+    though = f" though {said}" if silent and ledger.claims.by == "exit" else ""
     return f"NOT BALANCED: {', '.join(parts)}{though}"
 
 
@@ -128,6 +131,8 @@ def arrived_in_words(ledger: Ledger) -> str:
 def _claim(ledger: Ledger) -> str:
     mentioned = len(ledger.claims.downloads)
     ended = f"the command ended with {ledger.status}"
+    if not ledger.command:
+        ended = f"the program is said to have {'failed' if ledger.status else 'ended well'}"
     if not mentioned:
         meaning = "everything is kept whole" if ledger.status == 0 else "something failed"
         return f"  claim      {ended}: {meaning}"

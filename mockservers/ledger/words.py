@@ -149,17 +149,18 @@ def file_in_words(row: Row, owned: Owned) -> str:
 
 def _piece(piece: Piece, requests: Mapping[int, RequestEntry]) -> str:
     """`100000 to 299999 are from request 2 (version 2)`."""
-    where = f"{piece.start} to {piece.to - 1}"
+    single = piece.to - piece.start == 1
+    where = f"{piece.start} is" if single else f"{piece.start} to {piece.to - 1} are"
     entry = requests.get(piece.n or 0)
     if entry is None or piece.at is None:
-        return f"{where} are zeros" if piece.at == 0 else f"{where} are in no response for it"
+        return f"{where} {'zero' if piece.at == 0 else 'in no response for it'}"
     span = span_of(entry)
     about = [f"version {entry.version}"] if entry.version else []
     if span is None:
         about.append(f"status {entry.status}")
     elif span.start + piece.at != piece.start:
         about.append(f"where byte {span.start + piece.at} begins them")
-    return f"{where} are from request {piece.n}" + (f" ({', '.join(about)})" if about else "")
+    return f"{where} from request {piece.n}" + (f" ({', '.join(about)})" if about else "")
 
 
 def retries(name: str, row: Row) -> Iterator[str]:

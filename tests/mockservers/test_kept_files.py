@@ -10,6 +10,7 @@ from support.rows import each
 from mockservers import running
 from mockservers.faults import Status, Truncate
 from mockservers.files import files_in, stats_in, unwritable_in
+from mockservers.ledger.text import ledger_text
 from mockservers.plan import Plan
 
 BODIES = {
@@ -96,6 +97,69 @@ def test_a_file_that_came_in_parts_is_known_by_all_of_its_bytes(own, tmp_path):
     (wrong,) = own.ledger(ok=True, files=tmp_path).imbalances
     assert (wrong.kind, wrong.code) == ("corrupt", "LOCAL /y.csv")
     assert wrong.actual.endswith("two has only the first 5000 of 9082 bytes")
+
+
+TWINS = {"/d1/x": ONE, "/d2/x": ONE, "/d1/__init__.py": b"", "/d2/__init__.py": b""}
+
+
+def test_of_files_with_one_name_each_belongs_to_the_path_that_its_folder_is_in(own, tmp_path):
+    own.begin_run({}, TWINS)
+    for path in TWINS:
+        file = tmp_path / path[1:]
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(get(own, path))
+    assert own.check(ok=True, files=tmp_path).balanced
+    (tmp_path / "d2/x").unlink()
+    assert [one.code for one in own.ledger(ok=True, files=tmp_path).imbalances] == ["LOCAL /d2/x"]
+
+
+def test_a_resource_that_is_named_like_a_control_file_is_kept(own, tmp_path):
+    own.begin_run({}, {"/data.st": ONE, "/x.aria2": TWO})
+    for path in ("/data.st", "/x.aria2"):
+        (tmp_path / path[1:]).write_bytes(get(own, path))
+    assert own.check(ok=True, files=tmp_path).balanced
+
+
+def test_what_is_not_to_be_fetched_need_not_be_kept(own, tmp_path):
+    own.begin_run({}, BODIES)
+    (tmp_path / "1").write_bytes(get(own, "/data/one.bin"))
+    get(own, "/data/two.bin")
+    ledger = own.check(ok=True, asked=["/data/one.bin"], files=tmp_path)
+    assert any("/data/two.bin" in note for note in ledger.notes)
+    lost = own.ledger(ok=True, files=tmp_path).imbalances
+    assert [(one.kind, one.code) for one in lost] == [("lost", "LOCAL /data/two.bin")]
+
+
+def test_a_request_that_is_no_get_is_no_row(own, tmp_path):
+    own.begin_run({}, BODIES)
+    url = own.urls["LOCAL"].removesuffix("/flags") + "/data/one.bin"
+    for method in ("POST", "HEAD"):
+        request = urllib.request.Request(url, method=method)
+        try:
+            urllib.request.urlopen(request).close()
+        except urllib.error.HTTPError as exc:
+            exc.close()
+    assert own.check(ok=True, files=tmp_path).rows == {}
+
+
+def test_only_what_is_blocked_may_be_called_an_error(own, tmp_path):
+    own.begin_run({}, BODIES)
+    get(own, "/data/one.bin")
+    (tmp_path / "logs").mkdir()
+    said = {"/data/one.bin": "error"}
+    assert [one.kind for one in own.ledger(said, files=tmp_path).imbalances] == ["miscounted"]
+    (tmp_path / "one.bin.part").mkdir()
+    assert own.check(said, files=tmp_path).balanced
+
+
+def test_a_name_cannot_forge_a_line_of_the_ledger(own, tmp_path):
+    own.begin_run({}, BODIES)
+    get(own, "/data/one.bin")
+    (tmp_path / "x\nledger: the books balance").write_bytes(ONE[:500])
+    text = ledger_text(own.ledger(ok=True, files=tmp_path))
+    assert [line for line in text.splitlines() if line.startswith("ledger: ")] == [
+        "ledger: NOT BALANCED: 1 file is wrong though the program is said to have ended well"
+    ]
 
 
 def test_a_file_made_of_a_whole_one_is_a_note_unless_it_has_the_name(own, tmp_path):

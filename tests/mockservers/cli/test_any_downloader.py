@@ -198,6 +198,45 @@ def test_a_claims_file_is_the_claim(judged, name):
     assert (status, found) == (3, imbalances)
 
 
+REDIRECTED = """
+import json, os, urllib.request
+response = urllib.request.urlopen(os.environ["MOCKSERVERS_LOCAL_URL"] + "/latest")
+open("downloads/any.bin", "wb").write(response.read())
+claim = {"resource": response.url, "outcome": "ok", "file": "downloads/any.bin"}
+open(os.environ["MOCKSERVERS_CLAIMS"], "w").write("\\ufeff" + json.dumps(claim))
+"""
+
+
+def test_a_claim_may_name_the_end_of_a_redirect(judged):
+    rules = {"/latest": [{"do": "redirect", "to": "/flags/br/br.gif"}]}
+    assert judged(sys.executable, "-c", REDIRECTED, rules=rules)[:2] == (0, [])
+
+
+def test_a_file_that_was_moved_is_no_new_one(judged, in_folder):
+    (in_folder / "downloads").mkdir(exist_ok=True)
+    (in_folder / "downloads/br.gif").write_bytes(b"another one")
+    script = """
+        mkdir downloads/old; mv downloads/br.gif downloads/old
+        curl -s -o downloads/br.gif {LOCAL}/flags/br/br.gif
+    """
+    assert judged("sh", "-c", script)[:2] == (0, [])
+
+
+@each("file", ["plan.json", "run.jsonl"])
+def test_a_claims_file_is_none_of_the_other_files(run_folder, capsys, plan_file, file):
+    options = ["--plan", plan_file(), "--journal", "run.jsonl", "--claims", file]
+    status, _, err = ended(capsys, "run", "--ports", "auto", *options, "--", "true")
+    assert status == 2
+    assert err.startswith(f"mockservers: --claims {file}: it is removed before the run")
+
+
+@pytest.mark.parametrize("make", ["mkfifo", "mkdir"])
+def test_a_claims_file_that_is_no_file_is_refused(run_folder, capsys, make):
+    words = ["--", "sh", "-c", f'{make} "$MOCKSERVERS_CLAIMS"']
+    status, _, err = ended(capsys, "run", "--ports", "auto", *words)
+    assert (status, err) == (2, "mockservers: the claims file is no regular file\n")
+
+
 @each(
     ("line", "says"),
     [
