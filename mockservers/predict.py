@@ -54,13 +54,16 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
     """
     if plan.refuse:
         return dict.fromkeys(codes, Forecast("refuse", None, "error"))
-    oracle = _Oracle(plan, label, find)
     paths = {name: name if name.startswith("/") else path_of_code(name) for name in codes}
+    oracle = _Oracle(plan, label, find, crowded=len(paths) > 1)
     # A client that is redirected to a code makes an attempt at it: which is the first?
     targets = {target for path in paths.values() for target in oracle.targets(path)}
     forecasts = {}
     for code, path in paths.items():
         do, response = oracle.meet(path, 1)
+        if oracle.crowded and path in targets:
+            forecasts[code] = Forecast(do, response.status, "depends")
+            continue
         attempts = oracle.attempts(path) if path in targets else (1,)
         possible = frozenset().union(*(oracle.outcomes(path, n) for n in attempts))
         outcome = next(iter(possible)) if len(possible) == 1 else "depends"
@@ -77,7 +80,9 @@ def totals(forecasts: dict[str, Forecast]) -> dict[str, int]:
 class _Oracle:
     """One server under one plan, asked attempt by attempt; a code and its path are one resource."""
 
-    def __init__(self, plan: Plan, label: str, find: Find) -> None:
+    def __init__(self, plan: Plan, label: str, find: Find, *, crowded: bool) -> None:
+        self.crowded = crowded and plan.per_attempt
+        """Others may have made any number of attempts at the end of a redirect before."""
         self._plan = plan
         self._label = label
         self._find = find
@@ -157,6 +162,8 @@ class _Oracle:
         target = _target(path, response)
         # Other servers are not known here, and clients differ in what they decode.
         if target is None or unquote(target) != target:
+            return frozenset({"ok", "not_found", "error"})
+        if self.crowded and target != path:
             return frozenset({"ok", "not_found", "error"})
         if hops == MOST_HOPS:
             return frozenset({"error"})

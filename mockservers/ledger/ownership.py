@@ -74,13 +74,13 @@ class Owners:
     """Finds the resource that a file belongs to."""
 
     def __init__(self, accounts: Collection[Account], claimed: Iterable[Claimed] = ()) -> None:
-        self._claimed: dict[str, list[str]] = {}
+        self._claimed: dict[str, dict[str, None]] = {}
         for one in claimed:
             if one.file:
                 self._add(self._claimed, one.file, one.path)
-        self._named: dict[str, list[str]] = {}
-        self._whole: dict[str, list[str]] = {}
-        self._sent: dict[str, list[str]] = {}
+        self._named: dict[str, dict[str, None]] = {}
+        self._whole: dict[str, dict[str, None]] = {}
+        self._sent: dict[str, dict[str, None]] = {}
         """Paths by the digest of a body that is not whole; no bytes only if that is unclear."""
         self._taken: set[str] = set()
         self._ends: dict[str, str] = {}
@@ -99,27 +99,26 @@ class Owners:
         self._ends.update({path: path for path in (account.path for account in accounts)})
 
     @staticmethod
-    def _add(index: dict[str, list[str]], key: str, path: str) -> None:
-        if path not in (paths := index.setdefault(key, [])):
-            paths.append(path)
+    def _add(index: dict[str, dict[str, None]], key: str, path: str) -> None:
+        index.setdefault(key, {})[path] = None
 
     def by_claim(self, name: str, sha256: str | None) -> str | None:
         """The path that a claim names the file for; of several, the one whose bytes it has."""
-        paths = self._claimed.get(name, [])
+        paths = self._claimed.get(name, {})
         right = [path for path in paths if path in self._whole.get(sha256 or "", ())]
         found = next(iter([*right, *paths]), None)
         return self._ends.get(found or "", found)
 
     def by_digest(self, name: str, sha256: str | None) -> str | None:
         """The path whose bytes it has; of several, the one it is named after, else a free one."""
-        paths = self._whole.get(sha256 or "", [])
+        paths = list(self._whole.get(sha256 or "", ()))
         if sha256 == NOTHING and (named := self.by_name(name)):  # an empty file of another one
             paths = [path for path in paths if path in named]
         return self._free(name, paths)
 
     def as_sent(self, name: str, sha256: str | None) -> str | None:
         """The same of a body that is not whole; a file of another name may be what was sent."""
-        return self._free(name, self._sent.get(sha256 or "-", []))
+        return self._free(name, list(self._sent.get(sha256 or "-", ())))
 
     def _free(self, name: str, paths: list[str]) -> str | None:
         if len(paths) < 2:
@@ -136,7 +135,7 @@ class Owners:
         found = [path for one in names_of_file(name) for path in self._named.get(one, ())]
         if not found:  # `BR.png` for the code BR
             stem = name.rpartition("/")[2].partition(".")[0].lower()
-            found = self._named.get(stem, []) if len(stem) == 2 else []
+            found = list(self._named.get(stem, ())) if len(stem) == 2 else []
         alike = [(_alike_at_the_end(path, name), path) for path in dict.fromkeys(found)]
         return [path for _, path in sorted(alike, key=lambda one: -one[0])]
 

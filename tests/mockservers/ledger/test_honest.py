@@ -64,7 +64,7 @@ def is_whole(file, path, plan):
     return any(content == one.read(0, one.info.length) for one in versions)
 
 
-@examples(40)
+@examples(25)
 @given(plan=plans() | range_plans(), codes=code_lists(max_size=3), name=NAMES)
 def test_the_books_of_an_honest_downloader_balance(servers, plan, codes, name):
     ledger, _ = downloaded(servers, plan, codes, name)
@@ -73,7 +73,7 @@ def test_the_books_of_an_honest_downloader_balance(servers, plan, codes, name):
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_that_was_met_is_an_imbalance(servers, fault):
-    @examples(8)
+    @examples(4)
     @given(
         plan=plans() | range_plans(),
         codes=code_lists(max_size=3),
@@ -88,7 +88,7 @@ def test_a_planted_fault_that_was_met_is_an_imbalance(servers, fault):
         return downloader.met
 
     drawn()
-    met = [
+    met = (
         check(Plan(rules={"BR": replies}, ranges=True), ["BR", "CN"], "{low}.gif")
         for replies in (
             *((cut, Serve(version=version)) for cut in CUT for version in (1, 2)),
@@ -98,5 +98,5 @@ def test_a_planted_fault_that_was_met_is_an_imbalance(servers, fault):
             (Truncate(HALF),),
             (Status(503, body_bytes=700),),
         )
-    ]
+    )
     assert any(met), "no plan shows this fault"

@@ -11,7 +11,7 @@ from support.examples import examples
 
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
-from mockservers.faults import Empty, Redirect, Reset, Serve, Status
+from mockservers.faults import Empty, Redirect, RedirectLoop, Reset, Serve, Status
 from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.inprocess import CARRIED
 from mockservers.plan import Bucket, Gate, Plan
@@ -76,6 +76,15 @@ def test_every_code_gets_exactly_one_fate_in_process_and_in_any_order(plan, code
         per_attempt=True,
     ),
     codes=["AD", "AE", "AF"],
+    m=1,
+)
+@example(  # others have been at GD before, and made so many attempts there that it is served
+    plan=Plan(
+        seed=862,
+        mix=(Bucket(10, Redirect(path_of_code("GD"))), Bucket(88, RedirectLoop())),
+        per_attempt=True,
+    ),
+    codes=["AD", "AE", "AF", "AG"],
     m=1,
 )
 def test_every_code_gets_exactly_one_fate_on_sockets(servers, plan, codes, m):
