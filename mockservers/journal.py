@@ -172,6 +172,8 @@ class Claims(Struct, frozen=True, kw_only=True):
     test hands it over. None: a journal of version 0.1."""
     downloads: tuple[Claimed, ...] = ()
     """What a claims file, or a test, says of each resource."""
+    unsaved: tuple[str, ...] = ()
+    """Codes whose lines say that they could not be saved."""
     unread: str | None = None
     """The line of a report that was not understood."""
 

@@ -40,6 +40,8 @@ SEARCHED_FOR, SEARCHES = 1_000, 1_000
 """Resources that are looked for anywhere in a file whose name says nothing; and such files."""
 LOOKED_THROUGH = 2_000_000_000
 """Bytes that are looked through for blocks of resources in one file, each block by itself."""
+SCORED = 100
+"""Resources that are compared with a file whose bytes several of them have."""
 MOST_SENT = 64
 """Responses of a resource with which a file is compared."""
 
@@ -149,11 +151,22 @@ class KeptFiles:
         if not held and not named and self._searches and ALIKE <= size <= SEARCHED:
             self._searches -= 1
             held = self._held_anywhere(read(0, size))
-        most = [path for path, count in held.items() if count == max(held.values())]
+        scores = {path: (self._in_place(path, size, read), held[path]) for path in [*held][:SCORED]}
+        most = [path for path, score in scores.items() if score == max(scores.values())]
         if len(most) == 1:
             return most[0]
         among = [path for path in named if path in most] or named
         return among[0] if among else None
+
+    def _in_place(self, path: str, size: int, read: Read) -> int:
+        """How many blocks at the beginning of a file are those of a version, where they belong."""
+        data = read(0, min(size, SEARCHED // 64))
+        found = []
+        for version in self._sent(path)[1]:
+            other = version.read(0, min(len(data), version.length))
+            places = range(0, min(len(data), len(other)), ALIKE)
+            found.append(sum(data[at : at + ALIKE] == other[at : at + ALIKE] for at in places))
+        return max(found, default=0)
 
     def _equal(self, size: int, read: Read, name: str, paths: Collection[str]) -> str | None:
         """The path with a version that a file equals, of those that have one of its size."""

@@ -25,6 +25,10 @@ _CONNECTIONS = re.compile(r"(\d+) (?:concurrent )?connections? will be used\.")
 _FATE = re.compile(
     r"([A-Z]{2}) (?:(OK)|(not found)(?:: .*)?|(error): .*)|\*\*\* Error for ([A-Z]{2}): .*"
 )
+_UNSAVED = re.compile(
+    r"File too large|No space left|Permission denied|Read-only file system|Disk quota exceeded"
+)
+"""What a line says of a download that could not be saved."""
 _TOTAL = re.compile(r" *(\d+) (?:flags? (downloaded)|(not found)|(errors?)|(interrupted))\.")
 _ELAPSED = re.compile(r"Elapsed time: .*")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[@-~]")
@@ -42,6 +46,7 @@ class ClaimsReader:
         self._outcomes: dict[str, Counter[str]] = {}
         self._totals: dict[str, int] | None = None
         self._begun = self._ended = False
+        self._unsaved: dict[str, None] = {}
         self._unread: str | None = None
 
     def read(self, line: str) -> None:
@@ -61,6 +66,8 @@ class ClaimsReader:
         elif match := _FATE.fullmatch(line):
             outcome = "ok" if match[2] else "not_found" if match[3] else "error"
             self._add(match[1] or match[5], outcome)
+            if outcome == "error" and _UNSAVED.search(line):
+                self._unsaved[match[1] or match[5]] = None
         elif match := _SITE.fullmatch(line):
             self._announced["label"] = match[1]
         elif match := _SEARCH.fullmatch(line):
@@ -109,7 +116,9 @@ class ClaimsReader:
     def claims(self) -> Claims:
         """What was said so far."""
         outcomes = {code: dict(counted) for code, counted in self._outcomes.items()}
-        return Claims(**self._announced, outcomes=outcomes, totals=self._totals)  # type: ignore[arg-type]
+        unsaved = tuple(self._unsaved)[:MAX_CODES]
+        totals = self._totals
+        return Claims(**self._announced, outcomes=outcomes, totals=totals, unsaved=unsaved)  # type: ignore[arg-type]
 
 
 def _no_totals() -> dict[str, int]:

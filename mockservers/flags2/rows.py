@@ -76,6 +76,7 @@ def _accepts_of(
             came_to is Seen.INDETERMINATE
             or state is not FileState.ABSENT
             or account.path in evidence.unwritable
+            or account.code in evidence.claims.unsaved
         ):
             accepts.add("error")
     return accepts

@@ -8,7 +8,7 @@ import pytest
 from support.rows import each
 
 from mockservers import running
-from mockservers.faults import Status, Truncate
+from mockservers.faults import NoLength, Status, Truncate
 from mockservers.files import files_in, stats_in, unwritable_in
 from mockservers.ledger.text import ledger_text
 from mockservers.plan import Plan
@@ -160,6 +160,18 @@ def test_a_name_cannot_forge_a_line_of_the_ledger(own, tmp_path):
     assert [line for line in text.splitlines() if line.startswith("ledger: ")] == [
         "ledger: NOT BALANCED: 1 file is wrong though the program is said to have ended well"
     ]
+
+
+def test_of_resources_that_share_blocks_the_one_with_the_most_in_place_has_the_file(own, tmp_path):
+    shared = ONE[:64]
+    alike = {"/a": TWO[:640] + TWO[1_000:], "/b": THREE[:64] + shared * 100, "/c": shared * 99}
+    own.begin_run(Plan(rules={"/a": (NoLength(640),)}), alike | {"/a": TWO[:128] + shared * 90})
+    for path in alike:
+        get(own, path)
+    (tmp_path / "a").write_bytes(TWO[:128] + shared * 8)
+    (tmp_path / "b").write_bytes(alike["/b"])
+    (tmp_path / "c").write_bytes(alike["/c"])
+    assert own.check(dict.fromkeys(alike, "ok"), files=tmp_path).balanced
 
 
 def test_a_file_made_of_a_whole_one_is_a_note_unless_it_has_the_name(own, tmp_path):
