@@ -95,7 +95,8 @@ class KeptFiles:
     ) -> dict[str, KeptFile]:
         """The files of a folder, and of claims: new ones with what they are, and whose."""
         files = files_in(folder, before, but, progress)
-        for name in self._claimed:
+        claimed, self._claimed = self._claimed, []  # by a claim, only once
+        for name in claimed:
             if name not in files and (outside := stats_of(folder / name)):
                 files[name] = outside
         moved = {file.identity for file in before.values()} - {None}

@@ -206,7 +206,8 @@ def test_header_and_end_are_written_as_they_were_read():
     claims = {
         "label": "ERROR", "announced": 1, "first": "BR", "last": "BR", "listed": ["BR"],
         "concurrency": 1, "fates": {"BR": {"ok": 1}}, "totals": {"ok": 1}, "by": "file",
-        "downloads": [{"path": "/a", "outcome": "ok", "file": "a"}], "unread": None,
+        "downloads": [{"path": "/a", "outcome": "ok", "file": "a"}],
+        "unsaved": [], "unread": None,
     }  # fmt: skip
     end = {"end": True, "status": 3, "asked": ["BR"], "claims": claims}
     piece = {"from": 0, "to": 1, "n": 3, "at": 0}
