@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 
 NOTHING = hashlib.sha256(b"").hexdigest()
 SAYINGS = ("ok", "not_found", "error", "interrupted")
-UP_TO_THE_CLIENT = ("no_length", "too_long", "huge_headers")
+UP_TO_THE_CLIENT = ("no_length", "too_long", "huge_headers", "page")
 
 
 @dataclass
