@@ -26,11 +26,9 @@ from mockservers.ledger.collected import collect
 from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, common, explain
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import Account, Kept, Seen, seen_of
-from mockservers.ledger.ownership import Owners, is_control
+from mockservers.ledger.ownership import Owners, is_control, untouched
 from mockservers.plan import Plan, fate
 from mockservers.plan_json import plan_from_json
-
-FLAGS = FlagCatalogue()
 
 ALIKE = 64
 """Bytes by which a file is known to hold something of a resource."""
@@ -56,12 +54,13 @@ def look_again(journal: Path, folder: Path) -> Files:
     options = dict(zip(header.options, header.options[1:], strict=False))
     before = header.files_before or {}
     try:
-        catalogue = FolderCatalogue(Path(options["--root"])) if "--root" in options else FLAGS
+        catalogue = (
+            FolderCatalogue(Path(options["--root"])) if "--root" in options else FlagCatalogue()
+        )
         plans = {label: plan_from_json(json.dumps(plan)) for label, plan in header.plans.items()}
     except (OSError, ValueError):
         return files_in(folder, before)
-    accounts = [*evidence.accounts.values(), *evidence.others.values()]
-    files = KeptFiles(accounts, plans, catalogue, evidence.claims.downloads)
+    files = KeptFiles(evidence.every, plans, catalogue, evidence.claims.downloads)
     return files.look(folder, before, [journal])
 
 
@@ -99,12 +98,7 @@ class KeptFiles:
         for name in claimed:
             if name not in files and (outside := stats_of(folder / name)):
                 files[name] = outside
-        moved = {file.identity for file in before.values()} - {None}
-        had = {
-            name
-            for name, file in files.items()
-            if file.same_as(before.get(name)) or file.identity in moved
-        }
+        had = untouched(before, files)
         found = dict(files)
         for name in [one for one in files if one not in had]:
             found[name] = self._explained(folder / name, name, files[name])

@@ -202,8 +202,7 @@ class _LatestRun:
     def _with_files(self, lines: list[Line], end: End, folder: Path) -> End:
         """The end, with what the files are."""
         evidence = attribute(collect([*lines, end]))
-        accounts = [*evidence.accounts.values(), *evidence.others.values()]
-        found = KeptFiles(accounts, self.plans, self._catalogue).look(folder, {})
+        found = KeptFiles(evidence.every, self.plans, self._catalogue).look(folder, {})
         return structs.replace(end, files_after=found, unwritable=unwritable_in(folder))
 
 

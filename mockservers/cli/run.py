@@ -186,8 +186,7 @@ def _end(
     end = structs.replace(end, asked=asked_codes(header.command or (), claims, Path.cwd()))
     evidence = attribute(collect([*read_journal(journal.path), end]))
     _check_servers(claims.downloads, evidence)
-    accounts = [*evidence.accounts.values(), *evidence.others.values()]
-    files = KeptFiles(accounts, what.plans, what.catalogue, claims.downloads)
+    files = KeptFiles(evidence.every, what.plans, what.catalogue, claims.downloads)
     dest = Path(header.dest or "")
     with status_line.counting(sys.stderr, "files looked at") as progress:
         after = files.look(dest, header.files_before or {}, _ours(args), progress)

@@ -1,7 +1,10 @@
 """What a flags2 report may say of each code, by what came of it and what is kept."""
 
+from collections.abc import Callable
+
 from msgspec import structs
 
+from mockservers.journal import RequestEntry
 from mockservers.ledger.judge import arrived, kept_of
 from mockservers.ledger.model import (
     Account,
@@ -59,25 +62,37 @@ def _accepts_of(
     A whole response of which nothing is kept may be called an error only where nothing can be
     saved: any other claim would lose it.
     """
+    kept = evidence.files_after is None or is_kept or state is FileState.UNKNOWN
+    may_fail = (
+        state is not FileState.ABSENT
+        or account.path in evidence.unwritable
+        or account.code in evidence.claims.unsaved
+    )
+    accepts = _by_the_ends(account, state, lambda _: kept, may_fail=may_fail)
+    return accepts | {"ok"} if came is Arrived.WHOLE and is_kept else accepts
+
+
+def _by_the_ends(
+    account: Account,
+    state: FileState,
+    is_kept: Callable[[RequestEntry], bool],
+    *,
+    may_fail: bool,
+) -> set[str]:
+    """What the last responses allow; `may_fail`: one that came whole and is not kept is an error."""
     accepts = set() if account.finals else {"error"}
-    if came is Arrived.WHOLE and is_kept:
-        accepts.add("ok")
     for entry in account.finals:
         came_to = seen_of(entry)
         if came_to is Seen.NOT_FOUND:
+            # A client that had closed its side may not have read the 404.
             accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
         elif came_to is Seen.ERROR:
             accepts.add("error")
-        elif evidence.files_after is None or is_kept or state is FileState.UNKNOWN:
+        elif is_kept(entry):
             accepts.add("ok")
             if came_to is Seen.INDETERMINATE or state in (FileState.KEPT, FileState.UNKNOWN):
                 accepts.add("error")
-        elif (
-            came_to is Seen.INDETERMINATE
-            or state is not FileState.ABSENT
-            or account.path in evidence.unwritable
-            or account.code in evidence.claims.unsaved
-        ):
+        elif came_to is Seen.INDETERMINATE or may_fail:
             accepts.add("error")
     return accepts
 
@@ -97,18 +112,10 @@ def _accepts(evidence: Evidence, account: Account, state: FileState) -> set[str]
     that is up to the client, or a 404 for a client that may have gone before.
     """
     file = (evidence.files_after or {}).get(account.file_name)
-    accepts = set() if account.finals else {"error"}
-    for entry in account.finals:
-        came_to = seen_of(entry)
-        if came_to is Seen.NOT_FOUND:
-            # A client that had closed its side may not have read the 404.
-            accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
-        elif came_to is Seen.ERROR:
-            accepts.add("error")
-        elif evidence.files_after is None or (file and digest_sent(entry) in (None, file.sha256)):
-            accepts.add("ok")
-            if came_to is Seen.INDETERMINATE or state in (FileState.KEPT, FileState.UNKNOWN):
-                accepts.add("error")
-        else:
-            accepts.add("error")
-    return accepts
+
+    def is_kept(entry: RequestEntry) -> bool:
+        if evidence.files_after is None:
+            return True
+        return file is not None and digest_sent(entry) in (None, file.sha256)
+
+    return _by_the_ends(account, state, is_kept, may_fail=True)

@@ -193,6 +193,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
     once: bool = True
     """Whether a second request for a download is an imbalance."""
 
+    @property
+    def every(self) -> list[Account]:
+        """All accounts."""
+        return [*self.accounts.values(), *self.others.values()]
+
 
 # --- what a request comes to -----------------------------------------------------------------
 

@@ -146,6 +146,16 @@ def _alike_at_the_end(path: str, name: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0].lower() == pair[1].lower(), folders))
 
 
+def untouched(before: Files, after: Files) -> set[str]:
+    """The names of files that are as they were, or were moved."""
+    moved = {file.identity for file in before.values()} - {None}
+    return {
+        name
+        for name, file in after.items()
+        if file.same_as(before.get(name)) or file.identity in moved
+    }
+
+
 def own(
     before: Files,
     after: Files,
@@ -160,15 +170,14 @@ def own(
         by_path.setdefault(account.path, []).append(account)
     owned: dict[str, list[Owned]] = {}
     foreign = []
-    moved = {file.identity for file in before.values()} - {None}
+    had = untouched(before, after)
     for name, file in sorted(after.items()):
-        untouched = file.same_as(before.get(name)) or file.identity in moved
         path = file.of or owners.by_claim(name, file.sha256)
         path = path or owners.by_digest(name, file.sha256)
         if path is None and not is_control(name):
             path = next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)
         if path not in by_path:
-            if not untouched and not is_control(name):
+            if name not in had and not is_control(name):
                 foreign.append(name)
             continue
         requests = [entry for account in by_path[path] for entry in account.requests]
@@ -178,7 +187,7 @@ def own(
             name,
             file,
             what,
-            untouched=untouched,
+            untouched=name in had,
             marked=marked,
             unclear=unclear,
             named=path in owners.by_name(name),
