@@ -79,7 +79,7 @@ def _by_the_ends(
     *,
     may_fail: bool,
 ) -> set[str]:
-    """What the last responses allow; `may_fail`: one that came whole and is not kept is an error."""
+    """What the last responses allow; `may_fail`: what came whole and is not kept is an error."""
     accepts = set() if account.finals else {"error"}
     for entry in account.finals:
         came_to = seen_of(entry)
