@@ -5,7 +5,7 @@ below `MAX_DELAY_S`.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, get_args
 
 from hypothesis import strategies as st
@@ -141,6 +141,7 @@ CLEAR = tuple(kind for kind in WITHOUT_RANGES if not kind.may_be_unclear)
 """The kinds of which all correct clients make the same (SPEC.md, "Kinds of response")."""
 
 
+@cache
 def replies(*kinds: type[Fault], versions: bool = False) -> st.SearchStrategy[Fault]:
     """A response of one of `kinds`; without any, of every kind that a plan without `ranges` may
     have. With `versions`, of any version of the resource.

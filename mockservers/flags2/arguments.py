@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from string import ascii_uppercase
 from typing import NoReturn
 
 from mockservers.flags2.codes import ALL_CODES, POP20, REMOTE, packaged_codes
@@ -19,6 +20,11 @@ from mockservers.plan import LABELS
 
 MAX_WORDS = 700
 """Words at the end of a command that are looked at: room for every code and all options."""
+
+_CODES_OF = {code: (code,) for code in ALL_CODES} | {
+    letter: tuple(code for code in ALL_CODES if code[0] == letter) for letter in ascii_uppercase
+}
+"""The codes that a word asks for: a code by itself or by its first letter."""
 
 
 def country_codes(folder: Path) -> tuple[str, ...]:
@@ -76,12 +82,10 @@ def expand(args: argparse.Namespace, folder: Path | None = None) -> Flags2Reques
         wanted = set(country_codes(folder) if folder else packaged_codes())
     else:
         for word in args.cc:
-            # A code is asked for by itself or by its first letter.
-            text = word.upper()
-            named = {code for code in ALL_CODES if text in (code, code[0])}
+            named = _CODES_OF.get(word.upper())
             if not named:
                 raise CommandLineError(f"CC must be A to Z or AA to ZZ, not {word!r}")
-            wanted |= named
+            wanted.update(named)
     return Flags2Request(tuple(sorted(wanted)[: args.limit]) or POP20, label)
 
 
