@@ -74,6 +74,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     ),
     # At this rate every flag takes less than 0.1 s.
     whole.BytesPerSecond: lambda: st.integers(500_000, 10_000_000),
+    whole.PieceBytes: lambda: st.integers(1, 5_000),
     policy.Target: lambda: codes().map(path_of_code),
     policy.WholeSeconds: lambda: st.integers(0, 5),
 }

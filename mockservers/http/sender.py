@@ -74,7 +74,8 @@ class Sender:
             stop = min(response.body_stop, start + CHUNK)
             if response.bytes_per_s:
                 due = (monotonic() - self._since) * response.bytes_per_s
-                stop = min(stop, max(start, int(due)))
+                whole_pieces = due if due >= stop else due - due % response.piece
+                stop = min(stop, max(start, int(whole_pieces)))
             self._handed = self._body.read(stop)
             if len(self._handed) < stop - start:  # the file has shrunk, or gone
                 if head:  # nothing of the response is sent
@@ -110,7 +111,7 @@ class Sender:
         return True
 
     def _wait_for_next_piece(self, bytes_per_s: float) -> None:
-        piece = max(1, int(bytes_per_s * DRIP_S))
+        piece = max(self._response.piece, int(bytes_per_s * DRIP_S))
         next_stop = min(self._response.body_stop, self._body.sent + piece)
         wait_s = self._since + next_stop / bytes_per_s - monotonic()
         self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)

@@ -118,6 +118,8 @@ class Response(Struct, frozen=True):
     """The Content-Range field, if there is one."""
     silent_s: float = 0.0
     """Seconds of silence between the last byte and the end; less, if the client closes."""
+    piece: int = 1
+    """Bytes of a body with a rate that are sent at once, at least."""
 
 
 BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)

@@ -51,6 +51,9 @@ ContentType = Annotated[
 BytesPerSecond = Annotated[
     float, Meta(ge=1, le=1e12, description="a number of bytes per second from 1 to 1e12")
 ]
+PieceBytes = Annotated[
+    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
+]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TAKEN = ("content-length", "transfer-encoding", "connection", "location", "uri")
@@ -165,16 +168,20 @@ def page_of(length: int) -> bytes:
 
 
 class Drip(OfResource, frozen=True):
-    """The resource, its body at an even rate."""
+    """The resource, its body at an even rate, in pieces of `piece_bytes`."""
 
     bytes_per_s: BytesPerSecond
+    piece_bytes: PieceBytes | None = None
+    """None: as small as the clock allows."""
 
     look = Look("slow", "dots")
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
         served = whole(form, info)
-        return served if form.head_only else replace(served, bytes_per_s=self.bytes_per_s)
+        piece = self.piece_bytes or 1
+        rate = self.bytes_per_s
+        return served if form.head_only else replace(served, bytes_per_s=rate, piece=piece)
 
 
 class WrongType(OfResource, frozen=True):

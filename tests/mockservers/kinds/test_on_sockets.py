@@ -261,9 +261,17 @@ def test_a_drip_keeps_its_rate(servers):
     assert len(arrivals) > 5
 
 
-def dripped(servers, rate):
+def test_a_drip_in_pieces_sends_nothing_between_two_of_them(servers):
+    rate, piece = len(BR) / 0.2, len(BR) // 3 - 1
+    _, arrivals = dripped(servers, rate, piece)
+    pieces = [piece, 2 * piece, 3 * piece, len(BR)]
+    assert {so_far for _, so_far in arrivals} <= set(pieces)
+    assert all(so_far <= rate * at + 1 for at, so_far in arrivals)
+
+
+def dripped(servers, rate, piece=None):
     """The entry of a drip, and how many bytes of it were there so many seconds after the asking."""
-    entries = servers.begin_run(Plan(rules={"BR": (Drip(rate),)}))
+    entries = servers.begin_run(Plan(rules={"BR": (Drip(rate, piece),)}))
     arrivals, total = [], 0
     with connect(servers) as sock:
         asked = time.monotonic()
