@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
-
 from conformance.cases.model import Case
+from conformance.process_tree import MARK, POLL_S, SETTLE_S, end_all, still_running
 from conformance.recording import MAX_LINES, MAX_STDOUT, PrintedLine, Profile, Run
 from mockservers import running
 from mockservers.cli.child_process import environment, refusing_port, signal_group
-from mockservers.faults import Drip
+from mockservers.faults import Drip, Fault, Stall
 from mockservers.files import files_in
 from mockservers.flags2.codes import packaged_codes, path_of_code
 from mockservers.flags2.output import LineReader
@@ -32,16 +31,10 @@ from mockservers.running_servers import RunningServers
 
 DEST = "downloads"
 """The folder in which programs save, below their working directory."""
-MARK = "CONFORMANCE_RUN"
-"""The environment variable that marks every process of a run, whatever its parent is."""
 STDERR_TAIL = 65_536
 """Bytes of stderr that are kept."""
-SETTLE_S = 2.0
-"""Seconds after the end of a program in which the processes it started may end by themselves."""
 LARGEST_FLAG = 40_000
 """Bytes; no flag is larger."""
-POLL_S = 0.002
-"""Seconds between two looks where a fast answer matters."""
 
 stopping = threading.Event()
 """Set on Ctrl-C: every run in progress is ended."""
@@ -86,9 +79,19 @@ def wall_limit_s(case: Case, profile: Profile, timeout_factor: float = 1.0) -> f
                 fate(case.plan, request.label, code, attempt, path_of_code(code))
                 for attempt in (1, 2)
             ]
-            waits += max(fault.wait_s for fault in fates)
-            waits += max(LARGEST_FLAG / r.bytes_per_s if isinstance(r, Drip) else 0 for r in fates)
+            waits += max(map(_duration_s, fates))
     return timeout_factor * (5 + 10 * profile.startup_s + 0.1 * codes) + waits
+
+
+def _duration_s(fault: Fault) -> float:
+    """Seconds that a response may take, however large its resource is."""
+    match fault:
+        case Drip(bytes_per_s=rate):
+            return fault.wait_s + LARGEST_FLAG / rate
+        case Stall(for_s=silent_s):
+            return fault.wait_s + silent_s
+        case _:
+            return fault.wait_s
 
 
 class Sandbox:
@@ -179,9 +182,9 @@ class Sandbox:
         try:
             how = self._wait(process, stdout, case, limit_s)
             if how == "exit":
-                left = _still_running(env[MARK], started)
+                left = still_running(env[MARK], started)
         finally:
-            _end_all(process, env[MARK], started)
+            end_all(process, env[MARK], started)
         for reader in (stdout, stderr):
             reader.join(SETTLE_S)
         if stdout.flooded:
@@ -229,9 +232,15 @@ def _gate_size(case: Case, profile: Profile) -> int:
     return min([profile.connections, codes, *([most] if most is not None else [])])
 
 
+def _codes_text() -> str:
+    """The 194 codes in the form of this project's file: spaces, and line ends."""
+    codes = packaged_codes()
+    return "".join(f"{' '.join(codes[n : n + 25])}\n" for n in range(0, len(codes), 25))
+
+
 def _fill_folder(folder: Path, case: Case) -> None:
     """Create what the working directory of a run contains before."""
-    text = "\n".join(packaged_codes()) if case.codes_file is None else case.codes_file
+    text = _codes_text() if case.codes_file is None else case.codes_file
     (folder / "country_codes.txt").write_text(text, encoding="utf-8")
     dest = folder / DEST
     if case.dest:
@@ -290,50 +299,3 @@ class _Tail(threading.Thread):
 
     def text(self) -> str:
         return self._tail.decode("utf-8", "replace")
-
-
-# --- the whole process tree -------------------------------------------------------------------
-
-
-def _alive(mark: str, since: float) -> list[psutil.Process]:
-    """The processes of a run, in whatever session; a zombie has ended."""
-    alive = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if (
-                process.create_time() >= since - 2
-                and process.environ().get(MARK) == mark
-                and process.status() != psutil.STATUS_ZOMBIE
-            ):
-                alive.append(process)
-    return alive
-
-
-def _still_running(mark: str, since: float) -> tuple[str, ...]:
-    """Names of the processes that still run `SETTLE_S` seconds after the program has ended."""
-    until = time.monotonic() + SETTLE_S
-    while left := _alive(mark, since):
-        if time.monotonic() > until:
-            names = []
-            for process in left:
-                with contextlib.suppress(psutil.Error):
-                    names.append(process.name())
-            return tuple(names)
-        time.sleep(0.05)
-    return ()
-
-
-def _end_all(process: "subprocess.Popen[bytes]", mark: str, since: float) -> None:
-    """Kill the program, its group, and every process with its mark.
-
-    It waits until they have ended: a signal is delivered when its receiver is scheduled, not
-    when it is sent.
-    """
-    signal_group(process, "SIGKILL")
-    process.wait()
-    until = time.monotonic() + SETTLE_S
-    while (left := _alive(mark, since)) and time.monotonic() < until:
-        for straggler in left:
-            with contextlib.suppress(psutil.Error):
-                straggler.kill()
-        time.sleep(POLL_S)

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from conformance.cases.fixed import ALWAYS
+from conformance.cases.build import ALWAYS
 from conformance.cases.model import Case
 from conformance.clauses import clauses
 from conformance.evidence_table import table_of_run

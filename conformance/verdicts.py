@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from conformance.clauses import clauses
+from mockservers.text import cut_in_the_middle
 
 
 class Verdict(StrEnum):
@@ -44,6 +45,9 @@ VERIFIED = frozenset({Verdict.PASS, Verdict.NON_STRICT, Verdict.LEGACY, Verdict.
 """A clause with one of these was tested."""
 
 
+MOST_OF_A_VALUE = 200
+"""Characters of what was seen, claimed or expected in a report."""
+
 Cause = tuple[str, str]
 """Clause and kind: two findings with the same cause count as the same failure."""
 
@@ -79,18 +83,27 @@ class Finding:
         return self.clause, self.kind
 
     def to_json(self) -> dict[str, Any]:
-        """As in a report: `said` is the claim if there is one, else the expectation."""
+        """As in a report: `said` is the claim if there is one, else the expectation. Long values
+        are cut in the middle.
+        """
+        claimed, expected = _cut(self.claimed), _cut(self.expected)
         return {
             "clause": self.clause,
             "word": self.kind,
-            "saw": self.actual,
-            "said": self.expected if self.claimed is None else self.claimed,
+            "saw": _cut(self.actual),
+            "claimed": claimed,
+            "expected": expected,
+            "said": expected if claimed is None else claimed,
             "code": self.code,
             "verdict": self.verdict,
             "certain": self.certain,
             "because": self.because,
             "stops": self.stops,
         }
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else cut_in_the_middle(text, MOST_OF_A_VALUE)
 
 
 def broken(
@@ -109,6 +122,11 @@ def broken(
     keyword = clauses()[clause].keyword.split()[0]
     verdict = {"MUST": Verdict.FAIL, "SHOULD": Verdict.NON_STRICT, "MAY": Verdict.INFO}[keyword]
     return Finding(clause, kind, actual, claimed, expected, code, verdict, stops=stops)
+
+
+def freedom(clause: str, actual: str) -> Finding:
+    """What a program does where a clause leaves it free."""
+    return Finding(clause, "freedom", actual, expected="either will do", verdict=Verdict.INFO)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from conformance.cases.model import Case
 from conformance.checks.judge import findings
+from conformance.checks.patience import LONGER_S, may_heed, note_timeout
 from conformance.program_runner import Sandbox, stopping
 from conformance.recording import Profile, Run
 from conformance.report_model import Failure, Outcome
@@ -21,8 +22,8 @@ PATIENT = 3.0
 """The timeout factor of a run that is repeated because only time showed a failure."""
 MOST_EXECUTIONS = 100
 """Runs for shrinking one failure."""
-MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0}
-"""The same for failures whose runs take as long as the wall limit, a gate, or REQ-7."""
+MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0, "impatient": 4}
+"""The same for failures whose runs take as long as the wall limit, a gate, or a silence."""
 SLOW = tuple(MOST_SLOW_EXECUTIONS)
 """Kinds of findings that only time shows: they count only if they show in patient runs too."""
 
@@ -64,8 +65,16 @@ def execute(task: Task, timeout_factor: float = 1.0) -> Executed:
 
 
 def _execute_in(sandbox: Sandbox, task: Task, timeout_factor: float) -> Executed:
-    run = sandbox.execute(task.command, task.case, task.profile, timeout_factor)
-    return run, tuple(findings(task.case, run))
+    def run_with(case: Case) -> Run:
+        return sandbox.execute(task.command, case, task.profile, timeout_factor)
+
+    case = task.case
+    run = run_with(case)
+    found = findings(case, run)
+    if not any(one.stops for one in found):
+        again = run_with(replace(case, timeout_s=LONGER_S)) if may_heed(case, run) else None
+        found += note_timeout(case, run, again)
+    return run, tuple(found)
 
 
 def examine(task: Task, timeout_factor: float = 1.0) -> Outcome:

@@ -14,6 +14,15 @@ def shorten(text: str, most: int = MOST) -> str:
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 
+def cut_in_the_middle(text: str, most: int = MOST) -> str:
+    """The text, or its begin and its end with the number of characters that it has."""
+    if len(text) <= most:
+        return text
+    size = f" ({len(text):,} characters)"
+    kept = most - len(size) - 5
+    return f"{text[: kept - kept // 2]} ... {text[len(text) - kept // 2 :]}{size}"
+
+
 def one_line(text: object, most: int = MOST) -> str:
     """A message on one line, cut to `most` characters."""
     return shorten(" ".join(str(text).split()), most)

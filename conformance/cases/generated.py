@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from conformance.cases.fixed import ALWAYS, HANG_S
+from conformance.cases.build import ALWAYS, HANG_S
 from conformance.cases.model import Case
 from mockservers.content.flag_images import flag
 from mockservers.faults import (

@@ -81,7 +81,10 @@ def _finding(accounts: Accounts, one: Imbalance) -> Finding | None:
     clause = _CLAUSE_OF_KIND[one.kind](accounts, one, row)
     if clause is None:
         return None
-    found = broken(clause, one.kind, one.actual, claimed=one.said, code=one.code)
+    expected = one.expected or _expected(clause, row)
+    found = broken(
+        clause, one.kind, one.actual, claimed=one.claimed, expected=expected, code=one.code
+    )
     return replace(found, certain=_certain(accounts, one))
 
 
@@ -181,6 +184,30 @@ _CLAUSE_OF_KIND: Mapping[str, Callable[[Accounts, Imbalance, Row | None], str | 
 }
 
 
+_EXPECTED = {
+    "REQ-2": "one request",
+    "REQ-3": "no such request",
+    "REQ-4": "one request",
+    "REQ-6": "every request at the server that is named",
+    "FIL-1": "the bytes that were sent, in the file",
+    "FIL-2": "no new file",
+    "FIL-3": "no other file",
+    "FIL-4": "the file replaced by the bytes that were sent",
+    "REP-8": "one line for each code",
+    "ACC-1": "each code in one total",
+    "ACC-2": "totals that agree with the lines",
+}
+"""What a conforming program does, by the clause that it breaks."""
+
+
+def _expected(clause: str, row: Row | None) -> str:
+    """What a conforming program does; for an outcome, the one that it reports."""
+    if clause in _EXPECTED:
+        return _EXPECTED[clause]
+    accepted = sorted(row.accepts) if row else []
+    return " or ".join(accepted).replace("_", " ") or "those totals"
+
+
 # --- what the ledger accepts and a clause does not ------------------------------------------------
 
 
@@ -191,8 +218,10 @@ def _never_requested(accounts: Accounts) -> list[Finding]:
     reported = {one.code for one in accounts.ledger.imbalances}
     for code, row in accounts.ledger.rows.items():
         if not row.requests and code not in reported:
-            claimed = f"said {next(iter(row.claims), 'something')}"
-            return [broken("REQ-2", "lost", "no request", claimed=claimed, code=code)]
+            claimed, expected = "/".join(row.claims) or None, _EXPECTED["REQ-2"]
+            return [
+                broken("REQ-2", "lost", "no request", claimed=claimed, expected=expected, code=code)
+            ]
     return []
 
 
@@ -203,7 +232,7 @@ def _saved_nothing(accounts: Accounts) -> list[Finding]:
         hindered = f"{code.lower()}.gif/" in case.files
         if row.seen == "ok" and "error" in row.claims and not hindered and len(row.finals) == 1:
             actual = responses_text(row)
-            return [broken("OUT-1", "miscounted", actual, claimed="error", code=code)]
+            return [_called_an_error(actual, "error", code)]
     whole = [
         code
         for code, row in rows.items()
@@ -215,8 +244,11 @@ def _saved_nothing(accounts: Accounts) -> list[Finding]:
     if errors <= sum(row.seen not in ("ok", "not_found") for row in rows.values()):
         return []
     actual = f"{counted(len(whole), 'whole flag')} not there: {code_list(whole)}"
-    claimed = counted(errors, "error")
-    return [broken("OUT-1", "miscounted", actual, claimed=claimed, code=whole[0])]
+    return [_called_an_error(actual, counted(errors, "error"), whole[0])]
+
+
+def _called_an_error(actual: str, claimed: str, code: str) -> Finding:
+    return broken("OUT-1", "miscounted", actual, claimed=claimed, expected="downloaded", code=code)
 
 
 def _lines_of_codes(accounts: Accounts) -> list[Finding]:

@@ -1,5 +1,6 @@
 """The three lines that announce a run: site, codes, connections; pure."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -86,9 +87,11 @@ def _place(url: str) -> tuple[str, int | None, str] | None:
 
 def _codes(reading: Reading) -> list[Finding]:
     printed, claims = reading.printed, reading.claims
-    if printed.search is None or claims.announced is None:
+    if printed.search is None:
         clause, where = missing_line(reading, SEARCH, "REP-2")
         return [broken(clause, "missing", where, expected="Searching for N flags: ...")]
+    if claims.announced is None:
+        return [_unreadable_codes(reading, printed.texts[printed.search])]
     found = []
     if printed.site is not None and printed.search < printed.site:
         actual = "it is before the line of the site"
@@ -101,6 +104,18 @@ def _codes(reading: Reading) -> list[Finding]:
     if len(lists) > 1:
         found.append(_way_of_reading(reading, place))
     return found
+
+
+def _unreadable_codes(reading: Reading, line: str) -> Finding:
+    """A list that is not of the form of REP-2: of other codes, or of the right ones."""
+    codes, subject = reading.asked_codes, reading.case.subject
+    number, _, listed = line.removeprefix("Searching for ").partition(" ")
+    words = re.findall(r"\b[A-Z]{2}\b", listed)
+    right = number == str(len(codes)) and words in ([*codes], [codes[0], codes[-1]])
+    expected = f"{len(codes)}: {code_list(codes)}"
+    if not right and subject.startswith("EXP"):
+        return broken(subject, "unexpected", line, expected=expected, stops=True)
+    return broken("REP-2", "format", line, expected=expected, stops=not right)
 
 
 def _form_of_list(reading: Reading, codes: Sequence[str]) -> list[Finding]:

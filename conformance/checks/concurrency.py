@@ -17,7 +17,7 @@ def _exceeded(reading: Reading, announced: int) -> list[Finding]:
     requests = [e for e in reading.requests_in_time if e.server == reading.label]
     over = [entry.in_flight for entry in requests if entry.in_flight > announced]
     # The server may still count a request that the client has given up.
-    if not over or any(entry.client_gone for entry in requests):
+    if not over or any(entry.client_gone or entry.client_closed for entry in requests):
         return []
     actual, expected = f"{max(over)} in flight", f"{announced} announced"
     return [broken("CON-1", "exceeded", actual, expected=expected)]

@@ -3,15 +3,12 @@
 import re
 
 from conformance.checks.interpret import Reading
+from conformance.checks.patience import check_silence
 from conformance.checks.printed_lines import HYPHENS, TOTAL
 from conformance.checks.requests import describe
 from conformance.recording import MAX_STDOUT
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.text import code_list, counted, shorten
-
-SILENT_S = 39.0
-"""A client that waits this long in a `hang` of 40 s has waited until the server ended it
-(REQ-7)."""
 
 MOST_OF_A_LINE = 200
 """Characters of the program's own words that a finding quotes."""
@@ -21,7 +18,7 @@ _ERROR_WORDS = re.compile(r"\w*(Error|Exception|panicked|fault)\b", re.IGNORECAS
 
 def check_end(reading: Reading) -> list[Finding]:
     """Ends after which nothing else can be judged: no end, a flood, a usage error."""
-    found = [*_silence(reading), *_ended_from_outside(reading)]
+    found = [*check_silence(reading), *_ended_from_outside(reading)]
     if found:
         return found
     case, status = reading.case, reading.run.status
@@ -76,17 +73,6 @@ def missing_line(reading: Reading, pattern: re.Pattern[str], clause: str) -> tup
 
 def _fatal(clause: str, verdict: Verdict, kind: str, actual: str, expected: str) -> Finding:
     return Finding(clause, kind, actual, expected=expected, verdict=verdict, stops=True)
-
-
-def _silence(reading: Reading) -> list[Finding]:
-    found = []
-    for entry in reading.requests:
-        held_s = entry.end_s - entry.start_s
-        if entry.do == "hang" and held_s >= SILENT_S and not entry.client_gone:
-            actual, most = f"{held_s:.0f} s without a byte, then the server closed", "40 s at most"
-            code = entry.code
-            found.append(broken("REQ-7", "unbounded", actual, expected=most, code=code, stops=True))
-    return found
 
 
 def _ended_from_outside(reading: Reading) -> list[Finding]:

@@ -2,28 +2,16 @@
 
 from conformance.checks.interpret import Reading
 from conformance.clauses import clauses
-from conformance.verdicts import Finding, Verdict
-
-HEEDED_WITHIN_S = 10
-"""A run whose `FLAGS2_TIMEOUT_S` is 1 ends sooner if the program reads it."""
+from conformance.verdicts import Finding, freedom
 
 
 def note_freedoms(reading: Reading) -> list[Finding]:
-    """One INFO for the freedom that the case is for, and one for `FLAGS2_TIMEOUT_S`."""
-    found = []
-    if reading.case.timeout_s is not None:
-        heeds = reading.run.elapsed_s < HEEDED_WITHIN_S
-        found.append(_freedom("HOOK-2", "reads it" if heeds else "does not read it"))
+    """One INFO for the freedom that the case is for."""
     subject = reading.case.subject
-    if clauses()[subject].keyword == "MAY" and not subject.startswith("L-"):
-        actual = _what_it_does(reading, subject)
-        if actual:
-            found.append(_freedom(subject, actual))
-    return found
-
-
-def _freedom(clause: str, actual: str) -> Finding:
-    return Finding(clause, "freedom", actual, expected="either will do", verdict=Verdict.INFO)
+    if clauses()[subject].keyword != "MAY" or subject.startswith("L-"):
+        return []
+    actual = _what_it_does(reading, subject)
+    return [freedom(subject, actual)] if actual else []
 
 
 def _what_it_does(reading: Reading, subject: str) -> str:

@@ -58,6 +58,12 @@ class Reading:
         return tuple(entry for entry in self.requests if entry not in self.late)
 
     @property
+    def announces_other_codes(self) -> bool:
+        """Whether the codes announced, as far as they can be read, are not those asked for."""
+        there = self.claims.announced is not None and bool(self.asked_codes)
+        return there and announced_list(self.printed, self.case.code_lists()) is None
+
+    @property
     def did_nothing(self) -> bool:
         """Whether nothing was announced, requested or reported."""
         nothing = not self.run.entries and self.claims.announced is None

@@ -10,6 +10,7 @@ from conformance.checks.concurrency import check_concurrency
 from conformance.checks.ending import check_end, check_exit, check_report_printed
 from conformance.checks.freedoms import note_freedoms
 from conformance.checks.interpret import Reading, interpret
+from conformance.checks.patience import check_patience
 from conformance.checks.report_format import check_report_format
 from conformance.checks.requests import check_requests
 from conformance.clauses import clauses
@@ -21,6 +22,7 @@ CHECKS: tuple[Callable[[Reading], list[Finding]], ...] = (
     check_requests,
     check_announcement,
     check_report_printed,
+    check_patience,
     check_accounting,
     check_report_format,
     check_concurrency,
@@ -36,6 +38,7 @@ FOLLOWS_FROM = {
     "REQ-2": {"REQ-3", "REQ-6", "ACC-4"},
     "FIL-4": {"REQ-6"},
     "FIL-3": {"FIL-1", "FIL-4"},
+    "OUT-1": {"REQ-11"},
 }
 """A clause whose finding is dropped where the run breaks one of these: it follows from that."""
 

@@ -34,8 +34,8 @@ def _not_http(reading: Reading) -> list[Finding]:
 
 def _not_for_flags(reading: Reading) -> list[Finding]:
     odd = [entry for entry in reading.requests if not _is_for_flag(entry, reading)]
-    if not odd:
-        return []
+    if not odd or reading.announces_other_codes:
+        return []  # what is requested follows from what is announced
     actual = describe(odd[0])
     requested = {entry.code for entry in reading.requests if entry not in odd}
     if set(reading.asked_codes) <= requested:

@@ -1,8 +1,10 @@
 """Downloaders that misread their arguments (EXP, CLI)."""
 
 import getopt
+import re
 from contextlib import suppress
 from http.client import HTTPException
+from pathlib import Path
 
 from downloader import ERROR, EVERY, NOT_FOUND, POP20, URLS, Downloader, UsageError, breaks
 
@@ -80,6 +82,18 @@ class AllLosesTheLastWord(Downloader):
         return super().all_codes()[:-1]
 
 
+@breaks("EXP-7")
+class SplitsAtSpaces(Downloader):
+    def all_codes(self):
+        return Path("country_codes.txt").read_text().strip().split(" ")
+
+
+@breaks("EXP-7")
+class SplitsAtLineEnds(Downloader):
+    def all_codes(self):
+        return Path("country_codes.txt").read_text().splitlines()
+
+
 @breaks("EXP-8")
 class UsualCodesHaveOneOther(Downloader):
     def usual_codes(self):
@@ -128,6 +142,21 @@ class TakesAnUnknownLabelForLocal(Downloader):
 class TakesAnyNumber(Downloader):
     def number(self, text):
         return int(text) if text.isdigit() and text != "0" else 1
+
+
+@breaks("CLI-5")
+class ReadsTheDigitsInFront(Downloader):
+    def number(self, text):
+        digits = re.match(r"\d+", text)
+        return super().number(digits[0] if digits else text)
+
+
+@breaks("CLI-5")
+class RoundsNumbersDown(Downloader):
+    def number(self, text):
+        with suppress(ValueError):
+            text = str(int(float(text)))
+        return super().number(text)
 
 
 @breaks("CLI-5")

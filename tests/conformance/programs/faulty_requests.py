@@ -1,10 +1,11 @@
 """Downloaders with wrong requests, outcomes or files (REQ, OUT, FIL)."""
 
 import socket
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -121,6 +122,57 @@ class WaitsForever(Downloader):
     def __init__(self):
         super().__init__()
         self.timeout_s = None
+
+
+@breaks("REQ-10")
+class WaitsForeverInABody(Downloader):
+    def read(self, reply):
+        reply.fp.raw._sock.settimeout(None)
+        return super().read(reply)
+
+
+@breaks("REQ-11")
+class BearsFiveSecondsOfSilence(Downloader):
+    def __init__(self):
+        super().__init__()
+        self.timeout_s = min(self.timeout_s, 5.0)
+
+
+class HasATotalLimit(Downloader):
+    def ask(self, url):
+        sockets = []
+
+        def connect(*arguments, **keywords):
+            sockets.append(socket.create_connection(*arguments, **keywords))
+            return sockets[-1]
+
+        def end():
+            for sock in sockets:
+                with suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+
+        parts = urlsplit(url)
+        connection = HTTPConnection(parts.hostname, parts.port, timeout=self.timeout_s)
+        connection._create_connection = connect
+        timer = threading.Timer(self.limit_s, end)
+        timer.start()
+        try:
+            connection.request("GET", parts.path, headers=self.headers())
+            reply = connection.getresponse()
+            return reply.status, reply.read()
+        finally:
+            timer.cancel()
+            connection.close()
+
+
+@breaks("REQ-11")
+class AllowsHalfASecond(HasATotalLimit):
+    limit_s = 0.5
+
+
+@breaks("REQ-11")
+class AllowsTenSeconds(HasATotalLimit):
+    limit_s = 10.0
 
 
 class SendsItsOwnHead(Downloader):

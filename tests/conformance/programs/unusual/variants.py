@@ -164,6 +164,12 @@ class FollowsRedirects(Downloader):
             connection.close()
 
 
+class LimitOfItsOwn(Downloader):
+    def __init__(self):
+        super().__init__()
+        self.timeout_s = 12.0
+
+
 class OtherLines(Downloader):
     """Says more on stdout than it must, also in the middle of everything."""
 
