@@ -15,7 +15,7 @@ from mockservers.cli.command_line import Parser, UsageError, run_to_exit
 from mockservers.http.listeners import PortInUseError
 from mockservers.plan import PlanError
 
-EXAMPLES = 40
+EXAMPLES = 20
 """Generated cases by default."""
 
 
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         default=(os.cpu_count() or 1) + 1,
         help="runs at a time (default: CPUs + 1, because most of a run is waiting)",
     )
+    _add_ports(run)
     run.add_argument("--scheduler", metavar="ADDRESS", help="run the cases on this Dask cluster")
     run.add_argument(
         "--known", metavar="FILE", type=Path, help="failures that are accepted, and why"
@@ -75,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     adapter.set_defaults(action=commands.adapter)
 
     replay = subparsers.add_parser("replay", help="run one case again, and show it")
-    replay.add_argument("case", metavar="CASE_FILE", type=Path, help="a replay file of a report")
+    replay.add_argument(
+        "case", metavar="CASE", type=Path, help="a replay file of a report, or the id of a case"
+    )
+    _add_ports(replay)
     _add_command(replay)
     replay.set_defaults(action=commands.replay)
 
@@ -110,10 +114,30 @@ def _add_judging(parser: argparse.ArgumentParser, examples: int) -> None:
     parser.add_argument("--report", metavar="DIR", type=Path, help="write JSON, JUnit XML and HTML")
 
 
+def _add_ports(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--ports",
+        metavar="A,B,C",
+        type=_ports,
+        default=(8001, 8002, 8003),
+        help="ports of LOCAL, DELAY and ERROR for a program that ignores FLAGS2_*_URL "
+        "(default: 8001,8002,8003)",
+    )
+
+
 def _add_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "command", metavar="-- COMMAND", nargs=argparse.REMAINDER, help="the command to judge"
     )
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    """Three different ports."""
+    numbers = text.split(",")
+    ports = tuple(int(n) for n in numbers if n.isascii() and n.isdecimal() and len(n) < 6)
+    if len(ports) != len(numbers) or len({*ports}) != 3 or not all(0 < p < 65536 for p in ports):
+        raise argparse.ArgumentTypeError(f"three different ports are needed, not {text!r}")
+    return ports
 
 
 def _natural(text: str) -> int:

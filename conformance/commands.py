@@ -13,7 +13,7 @@ from typing import Any
 
 import tqdm
 
-from conformance import program_runner, report, scheduler, vectors, worker
+from conformance import program_runner, report, report_text, scheduler, vectors, worker
 from conformance.adapter.cases import fixed_questions
 from conformance.adapter.session import examine
 from conformance.cases.fixed import fixed_cases
@@ -23,10 +23,13 @@ from conformance.dask_executor import cluster_executor
 from conformance.evidence_table import table_of_run
 from conformance.known_failures import KnownFailure, read_known_failures
 from conformance.program_runner import resolved
-from conformance.report_model import SMOKE
+from conformance.smoke import learn
 from conformance.verdicts import Verdict, exit_status
 from mockservers.cli.command_line import UsageError
 from mockservers.plan import PlanError
+
+WAITING = 5
+"""Cases that mostly wait, at a time."""
 
 
 def _typed(args: argparse.Namespace) -> tuple[str, ...]:
@@ -61,15 +64,20 @@ def run(args: argparse.Namespace) -> int:
     cases = scheduler.chosen_cases(only, args.examples, args.seed)
     if args.report is not None:
         _writable(args.report)
-    profile = scheduler.learn(command)
-    if args.scheduler and profile.ports == "fixed":
+    profile, problem = learn(command, args.ports)
+    if args.scheduler and profile.ports:
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tested on a cluster")
-    if not profile.ends:
-        cases = (SMOKE,)  # no other case would show more
-    jobs = 1 if profile.ports == "fixed" else args.jobs
-    with _executor(args.scheduler, jobs) as executor, _progress() as progress:
+    jobs = 1 if profile.ports else args.jobs
+    with _executors(args.scheduler, jobs) as (executor, waiting), _progress() as progress:
         found = scheduler.judge_program(
-            command, cases, executor, profile, known=known, progress=progress
+            command,
+            cases,
+            executor,
+            profile,
+            known=known,
+            progress=progress,
+            waiting=None if profile.ports else waiting,
+            problem=problem,
         )
     found |= {"command": list(typed), "seed": args.seed, "examples": args.examples}
     if only:
@@ -78,18 +86,20 @@ def run(args: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _executor(address: str | None, jobs: int) -> Iterator[Executor]:
+def _executors(address: str | None, jobs: int) -> Iterator[tuple[Executor, Executor]]:
+    """What executes the cases, and what executes those that mostly wait."""
     program_runner.stopping.clear()
     if address:
         with cluster_executor(address) as executor:
-            yield executor
+            yield executor, executor
         return
-    pool = ThreadPoolExecutor(jobs)
+    pools = ThreadPoolExecutor(jobs), ThreadPoolExecutor(WAITING)
     try:
-        yield pool
+        yield pools
     finally:
         program_runner.stopping.set()
-        pool.shutdown(cancel_futures=True)
+        for pool in pools:
+            pool.shutdown(cancel_futures=True)
         worker.close_sandboxes()
 
 
@@ -109,8 +119,11 @@ def _progress() -> Iterator[scheduler.Progress]:
         if bars:
             bars[-1].update()
 
+    def tell(text: str) -> None:
+        tqdm.tqdm.write(f"conformance: {text}", file=sys.stderr)
+
     try:
-        yield scheduler.Progress(begin, step)
+        yield scheduler.Progress(begin, step, tell)
     finally:
         for bar in bars:
             bar.close()
@@ -146,11 +159,11 @@ def _conclude(args: argparse.Namespace, found: dict[str, Any]) -> int:
         verdicts.append(Verdict.KIT_ERROR)
     found["exit"] = 130 if found.get("interrupted") else exit_status(verdicts)
     folder = args.report
-    if folder is None and found["failures"]:  # a replay file for each
+    if folder is None and any(report_text.needs_file(row) for row in report_text.rows(found)):
         folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     if folder is not None:
         report.write_reports(found, folder)
-    print(report.text_report(found, folder), flush=True)
+    print(report_text.text_report(found, folder), flush=True)
     status: int = found["exit"]
     return status
 
@@ -176,14 +189,16 @@ def replay(args: argparse.Namespace) -> int:
     typed = _typed(args)
     command = resolved(typed)
     case = _read_case(args.case)
-    profile = scheduler.learn(command)
+    profile, problem = learn(command, args.ports)
+    if problem and problem.nothing_verified:
+        raise UsageError(f"{problem.actual}; {problem.advice}")
     program_runner.stopping.clear()
     try:
         run, found = worker.execute(worker.Task(command, case, profile))
     finally:
         worker.close_sandboxes()
     print(
-        report.text_replay(
+        report_text.text_replay(
             typed,
             case.to_json(),
             run.texts,
@@ -197,6 +212,10 @@ def replay(args: argparse.Namespace) -> int:
 
 
 def _read_case(path: Path) -> Case:
+    """A replay file, or a case of the kit by its id."""
+    named = scheduler.case_named(str(path))
+    if named and not path.exists():
+        return named
     try:
         return case_from_json(json.loads(path.read_text(encoding="utf-8")), str(path))
     except OSError as exc:

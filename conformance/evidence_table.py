@@ -57,10 +57,12 @@ def _numbers(numbers: dict[str, int]) -> str:
 
 
 def _few(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """At most `MOST_ROWS` rows, first those that do not balance; the rest is counted."""
+    """At most `MOST_ROWS` rows, first those that do not balance, or were not requested; the rest is
+    counted.
+    """
     if len(rows) <= MOST_ROWS:
         return rows
-    rows = sorted(rows, key=lambda row: not row["word"])
+    rows = sorted(rows, key=lambda row: (not row["word"], row["seen"] != "no request"))
     more = {"code": "...", "planned": "", "seen": f"and {len(rows) - MOST_ROWS} more"}
     return [*rows[:MOST_ROWS], more | {"said": "", "file": "", "word": None}]
 

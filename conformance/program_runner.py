@@ -18,9 +18,10 @@ from typing import IO, Any
 
 from conformance.cases.model import Case
 from conformance.process_tree import MARK, POLL_S, SETTLE_S, end_all, still_running
-from conformance.recording import MAX_LINES, MAX_STDOUT, PrintedLine, Profile, Run
+from conformance.recording import MAX_LINES, MAX_STDOUT, Ports, PrintedLine, Profile, Run
 from mockservers import running
 from mockservers.cli.child_process import environment, refusing_port, signal_group
+from mockservers.content.flag_images import flag
 from mockservers.faults import Drip, Fault, Stall
 from mockservers.files import files_in
 from mockservers.flags2.codes import packaged_codes, path_of_code
@@ -33,13 +34,9 @@ DEST = "downloads"
 """The folder in which programs save, below their working directory."""
 STDERR_TAIL = 65_536
 """Bytes of stderr that are kept."""
-LARGEST_FLAG = 40_000
-"""Bytes; no flag is larger."""
 
 stopping = threading.Event()
 """Set on Ctrl-C: every run in progress is ended."""
-
-FIXED_PORTS = (8001, 8002, 8003)
 
 
 class CannotStartError(Exception):
@@ -71,23 +68,30 @@ _NO_URLS = dict.fromkeys(LABELS, "")
 def wall_limit_s(case: Case, profile: Profile, timeout_factor: float = 1.0) -> float:
     """Seconds that a run may take: generous, because a slow machine must not change a verdict."""
     codes = max(map(len, case.code_lists()), default=0)
-    waits = case.waits_s
+    waits_s = case.waits_s + sum(durations_s(case))
+    return timeout_factor * (5 + 10 * profile.startup_s + 0.1 * codes) + waits_s
+
+
+def durations_s(case: Case) -> list[float]:
+    """Seconds that the response for each code may take, the longer of its first two."""
     request = case.request()
-    if request:
-        for code in request.codes:
-            fates = [
-                fate(case.plan, request.label, code, attempt, path_of_code(code))
-                for attempt in (1, 2)
-            ]
-            waits += max(map(_duration_s, fates))
-    return timeout_factor * (5 + 10 * profile.startup_s + 0.1 * codes) + waits
+    if request is None:
+        return []
+    label = request.label
+    return [
+        max(
+            _duration_s(fate(case.plan, label, code, attempt, path_of_code(code)), code)
+            for attempt in (1, 2)
+        )
+        for code in request.codes
+    ]
 
 
-def _duration_s(fault: Fault) -> float:
-    """Seconds that a response may take, however large its resource is."""
+def _duration_s(fault: Fault, code: str) -> float:
     match fault:
         case Drip(bytes_per_s=rate):
-            return fault.wait_s + LARGEST_FLAG / rate
+            size = len(flag(code)) if code in packaged_codes() else 0
+            return fault.wait_s + size / rate
         case Stall(for_s=silent_s):
             return fault.wait_s + silent_s
         case _:
@@ -97,11 +101,11 @@ def _duration_s(fault: Fault) -> float:
 class Sandbox:
     """Servers for one program at a time, which may run again and again.
 
-    A context manager; raises PortInUseError if the fixed ports are wanted and in use.
+    A context manager; raises PortInUseError if `ports` are named and one of them is in use.
     """
 
-    def __init__(self, ports: str = "given") -> None:
-        self._running = running(ports=FIXED_PORTS if ports == "fixed" else (0, 0, 0))
+    def __init__(self, ports: Ports | None = None) -> None:
+        self._running = running(ports=ports or (0, 0, 0))
         self._servers: RunningServers
         self._closing = contextlib.ExitStack()
 
@@ -137,7 +141,7 @@ class Sandbox:
                 status=ended.status,
                 ended=ended.how,
                 lines=tuple(ended.stdout.lines),
-                stderr=ended.stderr.text(),
+                stderr=ended.stderr.text().replace(name, "(the folder of the run)"),
                 entries=tuple(
                     entry_from_json(entry)
                     for entry in sorted(entries, key=lambda entry: entry.get("n", 0))

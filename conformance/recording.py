@@ -10,6 +10,10 @@ MAX_LINES = 100_000
 """Bytes and lines that a run may print on stdout (REP-11)."""
 
 
+Ports = tuple[int, int, int]
+"""The ports of LOCAL, DELAY and ERROR."""
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What is known about a program before its cases are run."""
@@ -18,10 +22,8 @@ class Profile:
     """Seconds that a small run takes from start to end."""
     connections: int = 8
     """Connections that the program announces when `-m` and the codes allow eight."""
-    ends: bool = True
-    """Whether a small run ends at all."""
-    ports: str = "given"
-    """`given`: the program sends its requests to the FLAGS2_*_URL; `fixed`: to 8001 to 8003."""
+    ports: Ports | None = None
+    """The ports that a program requests which ignores FLAGS2_*_URL; None: it requests those."""
 
 
 @dataclass(frozen=True, slots=True)

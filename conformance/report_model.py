@@ -11,8 +11,17 @@ from conformance.cases.model import Case
 from conformance.clauses import clauses
 from conformance.evidence_table import table_of_run
 from conformance.known_failures import KnownFailure
-from conformance.recording import Profile, Run
-from conformance.verdicts import FAILURES, Cause, Finding, Verdict, broken, verdict_of, worst
+from conformance.recording import Ports, Profile, Run
+from conformance.verdicts import (
+    CONFIRMED,
+    FAILURES,
+    Cause,
+    Finding,
+    Verdict,
+    broken,
+    verdict_of,
+    worst,
+)
 
 TAIL = 4000
 """Characters of stdout and stderr in a report."""
@@ -36,6 +45,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     error: str | None = None
     """Why the kit failed, if it did."""
+    run: Run | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -47,12 +57,14 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A failure that was repeated, and shrunk to its smallest case."""
+    """A finding with its run. A failure, or a SHOULD that is missed, was repeated and shrunk to its
+    smallest case.
+    """
 
     cause: Cause
     case: Case
     verdict: Verdict
-    """FLAKY if not every repetition failed."""
+    """FLAKY if not every repetition broke a MUST."""
     findings: tuple[Finding, ...]
     run: Run
     executions: int
@@ -118,18 +130,19 @@ def report_of_cases(
         "program": {
             "startup_s": round(profile.startup_s, 3),
             "connections": profile.connections,
-            "ports": profile.ports,
+            "ports": "fixed" if profile.ports else "given",
         },
-        "clauses": {name: _clause_row(name, seen) for name, seen in evidence.items()},
-        "cases": [
-            _case_row(outcome, accepted, stale)
-            for outcome in (*_failed_smoke_run(profile), *outcomes)
-        ],
+        "clauses": {
+            name: _clause_row(name, seen, _hidden_by(name, outcomes))
+            for name, seen in evidence.items()
+        },
+        "cases": [_case_row(outcome, accepted, stale) for outcome in outcomes],
         "failures": [
             _failure_row(failure, causes.get(cause, ()), accepted)
             for cause, failure in failures.items()
-            if failure
+            if failure and failure.verdict in FAILURES
         ],
+        "notes": list(_notes(outcomes, causes, failures, accepted)),
         "errors": [f"{clause} {kind}: {text}" for (clause, kind), text in errors.items()]
         + [f"{outcome.case.id}: {outcome.error}" for outcome in outcomes if outcome.error],
         "totals": _totals(evidence),
@@ -155,19 +168,15 @@ def _evidence_by_clause(
                 found[clause].append(evidence)
     for case, clause, _ in stale:
         found[clause].append(_Evidence(Verdict.FAIL, case))
-    smoke = [_Evidence(one.verdict, one.case.id) for one in _failed_smoke_run(profile)]
-    if outcomes and not smoke:
-        smoke = [_Evidence(Verdict.PASS, SMOKE.id)]
-    found["HOOK-1"] += smoke
+    if not profile.ports and any(outcome.case.id != SMOKE.id for outcome in outcomes):
+        found["HOOK-1"].append(_Evidence(Verdict.PASS, SMOKE.id))
     return found
 
 
-def _failed_smoke_run(profile: Profile) -> tuple[Outcome, ...]:
-    """The outcome of the smoke run if it shows that the program ignores its URLs (HOOK-1)."""
-    if profile.ports != "fixed":
-        return ()
-    actual, expected = "asks the ports 8001 to 8003", "the servers of FLAGS2_*_URL"
-    return (Outcome(SMOKE, (broken("HOOK-1", "ignored", actual, expected=expected),)),)
+def ignores_servers(ports: Ports) -> Finding:
+    """What the smoke run shows of a program that ignores its URLs (HOOK-1)."""
+    actual = f"asks the ports {', '.join(map(str, ports))}"
+    return broken("HOOK-1", "ignored", actual, expected="the servers of FLAGS2_*_URL")
 
 
 def _shown(outcome: Outcome, accepted: Accepted) -> Iterator[tuple[str, _Evidence]]:
@@ -185,13 +194,28 @@ def _shown(outcome: Outcome, accepted: Accepted) -> Iterator[tuple[str, _Evidenc
             yield clause, _Evidence(Verdict.PASS, name)
 
 
-def _clause_row(name: str, seen: Sequence[_Evidence]) -> dict[str, Any]:
-    clause = clauses()[name]
+def _hidden_by(name: str, outcomes: Sequence[Outcome]) -> list[str]:
+    """The clauses whose failures ended the judgement of every case that shows this one."""
+    stops = [
+        one.because or one.clause
+        for outcome in outcomes
+        if name in outcome.case.clauses
+        for one in outcome.findings
+        if one.stops and one.verdict in CONFIRMED | {Verdict.NOT_TESTED}
+    ]
+    return [clause for clause in dict.fromkeys(stops) if clause != name]
+
+
+def _clause_row(
+    name: str, seen: Sequence[_Evidence], hidden_by: Sequence[str] = ()
+) -> dict[str, Any]:
+    clause, verdict = clauses()[name], worst(one.verdict for one in seen)
     failures = [one for one in seen if one.verdict in FAILURES]
-    return {
+    hidden = {"hidden_by": list(hidden_by)} if verdict is Verdict.NOT_TESTED and hidden_by else {}
+    return hidden | {
         "keyword": clause.keyword,
         "text": clause.text,
-        "verdict": worst(one.verdict for one in seen),
+        "verdict": verdict,
         "cases": list(dict.fromkeys(one.case for one in seen)),
         "known": bool(failures) and all(one.known for one in failures),
     }
@@ -270,8 +294,28 @@ def _failure_row(failure: Failure, group: Sequence[Outcome], accepted: Accepted)
     }
 
 
+def _notes(
+    outcomes: Sequence[Outcome],
+    causes: Mapping[Cause, Sequence[Outcome]],
+    failures: Mapping[Cause, Failure | None],
+    accepted: Accepted,
+) -> Iterator[dict[str, Any]]:
+    """What is no failure, each with its run: missed SHOULDs, then freedoms, each of these once."""
+    missed = {f.cause for o in outcomes for f in o.findings if f.verdict is Verdict.NON_STRICT}
+    for cause, failure in failures.items():
+        if failure and failure.verdict is Verdict.NON_STRICT and cause in missed:
+            yield _failure_row(failure, causes.get(cause, ()), accepted)
+    seen = set()
+    for outcome in outcomes:
+        for one in outcome.findings:
+            free = one.verdict in (Verdict.INFO, Verdict.LEGACY) or one.clause == "HOOK-1"
+            if free and outcome.run and (one.clause, one.actual) not in seen:
+                seen.add((one.clause, one.actual))
+                found = Failure(one.cause, outcome.case, one.verdict, (one,), outcome.run, 0, 1)
+                yield _failure_row(found, [outcome], accepted) | {"replay": outcome.case.id}
+
+
 def _findings_that_show(failure: Failure, group: Sequence[Outcome]) -> Sequence[Finding]:
-    """The findings of the repetition; of a flaky failure, those of the run that failed."""
-    if failure.verdict is not Verdict.FLAKY or not group:
-        return failure.findings
-    return group[0].findings
+    """The findings of the repetition; if it did not fail, those of the run that did."""
+    shown = any(one.cause == failure.cause for one in failure.findings)
+    return failure.findings if shown or not group else group[0].findings

@@ -8,18 +8,17 @@ cases end.
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.generated import generated_cases
 from conformance.cases.model import Case
-from conformance.checks.printed_lines import read_lines
 from conformance.clauses import named
 from conformance.known_failures import KnownFailure
-from conformance.program_runner import Sandbox
-from conformance.recording import Profile, Run
+from conformance.program_runner import durations_s
+from conformance.recording import Profile
 from conformance.report_model import (
     SMOKE,
     Failure,
@@ -28,7 +27,8 @@ from conformance.report_model import (
     report_of_cases,
     settle_uncertain,
 )
-from conformance.verdicts import FAILURES, Cause, Verdict
+from conformance.smoke import Problem
+from conformance.verdicts import CONFIRMED, FAILURES, Cause, Verdict
 from conformance.worker import PATIENT, Task, confirm, examine
 
 MOST_TIMEOUTS = 4
@@ -43,6 +43,7 @@ class Progress:
 
     begin: Callable[[int, str], None] = lambda total, what: None
     step: Callable[[], None] = lambda: None
+    tell: Callable[[str], None] = lambda text: None
 
 
 def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case, ...]:
@@ -58,39 +59,13 @@ def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case,
     return (*subjects, *others)
 
 
+def case_named(name: str) -> Case | None:
+    """The fixed case with this id."""
+    return next((case for case in (SMOKE, *fixed_cases()) if case.id == name), None)
+
+
 def _is_generated(case: Case) -> bool:
     return case.id.startswith("generated/")
-
-
-def learn(command: Sequence[str], ports: str = "given") -> Profile:
-    """Measure a program in small runs: how long it takes, how many connections it uses, and whether
-    it sends its requests to the given servers.
-
-    Raises CannotStartError, and PortInUseError if it uses the fixed ports and they are in use.
-    """
-    with Sandbox(ports) as sandbox:
-        runs = [sandbox.execute(command, SMOKE, Profile(ports=ports))]
-        if ports == "given" and _ignores_servers(runs[0]):
-            with Sandbox("fixed") as fixed:
-                entries = fixed.execute(command, SMOKE, Profile(ports="fixed")).entries
-            if entries:
-                return learn(command, "fixed")
-        if runs[0].ended != "exit":
-            return Profile(ends=False, ports=ports)
-        runs += [sandbox.execute(command, SMOKE, Profile(ports=ports)) for _ in range(2)]
-    announced = [n for run in runs if (n := read_lines(run.texts).claims.concurrency)]
-    return Profile(
-        startup_s=sorted(run.elapsed_s for run in runs)[len(runs) // 2],
-        connections=max(1, min([8, *announced])),
-        ports=ports,
-    )
-
-
-def _ignores_servers(run: Run) -> bool:
-    """Whether a run printed a report although no server saw a request of it."""
-    printed = read_lines(run.texts)
-    announces = printed.site is not None and run.urls["LOCAL"] in printed.texts[printed.site]
-    return not run.entries and printed.claims.totals is not None and not announces
 
 
 def judge_program(
@@ -101,17 +76,23 @@ def judge_program(
     *,
     known: Sequence[KnownFailure] = (),
     progress: Progress | None = None,
+    waiting: Executor | None = None,
+    problem: Problem | None = None,
 ) -> dict[str, Any]:
     """Run all cases and make the report (its form: report.schema.json).
 
-    `command` is resolved (conformance.program_runner). On Ctrl-C the report has what is known so
-    far.
+    `command` is resolved (conformance.program_runner). `waiting` executes the cases that mostly
+    wait, beside the others; without it, they come last. After a `problem` with the smoke run, that
+    is all that is judged. On Ctrl-C the report has what is known so far.
     """
     began = time.monotonic()
-    schedule = _Schedule(tuple(command), executor, profile, progress or Progress())
+    schedule = _Schedule(tuple(command), executor, waiting, profile, progress or Progress())
     interrupted = False
     try:
-        schedule.examine_all(cases)
+        if problem is None:
+            schedule.examine_all(cases)
+        elif not problem.nothing_verified:
+            schedule.examine_smoke_run()
         schedule.confirm_all()
     except KeyboardInterrupt:
         interrupted = True
@@ -121,6 +102,7 @@ def judge_program(
         "command": list(command),
         "version": version("flags2-reference"),
         "interrupted": interrupted,
+        **({"smoke": asdict(problem)} if problem else {}),
         **schedule.report(known),
         "elapsed_s": round(time.monotonic() - began, 1),
     }
@@ -132,6 +114,7 @@ class _Schedule:
 
     command: tuple[str, ...]
     executor: Executor
+    waiting: Executor | None
     profile: Profile
     progress: Progress
     outcomes: list[Outcome] = field(default_factory=list)
@@ -145,10 +128,24 @@ class _Schedule:
         return Task(self.command, case, self.profile)
 
     def examine_all(self, cases: Sequence[Case]) -> None:
-        """Fill in the outcomes in the order of the cases, until `MOST_TIMEOUTS`."""
+        """Fill in the outcomes, first of the cases that wait for nothing, until `MOST_TIMEOUTS`."""
+        if self.profile.ports:
+            cases = (SMOKE, *cases)
+        slow = [case for case in cases if case.waits_s]
+        quick = [case for case in cases if not case.waits_s]
         self.progress.begin(len(cases), "cases")
-        tasks = list(map(self.task, cases))
-        futures = [self.executor.submit(examine, task) for task in tasks]
+        if slow and self.waiting is None:
+            waits_s = sum(max(durations_s(case)) for case in slow)
+            self.progress.tell(
+                f"{len(slow)} of them wait for the servers, at the end: about {waits_s:.0f} s"
+            )
+        tasks = list(map(self.task, [*quick, *slow]))
+        futures = [
+            (self.waiting or self.executor if task.case.waits_s else self.executor).submit(
+                examine, task
+            )
+            for task in tasks
+        ]
         timeouts = 0
         try:
             for task, future in zip(tasks, futures, strict=True):
@@ -160,7 +157,17 @@ class _Schedule:
         finally:
             for future in futures:
                 future.cancel()
-        self.outcomes[:] = settle_uncertain(self.outcomes)
+            places = {case.id: place for place, case in enumerate(cases)}
+            self.outcomes.sort(key=lambda outcome: places[outcome.case.id])
+        self.outcomes = settle_uncertain(self.outcomes)
+
+    def examine_smoke_run(self) -> None:
+        """Fill in the one finding of a smoke run that shows why no case can be judged."""
+        task = self.task(SMOKE)
+        outcome = _result(task, self.executor.submit(examine, task))
+        failures = [one for one in outcome.findings if one.verdict in FAILURES]
+        failures.sort(key=lambda one: not one.stops)
+        self.outcomes = [replace(outcome, findings=tuple(failures[:1]))]
 
     def confirm_all(self) -> None:
         """Confirm every failure; examine the cases of those that patience cleared once more."""
@@ -229,7 +236,7 @@ def _causes(outcomes: Sequence[Outcome]) -> dict[Cause, list[Outcome]]:
     causes: dict[Cause, list[Outcome]] = {}
     for outcome in outcomes:
         for one in outcome.findings:
-            if one.verdict in FAILURES:
+            if one.verdict in CONFIRMED and one.clause != "HOOK-1":
                 group = causes.setdefault(one.cause, [])
                 if outcome not in group:
                     group.append(outcome)
@@ -259,7 +266,7 @@ def _settled(outcome: Outcome, failures: Mapping[Cause, Failure | None]) -> Outc
     found = []
     for one in outcome.findings:
         failure = failures.get(one.cause, ...)
-        if one.verdict in FAILURES and failure is None:
+        if one.verdict in CONFIRMED and failure is None:
             continue  # patient runs did not show it
         if isinstance(failure, Failure) and failure.verdict is Verdict.FLAKY:
             one = replace(one, verdict=Verdict.FLAKY)

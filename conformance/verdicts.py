@@ -41,6 +41,9 @@ SEVERITY = tuple(Verdict)
 FAILURES = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.FLAKY})
 """A program with one of these does not conform."""
 
+CONFIRMED = FAILURES | {Verdict.NON_STRICT}
+"""Findings that are repeated and shrunk."""
+
 VERIFIED = frozenset({Verdict.PASS, Verdict.NON_STRICT, Verdict.LEGACY, Verdict.INFO}) | FAILURES
 """A clause with one of these was tested."""
 

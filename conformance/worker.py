@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from conformance.cases.model import Case
 from conformance.checks.judge import findings
 from conformance.checks.patience import LONGER_S, may_heed, note_timeout
+from conformance.clauses import clauses
 from conformance.program_runner import Sandbox, stopping
-from conformance.recording import Profile, Run
-from conformance.report_model import Failure, Outcome
+from conformance.recording import Ports, Profile, Run
+from conformance.report_model import SMOKE, Failure, Outcome, ignores_servers
 from conformance.shrink import shrink
-from conformance.verdicts import FAILURES, Cause, Finding, Verdict, worst
+from conformance.verdicts import CONFIRMED, Cause, Finding, Verdict, worst
 
 REPEATS = 3
 """How often a failure must show again."""
@@ -44,7 +45,7 @@ _of_thread = threading.local()
 _sandboxes: list[Sandbox] = []
 
 
-def _sandbox(ports: str) -> Sandbox:
+def _sandbox(ports: Ports | None) -> Sandbox:
     """The sandbox of this thread."""
     sandbox: Sandbox | None = getattr(_of_thread, "sandbox", None)
     if sandbox is None or sandbox not in _sandboxes:
@@ -80,7 +81,11 @@ def _execute_in(sandbox: Sandbox, task: Task, timeout_factor: float) -> Executed
 def examine(task: Task, timeout_factor: float = 1.0) -> Outcome:
     """Run a case; an error of the kit itself is reported in the outcome, not raised."""
     try:
-        return Outcome(task.case, execute(task, timeout_factor)[1])
+        run, found = execute(task, timeout_factor)
+        ports = task.profile.ports
+        if ports and task.case.id == SMOKE.id:
+            found = (*found, ignores_servers(ports))
+        return Outcome(task.case, found, run=run)
     except Exception as exc:
         return Outcome(task.case, error=f"{type(exc).__name__}: {exc}")
 
@@ -98,7 +103,11 @@ def confirm(task: Task, cause: Cause) -> Failure | None:
     if slow and repeated < REPEATS:
         return None
     if repeated < REPEATS:
-        return Failure(cause, task.case, Verdict.FLAKY, found, run, REPEATS, repeated)
+        should = clauses()[cause[0]].keyword.startswith("SHOULD")
+        verdict = Verdict.NON_STRICT if should else Verdict.FLAKY
+        return Failure(cause, task.case, verdict, found, run, REPEATS, repeated)
+    if task.case.id == SMOKE.id:  # one finding stands for all that follow from it
+        found = tuple(one for one in found if one.cause == cause)
     return _shrunk(task, cause, (run, found))
 
 
@@ -111,12 +120,12 @@ def _shrunk(task: Task, cause: Cause, first: Executed) -> Failure:
         if stopping.is_set():
             return False
         executed = execute(replace(task, case=case))
-        again = any(one.cause == cause and one.verdict in FAILURES for one in executed[1])
+        again = any(one.cause == cause and one.verdict in CONFIRMED for one in executed[1])
         if again:
             smallest = executed
         return again
 
-    most = MOST_SLOW_EXECUTIONS.get(cause[1], MOST_EXECUTIONS)
+    most = 0 if task.case.id == SMOKE.id else MOST_SLOW_EXECUTIONS.get(cause[1], MOST_EXECUTIONS)
     shrunk = shrink(task.case, fails, most)
     run, found = smallest
     verdict = worst(one.verdict for one in found if one.cause == cause)
@@ -125,7 +134,7 @@ def _shrunk(task: Task, cause: Cause, first: Executed) -> Failure:
 
 def _repeated(task: Task, timeout_factor: float) -> list[Executed]:
     """The same case several times; at the same time if the runs do nothing but wait."""
-    if timeout_factor == 1 or task.profile.ports == "fixed":
+    if timeout_factor == 1 or task.profile.ports:
         return [execute(task, timeout_factor) for _ in range(REPEATS)]
 
     def execute_apart(_: int) -> Executed:

@@ -187,9 +187,21 @@ def _runs() -> list[Case]:
     one_more = Plan(mix=(Bucket(100, Serve(delay_s=0.1)),))
     return [
         report_case(
-            "two-letters", "OUT-1 OUT-2 OUT-3", "-s ERROR -m 8 A B", "as in X-37", plan=x_37
+            "two-letters",
+            "OUT-1 OUT-2 OUT-3",
+            "-s ERROR -m 8 A B",
+            "as in X-37",
+            plan=x_37,
+            waits_s=1,
         ),
-        report_case("two-letters-lines", "REP-8 ACC-2", "-s ERROR -v A B", "as in X-37", plan=x_37),
+        report_case(
+            "two-letters-lines",
+            "REP-8 ACC-2",
+            "-s ERROR -v A B",
+            "as in X-37",
+            plan=x_37,
+            waits_s=1,
+        ),
         report_case(
             "one-error", "REP-4 OUT-3", "BR", "one of everything", plan=rules(BR=Status((503,)))
         ),

@@ -6,7 +6,7 @@ from conformance.checks.interpret import Reading
 from conformance.checks.patience import check_silence
 from conformance.checks.printed_lines import HYPHENS, TOTAL
 from conformance.checks.requests import describe
-from conformance.recording import MAX_STDOUT
+from conformance.recording import MAX_STDOUT, Run
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.text import code_list, counted, shorten
 
@@ -88,7 +88,7 @@ def _ended_from_outside(reading: Reading) -> list[Finding]:
 
 def _rejected(reading: Reading, status: int) -> Finding:
     """A command line that should have led to a report was rejected."""
-    case, last = reading.case, _last_words(reading)
+    case, last = reading.case, last_words(reading.run)
     if status > 128 or "Traceback" in reading.run.stderr:
         actual = f"status {status} before anything was announced: {last}"
         return _fatal("ACC-3", Verdict.CRASH, "crash", actual, "a report")
@@ -115,7 +115,7 @@ def _usage_error(reading: Reading, status: int) -> list[Finding]:
         actual, expected = "nothing on stdout or stderr", "what is wrong"
         found.append(broken("CLI-7", "silent", actual, expected=expected))
     if case.expects == "either":
-        actual = f"takes it for a usage error: {_last_words(reading)}"
+        actual = f"takes it for a usage error: {last_words(reading.run)}"
         found.append(
             Finding(
                 case.subject, "refused", actual, expected="either will do", verdict=Verdict.INFO
@@ -154,13 +154,12 @@ def _no_report(reading: Reading) -> Finding:
     if status == 0:
         actual = f"status 0, no report; {reading.progress}"
         return broken("CLI-9", "silent", actual, expected="a report", stops=True)
-    actual = f"status {status}, no report: {_last_words(reading)}"
+    actual = f"status {status}, no report: {last_words(reading.run)}"
     return _fatal("ACC-3", Verdict.CRASH, "crash", actual, "a report")
 
 
-def _last_words(reading: Reading) -> str:
+def last_words(run: Run) -> str:
     """The line in which the program says what went wrong."""
-    run = reading.run
     return _error_line(run.stderr) or _error_line(run.stdout) or "nothing was printed"
 
 

@@ -49,7 +49,7 @@ def check_patience(reading: Reading) -> list[Finding]:
         return []
     for entry in reading.requests_in_time:
         if _is_given_up(reading, entry) and _is_bearable(case, entry):
-            expected = f"waits {PATIENT_S:.0f} s for each byte, and for all of them"
+            expected = f"it waits {PATIENT_S:.0f} s for each byte, and for all of them"
             actual = _how_far(entry)
             return [broken("REQ-11", "impatient", actual, expected=expected, code=entry.code)]
     return []
@@ -69,9 +69,9 @@ def _is_given_up(reading: Reading, entry: RequestEntry) -> bool:
 def _how_far(entry: RequestEntry) -> str:
     """What of a response had come when the client left, and when the server saw that."""
     if entry.client_closed:
-        return f"gave up before the first byte, which came after {entry.delay_s:.1f} s"
+        return f"it gave up before the first byte, which came after {entry.delay_s:.1f} s"
     what = f"{entry.bytes_sent} of {entry.length} bytes" if entry.status else "no byte"
-    return f"gave up within {entry.end_s - entry.start_s:.1f} s, with {what}"
+    return f"it gave up within {entry.end_s - entry.start_s:.1f} s, with {what}"
 
 
 def _is_bearable(case: Case, entry: RequestEntry) -> bool:
