@@ -4,13 +4,15 @@ Each module imports only modules before it in this list, which is also the order
 
 - input: `json_input`
 - what is promised, and what becomes of it: `clauses` `verdicts` `known_failures` `recording`
-- what is tested: `cases.command_line` `cases.model` `cases.fixed` `cases.generated`
+- what is tested: `cases.command_line` `cases.model` `cases.build` `cases.arguments`
+  `cases.fixed` `cases.generated`
 - what is wrong with a recorded run: `checks.printed_lines` `checks.interpret` `checks.requests`
-  `checks.ending` `checks.expansion` `checks.announcement` `checks.accounting`
+  `checks.patience` `checks.ending` `checks.expansion` `checks.announcement` `checks.accounting`
   `checks.report_format` `checks.concurrency` `checks.freedoms` `checks.judge`
 - what is reported: `evidence_table` `report_model`
-- running programs: `program_runner` `shrink` `worker` `scheduler` `dask_executor`
+- running programs: `process_tree` `program_runner` `smoke` `shrink` `worker` `scheduler`
+  `dask_executor`
 - functions tested over a pipe: `adapter.answer` `adapter.cases` `adapter.generated`
   `adapter.primes` `adapter.checks` `adapter.report_model` `adapter.process` `adapter.session`
-- the command: `vectors` `report` `commands` `cli` `__main__`
+- the command: `vectors` `report_text` `report` `commands` `cli` `__main__`
 """

@@ -181,7 +181,7 @@ class Sandbox:
         assert process.stdout
         assert process.stderr
         stdout = _Lines(process.stdout, self._servers.clock_s)
-        stderr = _Tail(process.stderr)
+        stderr = Tail(process.stderr)
         left: tuple[str, ...] = ()
         try:
             how = self._wait(process, stdout, case, limit_s)
@@ -261,7 +261,7 @@ class _Ended:
     status: int | None
     how: str
     stdout: "_Lines"
-    stderr: "_Tail"
+    stderr: "Tail"
 
 
 class _Lines(threading.Thread):
@@ -287,7 +287,7 @@ class _Lines(threading.Thread):
         self.lines += [PrintedLine(self._clock_s(), text) for text in reader.close()]
 
 
-class _Tail(threading.Thread):
+class Tail(threading.Thread):
     """Reads a pipe to its end and keeps the last `STDERR_TAIL` bytes."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
@@ -297,9 +297,11 @@ class _Tail(threading.Thread):
         self.start()
 
     def run(self) -> None:
+        """Read until the other side closes."""
         with self._pipe:
             while data := os.read(self._pipe.fileno(), 65_536):
                 self._tail = (self._tail + data)[-STDERR_TAIL:]
 
     def text(self) -> str:
+        """What there is so far."""
         return self._tail.decode("utf-8", "replace")

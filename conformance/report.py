@@ -19,6 +19,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from conformance.report_text import (
+    brief,
     finding_line,
     how,
     needs_file,
@@ -133,7 +134,7 @@ def report_html(report: Mapping[str, Any]) -> str:
             map(line_from_json, failure.get("journal", ())),
             {row["code"] for row in failure.get("books", ()) if row.get("word")},
         )
-        for failure in shown
+        for failure in report["failures"]
     ]
     return _template().render(
         report=report, reports=None, chapters=chapters, charts=charts, shown=shown
@@ -162,6 +163,7 @@ def _template() -> jinja2.Template:
         "shell_command": shell_command,
         "replay_line": replay_line,
         "pretty": pretty,
+        "brief": brief,
         "bad": _BAD,
     }
     text = resources.files("conformance").joinpath("report.html.jinja").read_text(encoding="utf-8")

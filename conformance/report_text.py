@@ -1,4 +1,4 @@
-"""The report of a program as text for a terminal, and the words that all its forms share; pure."""
+"""The report of a program as text for a terminal, and the words that all its forms share."""
 
 import json
 import shlex
@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from conformance.verdicts import Finding, Verdict
-from mockservers.text import safe, shorten
+from mockservers.text import cut_in_the_middle, safe, shorten
 
+MOST_OF_JSON = 300
+"""Characters of a question or an answer on the terminal."""
 COLUMNS = 100
 """Characters of a line on the terminal."""
 CELL = 28
@@ -77,7 +79,9 @@ def _untested_lines(report: Mapping[str, Any]) -> list[str]:
     for name, row in report["clauses"].items():
         if row["verdict"] in (Verdict.NOT_TESTED, Verdict.UNSUPPORTED):
             hidden_by = row.get("hidden_by")
-            reason = f"hidden by {', '.join(hidden_by)}" if hidden_by else row.get("operation", "")
+            reason = f"hidden by {', '.join(hidden_by)}" if hidden_by else ""
+            if row.get("operation"):
+                reason = f"the adapter does not have `{row['operation']}`"
             reasons.setdefault((row["verdict"], reason), []).append(name)
     return [
         f"{verdict:<11} {', '.join(names)}{': ' if reason else ''}{reason}"
@@ -123,7 +127,7 @@ def _failure_lines(
     lines += [f"  {finding_line(one)}" for one in failure.get("findings", ())]
     for name in ("question", "answer", "expected"):
         if name in failure:
-            lines.append(f"{name:<8} {pretty(failure[name])}")
+            lines.append(f"{name:<8} {brief(failure[name], MOST_OF_JSON)}")
     if failure.get("case"):
         lines.append(f"plan     {json.dumps(failure['case']['plan'])}")
         lines += [f"{name:<8} {text}" for name, text in setting(failure["case"])]
@@ -199,6 +203,11 @@ def setting(case: Mapping[str, Any]) -> list[tuple[str, str]]:
     if case.get("dest") is False:
         found.append(("files", "the folder downloads does not exist before"))
     return found
+
+
+def brief(data: Any, most: int) -> str:
+    """JSON on one line, or a text as it is, cut in the middle."""
+    return cut_in_the_middle(data if isinstance(data, str) else json.dumps(data), most)
 
 
 def pretty(data: Any) -> str:

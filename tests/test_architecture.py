@@ -270,9 +270,9 @@ def test_a_pure_module_of_the_kit_uses_no_process_thread_clock_or_file():
     assert {name: names for name, names in wrong.items() if names} == {}
 
 
-def test_two_modules_of_the_kit_start_processes():
+def test_three_modules_of_the_kit_start_processes_or_end_them():
     starts = {kit_name(path) for path in KIT if "subprocess" in imported(path)}
-    assert starts == {"program_runner", "adapter.process"}
+    assert starts == {"program_runner", "process_tree", "adapter.process"}
 
 
 # --- values ---------------------------------------------------------------------------------------

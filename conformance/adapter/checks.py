@@ -22,10 +22,10 @@ from mockservers.faults import Delay, Fault, Garbage, Serve
 from mockservers.flags2.codes import is_code, path_of_code
 from mockservers.plan import Plan, PlanError, draw, fate
 from mockservers.plan_json import fault_to_json, plan_from_json
-from mockservers.text import shorten
+from mockservers.text import cut_in_the_middle
 
 MICROSECOND = 1e-6
-MOST_QUOTED = 300
+MOST_QUOTED = 200
 """Characters of an answer that a finding quotes."""
 MOST_ITEMS_QUOTED = 80
 """Characters of a list of numbers within a finding."""
@@ -205,7 +205,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _quoted_items(items: Counter[Any]) -> str:
-    return shorten(str(list(items.elements())), MOST_ITEMS_QUOTED)
+    return cut_in_the_middle(str(list(items.elements())), MOST_ITEMS_QUOTED)
 
 
 def _trace_fault(items: list[float], swaps: Any, result: list[float]) -> str | None:
@@ -318,7 +318,7 @@ def _right_fate(question: Question) -> str:
 
 
 def _quoted(text: str) -> str:
-    return shorten(text, MOST_QUOTED)
+    return cut_in_the_middle(text, MOST_QUOTED)
 
 
 _CHECKS: dict[str, Callable[[Question, Answer, Collection[str]], Findings]] = {

@@ -9,11 +9,14 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from conformance.adapter.answer import Answer, read_answer
 from conformance.adapter.cases import Question
-from conformance.program_runner import CannotStartError
+from conformance.checks.ending import error_line
+from conformance.process_tree import SETTLE_S
+from conformance.program_runner import CannotStartError, Tail
 from mockservers.cli.child_process import signal_group
 from mockservers.flags2.codes import packaged_codes
 
@@ -25,7 +28,7 @@ class AdapterProcess:
     """A process that answers; it is started by the first question, and again after a fault.
 
     `command` is resolved (conformance.program_runner). The working directory is new and contains
-    `packaged_codes.txt`. The process shares the stderr of the kit. A context manager.
+    `country_codes.txt`. A context manager.
     """
 
     def __init__(self, command: Sequence[str], timeout_factor: float = 1.0) -> None:
@@ -34,6 +37,7 @@ class AdapterProcess:
         self.questions_sent = 0
         self._folder = tempfile.TemporaryDirectory(prefix="adapter-")
         self._process: subprocess.Popen[bytes] | None = None
+        self._stderr: Tail
         self._worker: threading.Thread | None = None
         codes = "\n".join(packaged_codes())
         Path(self._folder.name, "country_codes.txt").write_text(f"{codes}\n", encoding="utf-8")
@@ -63,7 +67,7 @@ class AdapterProcess:
             answer = Answer(f"no answer within {limit_s:g} s", fault="timeout")
         if answer.fault:
             self.stop()
-        return answer
+        return self._with_last_words(answer) if answer.fault == "crash" else answer
 
     def stop(self) -> None:
         """Kill the process and its group; the next question starts another process."""
@@ -84,6 +88,7 @@ class AdapterProcess:
                 self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 bufsize=0,
                 cwd=self._folder.name,
                 start_new_session=True,
@@ -91,7 +96,15 @@ class AdapterProcess:
         except OSError as exc:
             why = exc.strerror or type(exc).__name__
             raise CannotStartError(f"cannot start {self.command[0]}: {why}") from None
+        assert self._process.stderr
+        self._stderr = Tail(self._process.stderr)
         return self._process
+
+    def _with_last_words(self, answer: Answer) -> Answer:
+        """The answer of a process that ended, with what it wrote to stderr."""
+        self._stderr.join(SETTLE_S)
+        words = error_line(self._stderr.text())
+        return replace(answer, text=f"{answer.text}; stderr: {words}") if words else answer
 
 
 def _exchange(process: subprocess.Popen[bytes], line: bytes) -> Answer:

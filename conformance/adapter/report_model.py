@@ -45,6 +45,7 @@ def report_of_questions(
         for clause, verdict in _shown(outcome):
             by_clause[clause].append((verdict, outcome.question.id))
     verdicts = {name: worst(verdict for verdict, _ in seen) for name, seen in by_clause.items()}
+    ops = {clause: o.question.op for o in outcomes for clause in o.question.clauses}
     totals = Counter(verdicts.values())
     return {
         "clauses": {
@@ -54,6 +55,7 @@ def report_of_questions(
                 "verdict": verdicts[name],
                 "cases": list(dict.fromkeys(case for _, case in seen)),
             }
+            | ({"operation": ops[name]} if verdicts[name] is Verdict.UNSUPPORTED else {})
             for name, seen in by_clause.items()
         },
         "cases": list(map(_case_row, outcomes)),

@@ -53,23 +53,7 @@ def command_line_cases() -> list[Case]:
         report_case("one-word", "CLI-2", "-ev -l 2", "two options in one word"),
         report_case("local", "REQ-6", "-s LOCAL BR", "the server is named"),
         report_case("small-label", "CLI-4", "-s error BR", "a label in lower case"),
-        *refusals(
-            "CLI-5",
-            {
-                "no-such-server": "-s NOWHERE BR",
-                "limit-of-nothing": "-l 0 BR",
-                "no-connections": "-m 0 BR",
-                "limit-no-number": "-l x BR",
-                "connections-no-number": "-m x BR",
-                "limit-below-nothing": "-l -1 BR",
-                "limit-and-a-letter": "-l 2x BR",
-                "limit-with-exponent": "-l 1e1 BR",
-                "connections-with-decimals": "-m 3.7 BR",
-                "no-value": "BR -m",
-                "no-such-option": "-x BR",
-                "no-such-long-option": "--nonsense BR",
-            },
-        ),
+        *_usage_errors(),
         report_case(
             "all-errors", "CLI-8", "CN BR", "nothing but errors", plan=_status_for_all(503)
         ),
@@ -93,6 +77,26 @@ def command_line_cases() -> list[Case]:
             waits_s=5,
         ),
     ]
+
+
+def _usage_errors() -> list[Case]:
+    return refusals(
+        "CLI-5",
+        {
+            "no-such-server": "-s NOWHERE BR",
+            "limit-of-nothing": "-l 0 BR",
+            "no-connections": "-m 0 BR",
+            "limit-no-number": "-l x BR",
+            "connections-no-number": "-m x BR",
+            "limit-below-nothing": "-l -1 BR",
+            "limit-and-a-letter": "-l 2x BR",
+            "limit-with-exponent": "-l 1e1 BR",
+            "connections-with-decimals": "-m 3.7 BR",
+            "no-value": "BR -m",
+            "no-such-option": "-x BR",
+            "no-such-long-option": "--nonsense BR",
+        },
+    )
 
 
 def _status_for_all(status: int) -> Plan:

@@ -90,13 +90,14 @@ def fixed_cases() -> tuple[Case, ...]:
         *command_line_cases(),
         *_responses(),
         *_runs(),
+        *_concurrency(),
         *legacy_cases(),
     )
 
 
 def _waiting() -> list[Case]:
     """A silence that must be given up, before the response and within it; and pauses that must be
-    borne: 8 s before the first byte, 12 s of drops, gaps of 2 s and of 8 s.
+    tolerated: 8 s before the first byte, 12 s of drops, gaps of 2 s and of 8 s.
     """
     silent = rules(BR=Hang(or_s=40), CN=Stall(for_s=40))
     slow = rules(
@@ -184,7 +185,6 @@ def _runs() -> list[Case]:
         mix=(Bucket(25, Status((501, 502, 503))), Bucket(50, Serve(delay_s=0.5))),
     )
     stale = {"br.gif": "not a flag", "cn.gif": "not a flag either"}
-    one_more = Plan(mix=(Bucket(100, Serve(delay_s=0.1)),))
     return [
         report_case(
             "two-letters",
@@ -221,6 +221,12 @@ def _runs() -> list[Case]:
         report_case(
             "folder-in-the-way", "FIL-6", "-v BR CN", "it cannot be saved", files={"br.gif/": ""}
         ),
+    ]
+
+
+def _concurrency() -> list[Case]:
+    one_more = Plan(mix=(Bucket(100, Serve(delay_s=0.1)),))
+    return [
         report_case("alone", "CON-1 CON-2", "-m 1 BR CN US", "one connection", plan=_slow(0.25)),
         report_case(
             "three-of-nine",

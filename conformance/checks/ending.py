@@ -160,10 +160,10 @@ def _no_report(reading: Reading) -> Finding:
 
 def last_words(run: Run) -> str:
     """The line in which the program says what went wrong."""
-    return _error_line(run.stderr) or _error_line(run.stdout) or "nothing was printed"
+    return error_line(run.stderr) or error_line(run.stdout) or "nothing was printed"
 
 
-def _error_line(text: str) -> str:
+def error_line(text: str) -> str:
     """The last line that looks like an error, else the last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR_WORDS.search(line)]

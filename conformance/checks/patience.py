@@ -1,4 +1,4 @@
-"""How long a program bears silence: long enough, and no longer; pure.
+"""How long a program tolerates silence: long enough, and no longer; pure.
 
 REQ-7 and REQ-10 limit a silence from above, REQ-11 from below; HOOK-2 lets the environment set the
 limit.
@@ -15,7 +15,7 @@ from mockservers.plan import fate
 SILENT_S = 39.0
 """A client that waits this long in a silence of 40 s has waited until the server ended it."""
 PATIENT_S = 10.0
-"""A shorter pause must be borne (REQ-11)."""
+"""A shorter pause must be tolerated (REQ-11)."""
 LONGER_S = 4.0
 """The value of `FLAGS2_TIMEOUT_S` in the second run of a case that sets it to less."""
 LATE_S = 0.5
@@ -48,7 +48,7 @@ def check_patience(reading: Reading) -> list[Finding]:
     if case.timeout_s is not None or case.expects != "report" or hindered:
         return []
     for entry in reading.requests_in_time:
-        if _is_given_up(reading, entry) and _is_bearable(case, entry):
+        if _is_given_up(reading, entry) and _is_tolerable(case, entry):
             expected = f"it waits {PATIENT_S:.0f} s for each byte, and for all of them"
             actual = _how_far(entry)
             return [broken("REQ-11", "impatient", actual, expected=expected, code=entry.code)]
@@ -74,7 +74,7 @@ def _how_far(entry: RequestEntry) -> str:
     return f"it gave up within {entry.end_s - entry.start_s:.1f} s, with {what}"
 
 
-def _is_bearable(case: Case, entry: RequestEntry) -> bool:
+def _is_tolerable(case: Case, entry: RequestEntry) -> bool:
     """Whether a response arrives whole, without a pause of `PATIENT_S`."""
     if entry.do not in WHOLE:
         return False

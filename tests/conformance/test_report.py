@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 
 from conformance import report as reports
+from conformance.report_text import text_report
 
 HERE = Path(__file__).parent / "reports"
 SCHEMA = Path(reports.__file__).with_name("report.schema.json")
@@ -32,12 +33,12 @@ def test_a_failure_can_be_replayed_from_its_file(tmp_path):
     name = found["failures"][0]["replay"]
     assert name == "failures/01-OUT-2-miscounted.json"
     assert json.loads((tmp_path / name).read_text()) == found["failures"][0]["case"]
-    assert f"conformance replay {name} -- node flags2.mjs" in reports.text_report(found)
+    assert f"conformance replay {name} -- node flags2.mjs" in text_report(found)
 
 
 def test_control_characters_leave_the_xml_well_formed():
     found = sample("failing")
-    found["cases"][1]["findings"][0]["said"] = HOSTILE
+    found["cases"][1]["findings"][0]["saw"] = HOSTILE
     root = ElementTree.fromstring(reports.junit_xml(found))
     assert [suite.get("failures") for suite in root] == ["0", "1"]
 
@@ -56,8 +57,8 @@ def test_known_and_stale_cases_and_errors_of_the_kit_are_no_failures(change, kin
 
 def test_no_text_from_outside_steers_the_terminal():
     found = sample("failing")
-    found["failures"][0]["findings"][0]["said"] = HOSTILE
-    text = reports.text_report(found)
+    found["failures"][0]["findings"][0]["saw"] = HOSTILE
+    text = text_report(found)
     assert "\\x1b[2J\\x00" in text
     assert "\x1b" not in text
 
@@ -77,13 +78,13 @@ def test_no_text_from_outside_becomes_markup():
 
 
 def test_the_last_line_sums_up():
-    assert reports.text_report(sample("passing")).splitlines()[-1] == "conforms: 2 PASS"
-    last = reports.text_report(sample("failing")).splitlines()[-1]
+    assert text_report(sample("passing")).splitlines()[-1] == "conforms: 2 PASS"
+    last = text_report(sample("failing")).splitlines()[-1]
     assert last == "does not conform: 1 FAIL, 1 PASS"
 
 
 def test_the_imbalance_is_marked_in_the_evidence_table():
-    lines = reports.text_report(sample("failing")).splitlines()
+    lines = text_report(sample("failing")).splitlines()
     assert [line.split()[1] for line in lines if line.startswith(">")] == ["ZZ"]
 
 

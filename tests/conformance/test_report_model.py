@@ -12,6 +12,7 @@ from conformance.report_model import (
     KnownFailure,
     Outcome,
     drop_consequences,
+    ignores_servers,
     report_of_cases,
     settle_uncertain,
 )
@@ -107,6 +108,7 @@ def test_a_report_without_cases_has_every_clause_of_runs_as_not_tested():
         },
         "cases": [],
         "failures": [],
+        "notes": [],
         "errors": [],
         "totals": {Verdict.NOT_TESTED: len(found["clauses"])},
     }
@@ -163,16 +165,32 @@ def test_a_case_is_reported_with_its_findings():
 
 
 def test_a_program_that_ignores_its_urls_gets_a_smoke_case_with_a_finding():
-    found = report(outcome("a"), outcome("b"), profile=Profile(ports="fixed"))
+    ports = (8001, 8002, 8003)
+    smoke = replace(outcome("smoke", ignores_servers(ports)), run=run())
+    found = report(smoke, outcome("a"), profile=Profile(ports=ports))
     assert clauses_tested(found)["HOOK-1"] == (Verdict.NON_STRICT, ["smoke"])
     assert found["clauses"]["HOOK-1"]["known"] is False
-    assert [row["id"] for row in found["cases"]] == ["smoke", "a", "b"]
-    first = found["cases"][0]
-    assert (first["verdict"], first["known"]) == (Verdict.NON_STRICT, None)
-    (one,) = first["findings"]
-    assert (one["clause"], one["word"]) == ("HOOK-1", "ignored")
-    assert one["saw"] == "asks the ports 8001 to 8003"
-    assert one["said"] == "the servers of FLAGS2_*_URL"
+    (note,) = found["notes"]
+    assert (note["clause"], note["replay"]) == ("HOOK-1", "smoke")
+    (one,) = note["findings"]
+    assert one["saw"] == "asks the ports 8001, 8002, 8003"
+    assert one["expected"] == "the servers of FLAGS2_*_URL"
+
+
+def test_a_clause_that_no_case_showed_is_hidden_by_the_failures_of_its_cases():
+    stopped = outcome("a", finding("OUT-4", stops=True), shows=("OUT-2", "OUT-3", "OUT-4"))
+    shown = outcome("b", shows=("OUT-3",))
+    rows = report(stopped, shown)["clauses"]
+    assert rows["OUT-2"]["hidden_by"] == ["OUT-4"]
+    assert [name for name, row in rows.items() if "hidden_by" in row] == ["OUT-2"]
+
+
+def test_a_freedom_is_a_note_once_with_its_case_and_run():
+    freedom = finding("OUT-6", "freedom", verdict=Verdict.INFO)
+    found = report(*(replace(outcome(name, freedom), run=run()) for name in "ab"))
+    (note,) = found["notes"]
+    assert (note["clause"], note["verdict"], note["replay"]) == ("OUT-6", Verdict.INFO, "a")
+    assert note["case"]["id"] == "a"
 
 
 # --- known failures -----------------------------------------------------------------------------
@@ -236,8 +254,11 @@ def run(**fields):
     return replace(Run(1, "exit", lines, "oops", (), urls, {}, {}), **fields)
 
 
-def failure(verdict=Verdict.FAIL, of_run=None):
-    return Failure(CAUSE, SMALL, verdict, (finding(code="ZZ"),), of_run or run(), 23, 3)
+FOUND = (finding(code="ZZ"),)
+
+
+def failure(verdict=Verdict.FAIL, of_run=None, found=FOUND):
+    return Failure(CAUSE, SMALL, verdict, found, of_run or run(), 23, 3)
 
 
 def failure_row(*group, known=(), **changes):
@@ -305,6 +326,5 @@ def test_a_failure_is_known_if_it_is_known_in_each_of_its_cases():
 def test_a_flaky_failure_is_reported_with_the_findings_of_the_run_that_failed():
     first, second = finding(code="AA"), finding(code="BB")
     group = outcome("a", first), outcome("b", second)
-    assert failure_row(*group, verdict=Verdict.FLAKY)["findings"] == [first.to_json()]
-    assert failure_row(*group, verdict=Verdict.FAIL)["findings"] == [finding(code="ZZ").to_json()]
-    assert failure_row(verdict=Verdict.FLAKY)["findings"] == [finding(code="ZZ").to_json()]
+    assert failure_row(*group, verdict=Verdict.FLAKY, found=())["findings"] == [first.to_json()]
+    assert failure_row(*group)["findings"] == [finding(code="ZZ").to_json()]

@@ -15,7 +15,8 @@ def test_the_verdict_of_a_broken_clause_follows_from_its_keyword():
     ):  # fmt: skip
         found = broken(clause, "lost", "nothing", expected="1 ok", code="BR", stops=True)
         assert found.to_json() == {
-            "clause": clause, "word": "lost", "saw": "nothing", "said": "1 ok", "code": "BR",
+            "clause": clause, "word": "lost", "saw": "nothing", "claimed": None,
+            "expected": "1 ok", "said": "1 ok", "code": "BR",
             "verdict": verdict, "certain": True, "because": None, "stops": True,
         }  # fmt: skip
 
@@ -27,6 +28,13 @@ def test_in_json_a_claim_goes_before_an_expectation():
     assert said(claimed="1 ok", expected="1 error") == "1 ok"
     assert said(claimed="1 ok") == "1 ok"
     assert said(expected="1 error") == "1 error"
+
+
+def test_a_long_value_is_cut_in_the_middle_and_its_length_is_given():
+    found = broken("OUT-1", "lost", f"GET /{'x' * 700}.gif", expected="y" * 200).to_json()
+    assert found["saw"].startswith("GET /xxx")
+    assert found["saw"].endswith("x.gif (709 characters)")
+    assert len(found["saw"]) == len(found["expected"]) == 200
 
 
 def test_findings_are_the_same_by_their_cause():

@@ -81,6 +81,7 @@ def run_of(data):
 def summary(one):
     """A finding in a line, without its texts."""
     assert one.actual
+    assert one.expected
     text = f"{one.verdict} {one.clause} {one.kind} {one.code or '-'}"
     text += "" if one.certain else " (not certain)"
     text += f" (because of {one.because})" if one.because else ""

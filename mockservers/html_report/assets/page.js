@@ -303,7 +303,7 @@
   const longestS = Math.max(...charts.map((data) => data.took_s));
   const builds = charts.flatMap((data, i) => {
     const section = document.getElementById(`run${i}`);
-    return data.bars.start.length ? [chartsOf(section, data, beside ? longestS : data.took_s)] : [];
+    return section?.querySelector(".timeline") ? [chartsOf(section, data, beside ? longestS : data.took_s)] : [];
   });
   const build = () => {
     fills = new Map();

@@ -3,8 +3,6 @@
 from support.made_runs import all_expected_of, all_found_in, closed, error, no_length, redirect
 
 RUNS = [
-    ("a timeout that is ignored", {"timeout_s": 1.0, "elapsed_s": 10.0}, "INFO HOOK-2 freedom -"),
-    ("a timeout that is heeded", {"timeout_s": 1.0, "elapsed_s": 9.9}, "INFO HOOK-2 freedom -"),
     ("a reset, and no second attempt", {"subject": "REQ-5", "entries": [closed("BR"), "CN 200 9"],
      "totals": (1, 0, 1)}, "INFO REQ-5 freedom -"),
     ("redirects that are not followed", {"subject": "REQ-9", "entries": [redirect("BR",

@@ -132,7 +132,7 @@ class WaitsForeverInABody(Downloader):
 
 
 @breaks("REQ-11")
-class BearsFiveSecondsOfSilence(Downloader):
+class ToleratesFiveSecondsOfSilence(Downloader):
     def __init__(self):
         super().__init__()
         self.timeout_s = min(self.timeout_s, 5.0)

@@ -21,7 +21,7 @@ _PYTHON_VARIANTS = (
     "status-64",  # another status for usage errors
     "slow-reader",  # reads bodies slowly
     "follows-redirects",  # over one connection each
-    "limit-of-its-own",  # ignores FLAGS2_TIMEOUT_S, and bears little more than it must
+    "limit-of-its-own",  # ignores FLAGS2_TIMEOUT_S, and tolerates little more than it must
     "other-lines",  # prints more than it must
 )
 
