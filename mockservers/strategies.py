@@ -1,7 +1,8 @@
 """Hypothesis strategies for plans and what is in them, in the order of `faults` and `plan`.
 
-Needs the extra `strategies`. What they draw is valid, small, and quick to run: delays stay
-below `MAX_DELAY_S`.
+Needs the extra `strategies`. What they draw is valid and small, and finds the usual faults of
+clients within 100 examples: each class of status is drawn as often, and rules are for codes that
+are asked for. Delays stay below `MAX_DELAY_S`; only a silence may last `SILENCE_S`.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,6 +36,11 @@ from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
 MAX_DELAY_S = 0.01
 """The longest delay drawn, in seconds."""
+SILENCE_S = 5.0
+"""Seconds that a `hang` or a `stall` lasts, if it is long: a client without a time limit shows. A
+client whose limit is shorter waits no longer than that."""
+USUAL_CODES = ("AD", "BR", "CN", "US", "AA", "ZZ")
+"""Codes that are drawn more often, so that rules and codes meet: four have a flag."""
 
 FAILING_STATUSES = tuple(
     status for status in range(201, 600) if status not in (301, 302, 303, 307, 308)
@@ -51,15 +57,15 @@ def delays() -> st.SearchStrategy[Delay]:
 
 
 def _status_codes() -> st.SearchStrategy[tuple[int, ...]]:
-    """One status, or several to draw from."""
-    one = st.sampled_from([503, 404]) | st.sampled_from(FAILING_STATUSES)
+    """One status, or several to draw from: 503, 404, or as often one of each class."""
+    classes = [[n for n in FAILING_STATUSES if n // 100 == first] for first in (2, 3, 4, 5)]
+    one = st.one_of([st.just(503), st.just(404), *map(st.sampled_from, classes)])
     return st.tuples(one) | st.lists(one, min_size=1, max_size=3).map(tuple)
 
 
 FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     values.Delay: lambda: delays(),
-    values.Seconds: lambda: st.floats(0, MAX_DELAY_S),
-    values.Bytes: lambda: st.integers(0, 1000),
+    values.Bytes: lambda: st.just(0) | st.integers(0, 1000),
     values.Version: lambda: st.just(1) | st.integers(1, 255),
     values.Grow: lambda: st.just(0) | st.integers(-100, 100),
     ranges.How: lambda: st.sampled_from(_words(ranges.How)),
@@ -85,13 +91,24 @@ def _words(wanted: Any) -> tuple[str, ...]:
     return get_args(get_args(wanted)[0])
 
 
-def plain(kind: type[Fault], *, versions: bool = False) -> st.SearchStrategy[Fault]:
+def plain(
+    kind: type[Fault], *, versions: bool = False, silence_s: float = SILENCE_S
+) -> st.SearchStrategy[Fault]:
     """A fault of one kind; every field is drawn, but a version only if wanted: what it sends is
-    not what the catalogue has.
+    not what the catalogue has. A silence is short, or lasts `silence_s`.
     """
     left_out = () if versions else ("version", "grow")
     types = values.field_types(kind)
-    return st.builds(kind, **{name: _field(types[name]) for name in types if name not in left_out})
+    long = st.just(float(silence_s))
+    silences = st.one_of(st.floats(0, MAX_DELAY_S), long, long.map(float))  # mostly long
+    return st.builds(
+        kind,
+        **{
+            name: silences if types[name] is values.Seconds else _field(types[name])
+            for name in types
+            if name not in left_out
+        },
+    )
 
 
 def _field(wanted: Any) -> st.SearchStrategy[object]:
@@ -101,7 +118,7 @@ def _field(wanted: Any) -> st.SearchStrategy[object]:
     return st.one_of([st.none() if one is type(None) else FIELDS[one]() for one in options])
 
 
-def statuses(*, versions: bool = False) -> st.SearchStrategy[Fault]:
+def statuses(*, versions: bool = False, silence_s: float = SILENCE_S) -> st.SearchStrategy[Fault]:
     """Responses of the kind `status`: a third each without a body, with a text, with a page."""
     types = values.field_types(Status)
     no_body = [name for name in types if name not in ("body", "body_bytes", "content_type")]
@@ -143,21 +160,35 @@ CLEAR = tuple(kind for kind in WITHOUT_RANGES if not kind.may_be_unclear)
 
 
 @cache
-def replies(*kinds: type[Fault], versions: bool = False) -> st.SearchStrategy[Fault]:
+def replies(
+    *kinds: type[Fault], versions: bool = False, silence_s: float = SILENCE_S
+) -> st.SearchStrategy[Fault]:
     """A response of one of `kinds`; without any, of every kind that a plan without `ranges` may
-    have. With `versions`, of any version of the resource.
+    have, and of `status` and `truncate` more often. With `versions`, of any version of the
+    resource. Silences are short, or last `silence_s` seconds.
     """
-    return st.one_of([STRATEGIES[kind](versions=versions) for kind in kinds or WITHOUT_RANGES])
+    # In the order in which a failing example is simplified; the usual faults come up more often.
+    drawn = kinds or (Status, *WITHOUT_RANGES[1:], Status, Truncate, Serve)
+    return st.one_of([STRATEGIES[kind](versions=versions, silence_s=silence_s) for kind in drawn])
 
 
 def codes() -> st.SearchStrategy[str]:
-    """A code; half of those drawn have a flag."""
-    return st.sampled_from(packaged_codes()) | st.sampled_from(ALL_CODES)
+    """A code; a third of those drawn are among `USUAL_CODES`, and more than half have a flag."""
+    return st.one_of(map(st.sampled_from, (USUAL_CODES, packaged_codes(), ALL_CODES)))
 
 
 def code_lists(max_size: int = 12) -> st.SearchStrategy[list[str]]:
     """Different codes in any order, at least one."""
-    return st.lists(codes(), min_size=1, max_size=max_size, unique=True)
+    return _sized(
+        lambda n: st.lists(codes(), min_size=n, max_size=n, unique=True), range(1, max_size + 1)
+    )
+
+
+def _sized(
+    of_size: Callable[[int], st.SearchStrategy[Any]], sizes: Sequence[int]
+) -> st.SearchStrategy[Any]:
+    """Collections of these sizes: without it, most of those drawn are the smallest."""
+    return st.sampled_from(sizes).flatmap(of_size)
 
 
 @st.composite
@@ -182,30 +213,30 @@ def seeds() -> st.SearchStrategy[int]:
 
 def mixes(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[tuple[Bucket, ...]]:
     """Up to three buckets whose weights sum to at most 100."""
-    return _mixes(st.lists(replies() if reply is None else reply, max_size=3))
+    one = replies() if reply is None else reply
+    return _mixes(_sized(lambda n: st.lists(one, min_size=n, max_size=n), (0, 1, 2, 3, 3)))
 
 
 @st.composite
 def _mixes(draw: st.DrawFn, lists: st.SearchStrategy[list[Fault]]) -> tuple[Bucket, ...]:
     left, buckets = 100, []
     for drawn in draw(lists):
-        weight = draw(st.integers(0, left))
+        weight = left - draw(st.integers(0, left))  # the simplest bucket is for all that is left
         left -= weight
-        buckets.append(Bucket(weight, drawn))
+        if weight:
+            buckets.append(Bucket(weight, drawn))
     return tuple(buckets)
 
 
 def rules(
     reply: st.SearchStrategy[Fault] | None = None, max_attempts: int = 3
 ) -> st.SearchStrategy[dict[str, tuple[Fault, ...]]]:
-    """Responses by attempt for some codes and paths."""
-    return st.dictionaries(
-        codes() | codes().map(path_of_code),
-        st.lists(replies() if reply is None else reply, min_size=1, max_size=max_attempts).map(
-            tuple
-        ),
-        max_size=3,
-    )
+    """Responses by attempt for some codes and paths, mostly of `USUAL_CODES`."""
+    usual = st.sampled_from(USUAL_CODES)
+    names = usual | usual.map(path_of_code) | codes() | codes().map(path_of_code)
+    one = replies() if reply is None else reply
+    attempts = st.lists(one, min_size=1, max_size=max_attempts).map(tuple)
+    return _sized(lambda n: st.dictionaries(names, attempts, min_size=n, max_size=n), range(4))
 
 
 def gates(most: int) -> st.SearchStrategy[Gate]:
@@ -215,22 +246,26 @@ def gates(most: int) -> st.SearchStrategy[Gate]:
 
 def sticky_plans(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[Plan]:
     """Plans whose fates are the same at every attempt."""
-    return st.builds(Plan, seed=seeds(), mix=mixes(reply), rules=rules(reply, max_attempts=1))
+    return st.builds(Plan, mix=mixes(reply), rules=rules(reply, max_attempts=1), seed=seeds())
 
 
 def plans(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[Plan]:
     """Plans of every form, without a gate (whether one can fill depends on the client)."""
     return st.builds(
         Plan,
-        seed=seeds(),
         mix=mixes(reply),
         rules=rules(reply),
         per_attempt=st.booleans(),
+        seed=seeds(),  # last: half of what Hypothesis tries is the simplest after a new start
     )
 
 
-def range_plans() -> st.SearchStrategy[Plan]:
-    """Plans with `ranges`: every kind, and any version of what there is."""
-    reply = replies(*KINDS.values(), versions=True)
+def range_plans(silence_s: float = SILENCE_S) -> st.SearchStrategy[Plan]:
+    """Plans with `ranges`: every kind, and any version of what there is. Silences are short, or
+    last `silence_s` seconds.
+    """
+    reply = replies(*KINDS.values(), versions=True, silence_s=silence_s)
     etags = st.sampled_from(_words(ETagForm))
-    return st.builds(Plan, seeds(), mixes(reply), rules(reply), ranges=st.just(True), etag=etags)
+    return st.builds(
+        Plan, mix=mixes(reply), rules=rules(reply), ranges=st.just(True), etag=etags, seed=seeds()
+    )

@@ -20,6 +20,7 @@ from mockservers.faults import (
     Redirect,
     Reset,
     Serve,
+    Stall,
     Status,
     Truncate,
 )
@@ -50,6 +51,7 @@ _RESPONSES: dict[type[Fault], st.SearchStrategy[Fault]] = {
     NoLength: st.builds(NoLength, after_bytes=_bytes),
     Drip: st.builds(Drip, bytes_per_s=st.sampled_from([50_000.0, 200_000.0])),
     Hang: st.builds(Hang, or_s=st.just(HANG_S)),
+    Stall: plain(Stall, silence_s=HANG_S),
     Redirect: st.builds(Redirect, to=st.sampled_from(ELSEWHERE)),
     RateLimit: st.builds(RateLimit, retry_after_s=st.just(0)),
 }

@@ -19,6 +19,7 @@ from mockservers.faults import (
     Redirect,
     Reset,
     Serve,
+    Stall,
     Status,
     Truncate,
     Uniform,
@@ -30,6 +31,7 @@ from mockservers.predict import predict
 from mockservers.strategies import (
     CLEAR,
     MAX_DELAY_S,
+    SILENCE_S,
     STRATEGIES,
     WITHOUT_RANGES,
     code_lists,
@@ -81,7 +83,8 @@ CAN_BE_DRAWN = {
         lambda reply: reply.after_bytes == 0,
     ],
     replies(Drip): [lambda reply: reply.bytes_per_s > 1e6],
-    replies(Hang): [lambda reply: reply.or_s > 0],
+    replies(Hang): [lambda reply: reply.or_s <= MAX_DELAY_S, lambda reply: reply.or_s == SILENCE_S],
+    replies(Stall, silence_s=0.5): [lambda reply: reply.for_s == 0.5],
     replies(Redirect): [
         lambda reply: reply.to in PATHS,
         lambda reply: FLAGS.find(reply.to),
@@ -142,11 +145,11 @@ def test_what_is_drawn_is_valid(plan, codes, gate, sticky):
     assert 1 <= gate.hold_until_in_flight <= 7
     assert not sticky.per_attempt
     assert all(len(rule) == 1 for rule in sticky.rules.values())
-    assert all(longest_s(reply) <= 2 * MAX_DELAY_S for reply in plan.faults())
+    assert all(longest_s(reply) <= MAX_DELAY_S for reply in plan.faults())
 
 
 def longest_s(reply):
-    """The most seconds that a reply can keep its client waiting for the first byte."""
+    """The most seconds that a reply can be delayed."""
     match reply.delay_s:
         case Uniform(_, high_s):
             delay_s = high_s
@@ -154,7 +157,7 @@ def longest_s(reply):
             delay_s = max_s
         case number:
             delay_s = number
-    return delay_s + getattr(reply, "or_s", 0)
+    return delay_s
 
 
 def test_there_is_a_strategy_for_every_kind():

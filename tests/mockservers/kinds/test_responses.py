@@ -50,7 +50,9 @@ BODIES = st.binary(max_size=300)
 
 def resolved(*kinds):
     """Replies as a plan gives them to a request."""
-    plans = st.builds(Plan, seeds(), st.tuples(st.builds(Bucket, st.just(100), replies(*kinds))))
+    plans = st.builds(
+        Plan, seeds(), st.tuples(st.builds(Bucket, st.just(100), replies(*kinds, silence_s=0.01)))
+    )
     return plans.map(lambda plan: fate(plan, "LOCAL", "BR", 1))
 
 

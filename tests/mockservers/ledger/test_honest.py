@@ -22,7 +22,7 @@ from mockservers.faults import (
 from mockservers.flags2.codes import path_of_code
 from mockservers.kinds.base import OfResource
 from mockservers.plan import Plan
-from mockservers.strategies import code_lists, plans, range_plans
+from mockservers.strategies import code_lists, plans, range_plans, replies
 
 NAMED = ["{code}.gif", "{low}.gif", "{low}", "deep/er/{code}.GIF"]
 """Names that say whose file it is."""
@@ -64,8 +64,11 @@ def is_whole(file, path, plan):
     return any(content == one.read(0, one.info.length) for one in versions)
 
 
+PLANS = plans(replies(silence_s=0.01)) | range_plans(silence_s=0.01)
+
+
 @examples(25)
-@given(plan=plans() | range_plans(), codes=code_lists(max_size=3), name=NAMES)
+@given(plan=PLANS, codes=code_lists(max_size=3), name=NAMES)
 def test_the_books_of_an_honest_downloader_balance(servers, plan, codes, name):
     ledger, _ = downloaded(servers, plan, codes, name)
     assert ledger.balanced, (ledger.imbalances, plan)
@@ -75,7 +78,7 @@ def test_the_books_of_an_honest_downloader_balance(servers, plan, codes, name):
 def test_a_planted_fault_that_was_met_is_an_imbalance(servers, fault):
     @examples(4)
     @given(
-        plan=plans() | range_plans(),
+        plan=PLANS,
         codes=code_lists(max_size=3),
         name=st.sampled_from(NAMED),
     )

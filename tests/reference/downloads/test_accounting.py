@@ -64,7 +64,7 @@ def test_every_code_gets_exactly_one_fate_in_process_and_in_any_order(plan, code
 
 
 @examples(25)
-@given(plan=plans(), codes=code_lists(max_size=5), m=limits)
+@given(plan=plans(replies(silence_s=0.01)), codes=code_lists(max_size=5), m=limits)
 @example(  # aiohttp asks again, once, after a connection that ended before the reply's head
     plan=Plan(rules={"BR": (Empty(), Serve())}), codes=["BR"], m=1
 )
@@ -99,7 +99,12 @@ def test_every_code_gets_exactly_one_fate_on_sockets(servers, plan, codes, m):
 
 
 @examples(25)
-@given(plan=sticky_plans(replies(*CLEAR)), codes=code_lists(max_size=5), m=limits, n=limits)
+@given(
+    plan=sticky_plans(replies(*CLEAR, silence_s=0.01)),
+    codes=code_lists(max_size=5),
+    m=limits,
+    n=limits,
+)
 def test_what_is_predicted_is_what_both_downloaders_do(servers, plan, codes, m, n):
     predicted = predict(plan, "ERROR", codes, FIND)
     threads, tasks = (
