@@ -155,8 +155,11 @@ class Control:
             raise RequestError(403, "pages of other origins may not call this API")
 
     async def _body(self, request: web.Request) -> str:
-        """The body of a PUT or POST; only JSON passes, for a form could be sent by any page."""
-        if request.content_type != "application/json":
+        """The body of a PUT or POST; only JSON passes, for a form could be sent by any page. Where
+        there is no body, no type is needed.
+        """
+        bare = "Content-Type" not in request.headers and not request.can_read_body
+        if request.content_type != "application/json" and not bare:
             raise RequestError(415, "the Content-Type must be application/json")
         if "Content-Encoding" in request.headers:
             raise RequestError(415, "the body may not be encoded")

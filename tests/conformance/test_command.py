@@ -96,6 +96,8 @@ BAD = [
     (["run", *ONE, "--report", "/dev/null/x", "--", "true"], 2, "cannot write a report"),
     (["adapter", *NONE, "--", "no-such-program"], 2, "command not found: no-such-program"),
     (["replay", "no-such-file", "--", "true"], 2, "cannot read no-such-file"),
+    (["run", "--ports", "1,2", "--", "true"], 2, "three different ports are needed, not '1,2'"),
+    (["run", "--ports", "1,2,2", "--", "true"], 2, "three different ports are needed"),
     (["vectors", "/dev/null/x"], 4, "/dev/null/x"),
     (["nonsense"], 2, "invalid choice: 'nonsense'"),
 ]
@@ -226,4 +228,44 @@ def test_a_program_that_ignores_the_variables_is_tested_on_the_fixed_ports():
         assert "port 8001 is in use" in ended.stderr
     ended = conformance(*words)
     assert ended.returncode == 0
-    assert "NON-STRICT  HOOK-1" in ended.stdout
+    assert "NON-STRICT  HOOK-1  smoke: saw asks the ports 8001, 8002, 8003" in ended.stdout
+
+
+@slow
+def test_a_program_that_knows_certain_ports_is_tested_on_those(tmp_path):
+    with running() as servers:  # ports that are free a moment later
+        ports = [url.split(":")[2].split("/")[0] for url in servers.urls.values()]
+    own = tmp_path / "own.py"
+    own.write_text(
+        f"import sys; sys.path.insert(0, {str(HERE)!r})\nimport downloader\n"
+        f"for label, port in zip(downloader.URLS, {ports}): \n"
+        "    downloader.URLS[label] = f'http://localhost:{port}/flags'\n"
+        "class Own(downloader.Downloader):\n"
+        "    def base_url(self): return downloader.URLS[self.label]\n"
+        "sys.exit(Own().main(sys.argv[1:]))\n"
+    )
+    command = [sys.executable, own]
+    ended = conformance("run", *ONE, "--ports", ",".join(ports), "--", *command)
+    assert ended.returncode == 0, ended.stdout
+    assert f"asks the ports {', '.join(ports)}" in ended.stdout
+
+
+@slow
+def test_a_first_run_that_fails_is_one_finding_with_advice(tmp_path):
+    ended = conformance("run", "--", sys.executable, "nosuch.py", cwd=tmp_path)
+    assert ended.returncode == 3
+    assert "advice   there is no file nosuch.py in this folder" in ended.stdout
+    assert "(the folder of the run)/nosuch.py" in ended.stdout
+    ended = conformance("run", "--report", tmp_path, "--", sys.executable, "-c", "print(1)")
+    assert ended.returncode == 1
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [one["clause"] for one in report["failures"]] == ["CLI-9"]
+    assert report["smoke"]["step"] == "announce"
+    assert set(report["totals"]) == {"FAIL", "NOT-TESTED"}
+
+
+@slow
+def test_a_case_of_the_kit_is_replayed_by_its_id():
+    ended = conformance("replay", "fixed/no-length", "--", *FAULTY, "correct")
+    assert ended.returncode == 0
+    assert "INFO OUT-6 freedom: saw no length: ok; expected either will do" in ended.stdout

@@ -189,6 +189,13 @@ async def test_a_journal_that_cannot_be_written_is_reported_and_the_run_goes_on(
 
 
 @asynchronous
+async def test_a_call_without_a_body_needs_no_type(driven):
+    url = f"{driven.url}/reset"
+    async with driven.session.post(url, skip_auto_headers=["Content-Type"]) as answer:
+        assert (answer.status, await answer.json()) == (200, {"run": 2})
+
+
+@asynchronous
 async def test_a_journal_with_a_hole_is_neither_shown_nor_judged(driven):
     journal = driven.runs.current.journal
     journal.error = OSError(errno.ENOSPC, "No space left on device")
