@@ -72,8 +72,10 @@ def how(report: Mapping[str, Any], clause: str) -> list[str]:
 
 
 def _untested_lines(report: Mapping[str, Any]) -> list[str]:
-    """The clauses that no case showed, by the reason; none with `--only`, or after a smoke run."""
-    if report.get("only") or report.get("smoke"):
+    """The clauses that no case showed, by the reason; with `--only`, those that are hidden; none
+    after a first run that failed.
+    """
+    if report.get("smoke"):
         return []
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, row in report["clauses"].items():
@@ -82,6 +84,8 @@ def _untested_lines(report: Mapping[str, Any]) -> list[str]:
             reason = f"hidden by {', '.join(hidden_by)}" if hidden_by else ""
             if row.get("operation"):
                 reason = f"the adapter does not have `{row['operation']}`"
+            if report.get("only") and not reason:
+                continue
             reasons.setdefault((row["verdict"], reason), []).append(name)
     return [
         f"{verdict:<11} {', '.join(names)}{': ' if reason else ''}{reason}"

@@ -88,6 +88,39 @@ def test_the_imbalance_is_marked_in_the_evidence_table():
     assert [line.split()[1] for line in lines if line.startswith(">")] == ["ZZ"]
 
 
+def test_a_finding_says_what_was_seen_claimed_and_expected():
+    lines = text_report(sample("failing")).splitlines()
+    assert "  OUT-2 miscounted ZZ: saw a 404; claimed error; expected not found" in lines
+
+
+def test_a_freedom_is_a_line_with_its_case_and_the_command_that_runs_it_again():
+    found = sample("failing")
+    found["clauses"]["OUT-6"] = {"verdict": "INFO", "text": "", "cases": ["fixed/no-length"]}
+    finding = {"clause": "OUT-6", "word": "freedom", "saw": "no length: ok", "claimed": None,
+               "expected": "either will do"}  # fmt: skip
+    found["notes"] = [{"clause": "OUT-6", "word": "freedom", "verdict": "INFO", "text": "",
+                       "cases": ["fixed/no-length"], "findings": [finding], "books": [],
+                       "replay": "fixed/no-length"}]  # fmt: skip
+    lines = text_report(found).splitlines()
+    line = "INFO        OUT-6   fixed/no-length: saw no length: ok; expected either will do"
+    assert line in lines
+    assert "conformance replay CASE -- node flags2.mjs" in lines[lines.index(line) + 1]
+    assert "no length: ok" in reports.report_html(found)
+
+
+def test_what_was_not_tested_is_a_line_for_each_reason():
+    found = sample("passing")
+    row = {"verdict": "NOT-TESTED", "text": "", "cases": []}
+    hidden = row | {"hidden_by": ["REQ-1"]}
+    found["clauses"] |= {"EXP-6": hidden, "EXP-7": hidden, "EXP-8": row}
+    lines = text_report(found).splitlines()
+    assert "NOT-TESTED  EXP-6, EXP-7: hidden by REQ-1" in lines
+    assert "NOT-TESTED  EXP-8" in lines
+    hidden_alone = text_report(found | {"only": ["EXP-7"]}).splitlines()
+    assert "NOT-TESTED  EXP-8" not in hidden_alone
+    assert "NOT-TESTED  EXP-6, EXP-7: hidden by REQ-1" in hidden_alone
+
+
 def test_a_matrix_is_made_from_saved_reports(tmp_path):
     out = tmp_path / "m.html"
     files = [str(HERE / "passing.json"), str(HERE / "failing.json")]
