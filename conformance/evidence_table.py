@@ -27,7 +27,8 @@ def table_of_ledger(
     """A row per code, then one of the totals: `code`, `planned`, `seen`, `said`, `file`, and as
     `word` the kind of the finding about it, or None.
     """
-    kinds = {one.code: one.kind for one in found if one.verdict is not Verdict.INFO}
+    free = (Verdict.INFO, Verdict.LEGACY)
+    kinds = {one.code: one.kind for one in found if one.verdict not in free}
     rows = [
         {
             "code": code,

@@ -55,6 +55,8 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
         found = shutil.which(Path(first).absolute())
     else:
         found = shutil.which(first, path=environment(os.environ, _NO_URLS, 1)["PATH"])
+    if found is None and os.sep not in first and Path(first).exists():
+        raise CannotStartError(f"command not found: {first} (for the file here, type ./{first})")
     if found is None:
         there = Path(first).exists() and os.sep in first
         what = "cannot execute" if there else "command not found:"

@@ -22,6 +22,8 @@ class Profile:
     """Seconds that a small run takes from start to end."""
     connections: int = 8
     """Connections that the program announces when `-m` and the codes allow eight."""
+    may_heed: bool = True
+    """Whether it gave up so soon, when `FLAGS2_TIMEOUT_S` was 1, that it may read it."""
     ports: Ports | None = None
     """The ports that a program requests which ignores FLAGS2_*_URL; None: it requests those."""
 

@@ -54,9 +54,13 @@ def write_reports(report: dict[str, Any], folder: Path) -> list[Path]:
     texts = {}
     for kind in ("failures", "notes"):
         for number, row in enumerate(filter(needs_file, report.get(kind, ())), 1):
-            name = f"{number:02}-{_plain(row['clause'])}-{_plain(row['word'])}.json"
-            row["replay"] = f"{kind}/{name}"
-            texts[row["replay"]] = _json(row["case"])
+            name = f"{kind}/{number:02}-{_plain(row['clause'])}-{_plain(row['word'])}"
+            if row.get("case"):
+                row["replay"] = f"{name}.json"
+                texts[row["replay"]] = _json(row["case"])
+            else:  # a question to an adapter, as it is sent
+                row["replay"] = f"{name}.jsonl"
+                texts[row["replay"]] = json.dumps(row["question"]) + "\n"
     texts |= {"report.json": _json(report), "junit.xml": junit_xml(report)}
     texts["report.html"] = report_html(report)
     paths = []

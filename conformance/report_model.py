@@ -131,6 +131,7 @@ def report_of_cases(
             "startup_s": round(profile.startup_s, 3),
             "connections": profile.connections,
             "ports": "fixed" if profile.ports else "given",
+            **({"fixed_ports": list(profile.ports)} if profile.ports else {}),
         },
         "clauses": {
             name: _clause_row(name, seen, _hidden_by(name, outcomes))

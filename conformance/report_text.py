@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.verdicts import Finding, Verdict
+from conformance.verdicts import SEVERITY, Finding, Verdict
 from mockservers.text import cut_in_the_middle, safe, shorten
 
+FREE = (Verdict.INFO, Verdict.LEGACY)
 MOST_OF_JSON = 300
 """Characters of a question or an answer on the terminal."""
 COLUMNS = 100
@@ -24,35 +25,43 @@ def rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def needs_file(row: Mapping[str, Any]) -> bool:
-    """Whether a case is not one of the kit, so that only a file can hold it."""
-    return bool(row.get("case")) and not row["replay"]
+    """Whether a case or a question is not one of the kit by its name: only a file can hold it."""
+    return bool(row.get("case") or row.get("question")) and not row["replay"]
 
 
 def text_report(report: Mapping[str, Any], folder: Path | None = None) -> str:
-    """What is printed at the end: clauses that did not pass, failures, and a summary line.
+    """What is printed at the end: clauses that did not pass, the worst first; failures; and a
+    summary line.
 
     `folder` is the one that the report was written to.
     """
-    lines = _smoke_lines(report)
-    for name, row in report["clauses"].items():
-        if row["verdict"] not in (Verdict.PASS, Verdict.NOT_TESTED, Verdict.UNSUPPORTED):
-            known = " (known)" if row.get("known") else ""
-            start = f"{row['verdict']:<11} {name:<7}{known}"
-            lines += [f"{start} {what}" for what in how(report, name)]
-            if not how(report, name):
-                lines.append(shorten(f"{start} {row['text']}", COLUMNS))
-    lines += _untested_lines(report)
-    if any(row["verdict"] in (Verdict.INFO, Verdict.LEGACY) for row in report.get("notes", ())):
-        command = shlex.join(report["command"])
-        lines.append(f"to run one of these cases again: conformance replay CASE -- {command}")
-    for row in rows(report):
-        if row["verdict"] not in (Verdict.INFO, Verdict.LEGACY):
-            lines += ["", *_failure_lines(row, report["command"], folder)]
-    lines += _advice_lines(report)
-    lines += [f"KIT-ERROR: {error}" for error in report.get("errors", ())]
     stale = [case["id"] for case in report["cases"] if case.get("stale")]
-    lines += [f"listed as known, but passed or failed otherwise: {name}" for name in stale]
-    return safe("\n".join([*lines, "", sentence(report)]).lstrip("\n"))
+    shown = [row for row in rows(report) if row["verdict"] not in FREE]
+    parts = [
+        _smoke_lines(report),
+        [*_clause_lines(report), *_untested_lines(report)],
+        *(_failure_lines(row, report, folder) for row in shown),
+        [f"KIT-ERROR: {error}" for error in report.get("errors", ())],
+        [f"listed as known, but passed or failed otherwise: {name}" for name in stale],
+        [sentence(report)],
+    ]
+    return safe("\n\n".join("\n".join(lines) for lines in parts if lines))
+
+
+def _clause_lines(report: Mapping[str, Any]) -> list[str]:
+    """A line for each clause that did not pass; for a freedom, one for each case that shows it."""
+    lines = []
+    unseen = (Verdict.PASS, Verdict.NOT_TESTED, Verdict.UNSUPPORTED)
+    clauses = [item for item in report["clauses"].items() if item[1]["verdict"] not in unseen]
+    for name, row in sorted(clauses, key=lambda item: SEVERITY.index(item[1]["verdict"])):
+        known = " (known)" if row.get("known") else ""
+        start = f"{row['verdict']:<11} {name:<7}{known} "
+        texts = how(report, name) or [shorten(row["text"], COLUMNS - len(start))]
+        lines += [start + texts[0], *(" " * len(start) + text for text in texts[1:])]
+    if any(row["verdict"] in FREE for row in report.get("notes", ())):
+        command = _replay_command("CASE", report)
+        lines.append(f"to run a case above again, such as fixed/redirect: {command}")
+    return lines
 
 
 def how(report: Mapping[str, Any], clause: str) -> list[str]:
@@ -64,7 +73,9 @@ def how(report: Mapping[str, Any], clause: str) -> list[str]:
     if hidden_by := report["clauses"][clause].get("hidden_by"):
         return [f"hidden by {', '.join(hidden_by)}"]
     return [
-        f"{row['cases'][0]}: {seen_of(one)}"
+        f"{row['cases'][0]}: {one['saw']} ({one['expected']})"
+        if row["verdict"] in FREE
+        else f"{row['cases'][0]}: {seen_of(one)}"
         for row in report.get("notes", ())
         for one in row["findings"]
         if one["clause"] == clause == row["clause"]
@@ -96,13 +107,12 @@ def _untested_lines(report: Mapping[str, Any]) -> list[str]:
 def _smoke_lines(report: Mapping[str, Any]) -> list[str]:
     if not report.get("smoke"):
         return []
-    return [f"the first run failed: {report['smoke']['actual']}", ""]
-
-
-def _advice_lines(report: Mapping[str, Any]) -> list[str]:
-    if not report.get("smoke"):
-        return []
-    return ["", f"advice   {report['smoke']['advice']}", "no other clause was tested"]
+    smoke = report["smoke"]
+    return [
+        f"the first run failed: {smoke['actual']}",
+        f"advice: {smoke['advice']}",
+        "no other clause was tested",
+    ]
 
 
 def text_replay(
@@ -124,21 +134,22 @@ def text_replay(
 
 
 def _failure_lines(
-    failure: Mapping[str, Any], command: Sequence[str], folder: Path | None
+    failure: Mapping[str, Any], report: Mapping[str, Any], folder: Path | None
 ) -> list[str]:
     known = f" (known: {failure['known']})" if failure.get("known") else ""
     lines = [f"{failure['verdict']} {failure['clause']} {failure['word']}{known}", failure["text"]]
     lines += [f"  {finding_line(one)}" for one in failure.get("findings", ())]
-    for name in ("question", "answer", "expected"):
-        if name in failure:
-            lines.append(f"{name:<8} {brief(failure[name], MOST_OF_JSON)}")
+    if "question" in failure:
+        lines.append(f"question {brief(failure['question'], MOST_OF_JSON)}")
+        if "fault" not in failure["answer"]:  # else the finding says what came instead
+            lines.append(f"answer   {brief(failure['answer'], MOST_OF_JSON)}")
     if failure.get("case"):
         lines.append(f"plan     {json.dumps(failure['case']['plan'])}")
         lines += [f"{name:<8} {text}" for name, text in setting(failure["case"])]
-        lines.append(f"command  {shell_command(failure, command)}")
-        lines += _table(failure.get("books", ()))
+        lines.append(f"command  {shell_command(failure, report['command'])}")
+        lines += [] if report.get("smoke") else _table(failure.get("books", ()))
     if failure.get("replay"):
-        lines.append(replay_line(failure, command, folder))
+        lines.append(replay_line(failure, report, folder))
     return lines
 
 
@@ -149,11 +160,25 @@ def shell_command(failure: Mapping[str, Any], command: Sequence[str]) -> str:
 
 
 def replay_line(
-    failure: Mapping[str, Any], command: Sequence[str], folder: Path | None = None
+    failure: Mapping[str, Any], report: Mapping[str, Any], folder: Path | None = None
 ) -> str:
     """The command that runs a failure again; without `folder`, relative to that of the report."""
-    file = str(Path(folder or "", failure["replay"]))
-    return f"conformance replay {shlex.quote(file)} -- {shlex.join(command)}"
+    replay = failure["replay"]
+    file = shlex.quote(str(Path(folder or "", replay)))
+    if "question" in failure:
+        return f"{shlex.join(report['command'])} < {file}"
+    return _replay_command(file if needs_folder(replay) else replay, report)
+
+
+def needs_folder(replay: str) -> bool:
+    """Whether a replay is a file of the report, and no case of the kit."""
+    return replay.endswith((".json", ".jsonl"))
+
+
+def _replay_command(case: str, report: Mapping[str, Any]) -> str:
+    ports = report.get("program", {}).get("fixed_ports")
+    option = f" --ports {','.join(map(str, ports))}" if ports else ""
+    return f"conformance replay{option} {case} -- {shlex.join(report['command'])}"
 
 
 def finding_line(finding: Mapping[str, Any]) -> str:
@@ -204,6 +229,12 @@ def setting(case: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("gate", "responses are held until as many as announced are in flight"))
     if case.get("files"):
         found.append(("files", f"in downloads before: {', '.join(case['files'])}"))
+    if case.get("codes_file") is not None:
+        found.append(("file", f"country_codes.txt has {case['codes_file']!r}"))
+    if case.get("expects") == "interrupt":
+        found.append(("signal", "Ctrl-C (SIGINT) is sent while requests are in flight"))
+    if case.get("timeout_s"):
+        found.append(("setting", f"FLAGS2_TIMEOUT_S={case['timeout_s']:g}"))
     if case.get("dest") is False:
         found.append(("files", "the folder downloads does not exist before"))
     return found

@@ -16,6 +16,8 @@ from mockservers.faults import Drip, Fault, Hang, Reset, Serve, Status, Truncate
 from mockservers.flags2.codes import is_code, packaged_codes, path_of_code
 from mockservers.plan import Plan, fate
 
+FEW_BYTES = 100
+"""A response is cut after so many bytes: after none, it would look like another fault."""
 FEW = 30
 """A mix is written out as rules for up to this many codes."""
 
@@ -235,8 +237,8 @@ def _simpler(response: Fault) -> Iterator[Fault]:
             yield structs.replace(response, status=(first,))
         case Status(status=(number,)) if number not in (404, 503):
             yield structs.replace(response, status=(503,))
-        case Reset(after_bytes=count) | Truncate(after_bytes=count) if count:
-            yield structs.replace(response, after_bytes=0)
+        case Reset(after_bytes=count) | Truncate(after_bytes=count) if count and count != FEW_BYTES:
+            yield structs.replace(response, after_bytes=FEW_BYTES)
         case Drip() | Hang():
             yield Serve()
         case _:

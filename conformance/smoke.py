@@ -9,14 +9,27 @@ from pathlib import Path
 
 from conformance.cases.model import Case
 from conformance.checks.ending import last_words
+from conformance.checks.patience import LATE_S, given_up_s
 from conformance.checks.printed_lines import HYPHENS, TOTAL, PrintedLines, read_lines
 from conformance.program_runner import Sandbox
 from conformance.recording import Ports, Profile, Run
 from conformance.report_model import SMOKE
+from mockservers.faults import Hang
+from mockservers.plan import Plan
 from mockservers.text import cut_in_the_middle
 
 PLAIN = replace(SMOKE, id="smoke/plain", arguments=("BR",))
 """The smallest command line that a flags2 program accepts."""
+
+SILENT_S = 2.5
+SILENT = Case(
+    "smoke/silent",
+    ("HOOK-2",),
+    ("BR",),
+    Plan(rules={"BR": (Hang(or_s=SILENT_S),)}),
+    "whether the program may read FLAGS2_TIMEOUT_S",
+    timeout_s=1,
+)
 
 MOST_OF_WORDS = 200
 
@@ -57,12 +70,13 @@ def learn(
         problem = problem_of(first, command, ports or fixed)
         if problem:
             return Profile(ports=ports), problem
-        runs = [first, run(SMOKE)]
-    announced = [n for one in runs if (n := read_lines(one.texts).claims.concurrency)]
+        waited_s = given_up_s(run(SILENT))
+    announced = read_lines(first.texts).claims.concurrency
     profile = Profile(
-        startup_s=max(one.elapsed_s for one in runs),
-        connections=max(1, min([8, *announced])),
+        startup_s=first.elapsed_s,
+        connections=max(1, min(8, announced or 8)),
         ports=ports,
+        may_heed=waited_s is not None and waited_s < SILENT_S - LATE_S,
     )
     return profile, None
 

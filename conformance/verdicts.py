@@ -129,7 +129,7 @@ def broken(
 
 def freedom(clause: str, actual: str) -> Finding:
     """What a program does where a clause leaves it free."""
-    return Finding(clause, "freedom", actual, expected="either will do", verdict=Verdict.INFO)
+    return Finding(clause, "freedom", actual, expected="either is allowed", verdict=Verdict.INFO)
 
 
 def worst(verdicts: Iterable[Verdict]) -> Verdict:

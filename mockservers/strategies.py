@@ -174,7 +174,7 @@ def replies(
 
 def codes() -> st.SearchStrategy[str]:
     """A code; a third of those drawn are among `USUAL_CODES`, and more than half have a flag."""
-    return st.one_of(map(st.sampled_from, (USUAL_CODES, packaged_codes(), ALL_CODES)))
+    return st.one_of([st.sampled_from(of) for of in (USUAL_CODES, packaged_codes(), ALL_CODES)])
 
 
 def code_lists(max_size: int = 12) -> st.SearchStrategy[list[str]]:

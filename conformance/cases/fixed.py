@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from conformance.cases.arguments import command_line_cases, expansion_cases, legacy_cases
 from conformance.cases.build import HANG_S, report_case, rules
 from conformance.cases.model import Case
+from mockservers.content.flag_images import flag
 from mockservers.faults import (
     BadChunk,
     BadGzip,
@@ -35,6 +36,11 @@ from mockservers.profiles import ERROR_SEED
 def _slow(delay_s: float) -> Plan:
     return Plan(mix=(Bucket(100, Serve(delay_s=delay_s)),))
 
+
+LONG_S = 42
+"""Seconds; longer than any limit for a pause may be."""
+FOR_HEEDERS, FOR_OTHERS = "fixed/silence", "fixed/silence-and-a-long-body"
+"""The case for a program that reads `FLAGS2_TIMEOUT_S`, and the one for any other."""
 
 RESPONSES: Mapping[str, Mapping[str, Fault]] = {
     "OUT-1": {
@@ -95,11 +101,18 @@ def fixed_cases() -> tuple[Case, ...]:
     )
 
 
+def _steady(code: str, lasts_s: float) -> Fault:
+    """The flag of a code, without a pause, in that time."""
+    return Drip(bytes_per_s=len(flag(code)) / lasts_s)
+
+
 def _waiting() -> list[Case]:
-    """A silence that must be given up, before the response and within it; and pauses that must be
-    tolerated: 8 s before the first byte, 12 s of drops, gaps of 2 s and of 8 s.
+    """Silences that must be given up, before a response and within it, beside a body that keeps
+    arriving for longer than the limit that a program may have; and pauses that must be tolerated:
+    8 s before the first byte, 12 s of drops, gaps of 2 s and of 8 s.
     """
-    silent = rules(BR=Hang(or_s=40), CN=Stall(for_s=40))
+    silent = rules(BR=Hang(or_s=40), CN=Stall(for_s=40), IN=_steady("IN", 3))
+    with_long_body = rules(BR=Hang(or_s=40), CN=Stall(for_s=40), IN=_steady("IN", LONG_S))
     slow = rules(
         BR=Serve(delay_s=8),
         CN=Drip(bytes_per_s=2_900),
@@ -109,10 +122,19 @@ def _waiting() -> list[Case]:
     return [
         report_case(
             "silence",
-            "REQ-7 REQ-10 HOOK-2",
-            "-v -m 2 BR CN",
-            "servers that fall silent",
+            "REQ-7 REQ-10 REQ-11 HOOK-2",
+            "-v -m 3 BR CN IN",
+            "servers that fall silent, and one that does not",
             plan=silent,
+            waits_s=5,
+            timeout_s=1,
+        ),
+        report_case(
+            "silence-and-a-long-body",
+            "REQ-7 REQ-10 REQ-11 HOOK-2",
+            "-v -m 3 BR CN IN",
+            "the same for a program with a limit of its own",
+            plan=with_long_body,
             waits_s=5,
             timeout_s=1,
         ),

@@ -82,9 +82,8 @@ def _finding(accounts: Accounts, one: Imbalance) -> Finding | None:
     if clause is None:
         return None
     expected = one.expected or _expected(clause, row)
-    found = broken(
-        clause, one.kind, one.actual, claimed=one.claimed, expected=expected, code=one.code
-    )
+    claimed = None if one.kind == "leftover" else one.claimed
+    found = broken(clause, one.kind, one.actual, claimed=claimed, expected=expected, code=one.code)
     return replace(found, certain=_certain(accounts, one))
 
 

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from conformance.checks.ending import missing_line, requests_for
 from conformance.checks.expansion import misread
 from conformance.checks.interpret import Reading, announced_list
 from conformance.checks.printed_lines import CONNECTIONS, HYPHENS, SEARCH, SITE
+from conformance.clauses import clauses
 from conformance.verdicts import Finding, Verdict, broken
 from mockservers.plan import LABELS
 from mockservers.text import code_list, counted
@@ -133,7 +135,7 @@ def _way_of_reading(reading: Reading, place: int) -> Finding:
     verdict = Verdict.INFO if place else Verdict.LEGACY
     actual = requests_for(reading.codes)
     return Finding(
-        reading.case.subject, "reading", actual, expected="either will do", verdict=verdict
+        reading.case.subject, "reading", actual, expected="either is allowed", verdict=verdict
     )
 
 
@@ -144,8 +146,10 @@ def _wrong_codes(reading: Reading) -> Finding:
     expected = f"{len(codes)}: {code_list(codes)}"
     if _requests_right_codes(reading) and _announces_right_codes(reading, listed):
         return broken("REP-2", "miscounted", actual, expected=expected)
-    clause = _misread(reading, listed)
-    return broken(clause, "unexpected", actual, expected=expected, stops=True)
+    clause, likeliest = _misread(reading, listed)
+    found = broken(clause, "unexpected", actual, expected=expected, stops=True)
+    should = clauses()[clause].keyword.startswith("SHOULD")
+    return replace(found, because=likeliest) if should and clause != likeliest else found
 
 
 def _requests_right_codes(reading: Reading) -> bool:
@@ -162,11 +166,15 @@ def _announces_right_codes(reading: Reading, listed: Sequence[str]) -> bool:
     return tuple(listed) == codes if listed else ends
 
 
-def _misread(reading: Reading, listed: Sequence[str]) -> str:
-    """The clause on reading arguments that a wrong list of codes breaks."""
-    subject = reading.case.subject
-    if subject[:3] == "CLI" or subject[:2] == "L-":
-        return subject
+def _misread(reading: Reading, listed: Sequence[str]) -> tuple[str, str]:
+    """The clause on reading arguments that a wrong list of codes breaks: the subject of a case for
+    a command line, else the likeliest; and the likeliest.
+    """
+    subject, likeliest = reading.case.subject, _likeliest(reading, listed)
+    return (subject if subject[:3] == "CLI" or subject[:2] == "L-" else likeliest), likeliest
+
+
+def _likeliest(reading: Reading, listed: Sequence[str]) -> str:
     parts, claims = reading.case.command_line(), reading.claims
     clause = misread(
         listed or (claims.first or "", claims.last or ""),

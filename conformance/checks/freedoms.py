@@ -23,5 +23,9 @@ def _what_it_does(reading: Reading, subject: str) -> str:
         return "follows redirects" if more else "does not follow redirects"
     kinds = {entry.code: entry.do for entry in requests if entry.do != "serve"}
     outcomes = reading.claims.outcomes
-    each = [f"{do}: {'/'.join(outcomes[code])}" for code, do in kinds.items() if code in outcomes]
-    return ", ".join(sorted(each)).replace("_", " ")
+    each = [
+        f"`{do}` is counted as {'/'.join(outcomes[code]).replace('_', ' ')}"
+        for code, do in kinds.items()
+        if code in outcomes
+    ]
+    return ", ".join(sorted(each))

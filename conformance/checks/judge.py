@@ -81,5 +81,5 @@ def _missed_should(subject: str, found: Sequence[Finding]) -> list[Finding]:
                 code=one.code,
                 stops=True,
             )
-            return [replace(missed, because=one.clause)]
+            return [replace(missed, because=one.because or one.clause)]
     return []

@@ -106,6 +106,15 @@ def parse_flags2(words: Sequence[str], folder: Path | None = None) -> Flags2Requ
     return expand(args, folder)
 
 
+def parses(words: Sequence[str]) -> bool:
+    """Whether argparse accepts the words; what they mean may be wrong all the same."""
+    try:
+        _parser().parse_args(list(words))
+    except CommandLineError:
+        return False
+    return True
+
+
 def readings(command: Sequence[str], folder: Path | None = None) -> Iterator[Flags2Request]:
     """Every tail of a command that parses by the flags2 grammar, the longest first.
 
