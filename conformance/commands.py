@@ -180,6 +180,7 @@ def adapter(args: argparse.Namespace) -> int:
     only = _only(args, [question.id for question in fixed_questions()])
     if args.report is not None:
         _writable(args.report)
+    resolved(typed)
     print("conformance: questions, some of which are 10,000 numbers long", file=sys.stderr)
     found = examine(typed, only=only, examples=args.examples, seed=args.seed)
     found["command"] = list(typed)

@@ -12,7 +12,7 @@ from conformance.verdicts import Finding, Verdict
 from mockservers.journal import Files
 from mockservers.ledger import Ledger, Row
 
-MOST_ROWS = 26
+MOST_ROWS = 12
 """Codes that are shown."""
 
 

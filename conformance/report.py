@@ -23,6 +23,7 @@ from conformance.report_text import (
     finding_line,
     how,
     needs_file,
+    not_tested_because,
     pretty,
     replay_line,
     rows,
@@ -162,6 +163,7 @@ def _template() -> jinja2.Template:
     made.globals |= {
         "sentence": sentence,
         "how": how,
+        "not_tested_because": not_tested_because,
         "seen": seen_of,
         "setting": setting,
         "shell_command": shell_command,

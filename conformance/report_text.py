@@ -55,31 +55,39 @@ def _clause_lines(report: Mapping[str, Any]) -> list[str]:
     clauses = [item for item in report["clauses"].items() if item[1]["verdict"] not in unseen]
     for name, row in sorted(clauses, key=lambda item: SEVERITY.index(item[1]["verdict"])):
         known = " (known)" if row.get("known") else ""
-        start = f"{row['verdict']:<11} {name:<7}{known} "
-        texts = how(report, name) or [shorten(row["text"], COLUMNS - len(start))]
-        lines += [start + texts[0], *(" " * len(start) + text for text in texts[1:])]
+        texts = how(report, name) or [(row["verdict"], shorten(row["text"], COLUMNS - 20))]
+        lines += [f"{verdict:<11} {name:<7}{known} {text}" for verdict, text in texts]
     if any(row["verdict"] in FREE for row in report.get("notes", ())):
         command = _replay_command("CASE", report)
         lines.append(f"to run a case above again, such as fixed/redirect: {command}")
     return lines
 
 
-def how(report: Mapping[str, Any], clause: str) -> list[str]:
-    """How a freedom is used, or a SHOULD is missed, each with its case; empty if a failure of the
-    clause says more, or nothing is to be said.
+def how(report: Mapping[str, Any], clause: str) -> list[tuple[str, str]]:
+    """How a freedom is used, or a SHOULD is missed: a verdict and a text for each case; empty if a
+    failure of the clause says more, or nothing is to be said.
     """
     if clause in {failure["clause"] for failure in report["failures"]}:
         return []
-    if hidden_by := report["clauses"][clause].get("hidden_by"):
-        return [f"hidden by {', '.join(hidden_by)}"]
-    return [
-        f"{row['cases'][0]}: {one['saw']} ({one['expected']})"
-        if row["verdict"] in FREE
-        else f"{row['cases'][0]}: {seen_of(one)}"
-        for row in report.get("notes", ())
-        for one in row["findings"]
-        if one["clause"] == clause == row["clause"]
-    ]
+    found = []
+    for row in report.get("notes", ()):
+        case, verdict = row["cases"][0], row["verdict"]
+        for one in row["findings"]:
+            if one["clause"] == clause == row["clause"]:
+                free = f"{one['saw']} ({one['expected']})"
+                found.append((verdict, f"{case}: {free if verdict in FREE else seen_of(one)}"))
+    return found
+
+
+def not_tested_because(report: Mapping[str, Any], clause: str) -> str:
+    """Why no case showed a clause, as far as that is known."""
+    row = report["clauses"][clause]
+    if row.get("hidden_by"):
+        return f"hidden by {', '.join(row['hidden_by'])}"
+    if row.get("operation"):
+        return f"the adapter does not have `{row['operation']}`"
+    findings = (one for case in report["cases"] for one in case["findings"])
+    return next((str(one["saw"]) for one in findings if one["clause"] == clause), "")
 
 
 def _untested_lines(report: Mapping[str, Any]) -> list[str]:
@@ -91,13 +99,9 @@ def _untested_lines(report: Mapping[str, Any]) -> list[str]:
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, row in report["clauses"].items():
         if row["verdict"] in (Verdict.NOT_TESTED, Verdict.UNSUPPORTED):
-            hidden_by = row.get("hidden_by")
-            reason = f"hidden by {', '.join(hidden_by)}" if hidden_by else ""
-            if row.get("operation"):
-                reason = f"the adapter does not have `{row['operation']}`"
-            if report.get("only") and not reason:
-                continue
-            reasons.setdefault((row["verdict"], reason), []).append(name)
+            reason = not_tested_because(report, name)
+            if reason or not report.get("only"):
+                reasons.setdefault((row["verdict"], reason), []).append(name)
     return [
         f"{verdict:<11} {', '.join(names)}{': ' if reason else ''}{reason}"
         for (verdict, reason), names in reasons.items()

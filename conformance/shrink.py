@@ -58,6 +58,8 @@ def candidates(case: Case) -> Iterator[Case]:
     """Simpler cases, each different from `case`; those of a usage error are usage errors."""
     for reduction in REDUCTIONS:
         for candidate in reduction(case):
+            if case.asks and candidate.arguments != case.arguments:
+                continue  # the lists are right for these arguments alone
             if (candidate.request() is None) == (case.request() is None):
                 yield candidate
 
@@ -237,7 +239,7 @@ def _simpler(response: Fault) -> Iterator[Fault]:
             yield structs.replace(response, status=(first,))
         case Status(status=(number,)) if number not in (404, 503):
             yield structs.replace(response, status=(503,))
-        case Reset(after_bytes=count) | Truncate(after_bytes=count) if count and count != FEW_BYTES:
+        case Reset(after_bytes=count) | Truncate(after_bytes=count) if count > FEW_BYTES:
             yield structs.replace(response, after_bytes=FEW_BYTES)
         case Drip() | Hang():
             yield Serve()

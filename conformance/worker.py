@@ -23,7 +23,7 @@ PATIENT = 3.0
 """The timeout factor of a run that is repeated because only time showed a failure."""
 MOST_EXECUTIONS = 100
 """Runs for shrinking one failure."""
-MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0, "impatient": 4}
+MOST_SLOW_EXECUTIONS = {"timeout": 4, "unreached": 12, "unbounded": 0, "impatient": 3}
 """The same for failures whose runs take as long as the wall limit, a gate, or a silence."""
 SLOW = tuple(MOST_SLOW_EXECUTIONS)
 """Kinds of findings that only time shows: they count only if they show in patient runs too."""

@@ -30,7 +30,7 @@ from mockservers.faults import (
     Uniform,
 )
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
-from mockservers.kinds import policy, ranges, values, whole
+from mockservers.kinds import cut, policy, ranges, values, whole
 from mockservers.kinds.selection import ETagForm
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
@@ -80,6 +80,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     ),
     # At this rate every flag takes less than 0.1 s.
     whole.BytesPerSecond: lambda: st.integers(500_000, 10_000_000),
+    cut.HeadBytes: lambda: st.integers(1, 11),
     whole.PieceBytes: lambda: st.integers(1, 5_000),
     policy.Target: lambda: codes().map(path_of_code),
     policy.WholeSeconds: lambda: st.integers(0, 5),

@@ -111,8 +111,11 @@ def _waiting() -> list[Case]:
     arriving for longer than the limit that a program may have; and pauses that must be tolerated:
     8 s before the first byte, 12 s of drops, gaps of 2 s and of 8 s.
     """
-    silent = rules(BR=Hang(or_s=40), CN=Stall(for_s=40), IN=_steady("IN", 3))
-    with_long_body = rules(BR=Hang(or_s=40), CN=Stall(for_s=40), IN=_steady("IN", LONG_S))
+    silent = {
+        "BR": Hang(or_s=40),
+        "CN": Stall(for_s=40),
+        "ET": Stall(for_s=40, head_bytes=9),
+    }
     slow = rules(
         BR=Serve(delay_s=8),
         CN=Drip(bytes_per_s=2_900),
@@ -123,18 +126,18 @@ def _waiting() -> list[Case]:
         report_case(
             "silence",
             "REQ-7 REQ-10 REQ-11 HOOK-2",
-            "-v -m 3 BR CN IN",
+            "-v -m 4 BR CN ET IN",
             "servers that fall silent, and one that does not",
-            plan=silent,
+            plan=rules(**silent, IN=_steady("IN", 3)),
             waits_s=5,
             timeout_s=1,
         ),
         report_case(
             "silence-and-a-long-body",
             "REQ-7 REQ-10 REQ-11 HOOK-2",
-            "-v -m 3 BR CN IN",
+            "-v -m 4 BR CN ET IN",
             "the same for a program with a limit of its own",
-            plan=with_long_body,
+            plan=rules(**silent, IN=_steady("IN", LONG_S)),
             waits_s=5,
             timeout_s=1,
         ),

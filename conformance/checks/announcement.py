@@ -1,13 +1,12 @@
 """The three lines that announce a run: site, codes, connections; pure."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
 from conformance.checks.ending import missing_line, requests_for
 from conformance.checks.expansion import misread
-from conformance.checks.interpret import Reading, announced_list
+from conformance.checks.interpret import Reading, announced_list, lists_codes
 from conformance.checks.printed_lines import CONNECTIONS, HYPHENS, SEARCH, SITE
 from conformance.clauses import clauses
 from conformance.verdicts import Finding, Verdict, broken
@@ -111,12 +110,12 @@ def _codes(reading: Reading) -> list[Finding]:
 def _unreadable_codes(reading: Reading, line: str) -> Finding:
     """A list that is not of the form of REP-2: of other codes, or of the right ones."""
     codes, subject = reading.asked_codes, reading.case.subject
-    number, _, listed = line.removeprefix("Searching for ").partition(" ")
-    words = re.findall(r"\b[A-Z]{2}\b", listed)
-    right = number == str(len(codes)) and words in ([*codes], [codes[0], codes[-1]])
+    right = lists_codes(line, codes)
     expected = f"{len(codes)}: {code_list(codes)}"
-    if not right and subject.startswith("EXP"):
-        return broken(subject, "unexpected", line, expected=expected, stops=True)
+    all_codes = reading.case.command_line().all_codes
+    if not right and (all_codes or subject.startswith("EXP")):
+        clause = subject if subject.startswith("EXP") else "EXP-7"
+        return broken(clause, "unexpected", line, expected=expected, stops=True)
     return broken("REP-2", "format", line, expected=expected, stops=not right)
 
 

@@ -23,9 +23,10 @@ def check_end(reading: Reading) -> list[Finding]:
     if found:
         return found
     case, status = reading.case, reading.run.status
-    if reading.did_nothing and status:
-        if case.expects in ("report", "interrupt"):
-            return [_rejected(reading, status)]
+    if reading.did_nothing and status and case.expects in ("report", "interrupt"):
+        return [_rejected(reading, status)]
+    may_be_refused = case.expects in ("refusal", "either")
+    if may_be_refused and status and not reading.requests and reading.claims.totals is None:
         return _usage_error(reading, status)
     if case.expects == "refusal" or (case.expects == "either" and reading.did_nothing):
         return [_not_rejected(reading)]

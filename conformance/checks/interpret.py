@@ -5,6 +5,7 @@ requests by the announcement, the claims and the files by the responses. So one 
 clause. `interpret` decides once what a program took its task to be; no check changes it.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,9 +60,14 @@ class Reading:
 
     @property
     def announces_other_codes(self) -> bool:
-        """Whether the codes announced, as far as they can be read, are not those asked for."""
-        there = self.claims.announced is not None and bool(self.asked_codes)
-        return there and announced_list(self.printed, self.case.code_lists()) is None
+        """Whether the codes announced are not those asked for, in whatever form they are listed."""
+        if self.printed.search is None or not self.asked_codes:
+            return False
+        lists = self.case.code_lists()
+        line = self.printed.texts[self.printed.search]
+        return announced_list(self.printed, lists) is None and not any(
+            lists_codes(line, codes) for codes in lists
+        )
 
     @property
     def did_nothing(self) -> bool:
@@ -110,6 +116,15 @@ def announced_list(printed: PrintedLines, lists: Sequence[Sequence[str]]) -> int
         if (len(codes), codes[0], codes[-1]) == announced and listed in ((), codes):
             return place
     return None
+
+
+def lists_codes(line: str, codes: Sequence[str]) -> bool:
+    """Whether a line `Searching for` has these codes, or the first and the last, however it
+    separates them.
+    """
+    number, _, listed = line.removeprefix("Searching for ").partition(" ")
+    words = re.findall(r"\b[A-Z]{2}\b", listed)
+    return number == str(len(codes)) and words in ([*codes], [codes[0], codes[-1]])
 
 
 def _label_used(announced: str | None, asked: str, requests: Sequence[RequestEntry]) -> str:

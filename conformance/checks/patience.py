@@ -9,7 +9,7 @@ from dataclasses import replace
 from conformance.cases.model import Case
 from conformance.checks.interpret import Reading
 from conformance.recording import Run
-from conformance.verdicts import Finding, broken, freedom
+from conformance.verdicts import Finding, Verdict, broken, freedom
 from mockservers.faults import Drip
 from mockservers.journal import RequestEntry
 from mockservers.plan import fate
@@ -20,6 +20,8 @@ PATIENT_S = 10.0
 """A shorter pause must be tolerated (REQ-11)."""
 LONGER_S = 4.0
 """The value of `FLAGS2_TIMEOUT_S` in the second run of a case that sets it to less."""
+AT_ONCE_S = 0.2
+"""A client that ends its side sooner does so whatever comes, and still reads the response."""
 LATE_S = 0.5
 """Seconds by which a limit may be missed."""
 
@@ -31,14 +33,21 @@ WHOLE = ("serve", "drip", "wrong_type")
 
 def check_silence(reading: Reading) -> list[Finding]:
     """Silences that were not given up; nothing after them is judged."""
-    found = []
+    unseen, found = [], []
     for entry in reading.requests:
         clause, silent_s = CLAUSE_OF_SILENCE.get(entry.do or ""), _silent_s(entry)
-        if clause and silent_s >= SILENT_S and not entry.client_gone:
+        if clause is None:
+            continue
+        if reading.case.timeout_s and silent_s < AT_ONCE_S and entry.client_gone:
+            # The server cannot tell whether the client still waits.
+            actual, expected = "it ends its side after a request", "a side that stays open"
+            verdict = Verdict.NOT_TESTED
+            unseen.append(Finding(clause, "unseen", actual, expected=expected, verdict=verdict))
+        elif silent_s >= SILENT_S and not entry.client_gone:
             actual = f"{silent_s:.0f} s of silence, then the server closed"
             expected = "given up within 40 s"
             found.append(broken(clause, "unbounded", actual, expected=expected, code=entry.code))
-    return [*found[:-1], *(replace(one, stops=True) for one in found[-1:])]
+    return [*unseen, *found[:-1], *(replace(one, stops=True) for one in found[-1:])]
 
 
 def check_patience(reading: Reading) -> list[Finding]:
@@ -63,10 +72,12 @@ def _is_given_up(reading: Reading, entry: RequestEntry) -> bool:
     """Whether the client left; one that only closed its side may have read the response."""
     if not entry.client_closed:
         return entry.client_gone and not entry.complete
+    if entry.delay_s < AT_ONCE_S:
+        return False  # no program gives up so soon
     claimed = reading.claims.outcomes.get(entry.code or "")
     if claimed:
         return "ok" not in claimed
-    whole = sum(one.status == 200 and one.complete for one in reading.requests_in_time)
+    whole = sum(one.do in WHOLE and one.status == 200 for one in reading.requests_in_time)
     return reading.totals["ok"] < whole
 
 
@@ -104,7 +115,7 @@ def given_up_s(run: Run) -> float | None:
         for entry in run.entries
         if isinstance(entry, RequestEntry) and entry.do in CLAUSE_OF_SILENCE and entry.client_gone
     ]
-    return max(silences, default=None)
+    return max((silent_s for silent_s in silences if silent_s >= AT_ONCE_S), default=None)
 
 
 def may_heed(case: Case, run: Run) -> bool:

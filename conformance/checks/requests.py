@@ -15,6 +15,8 @@ def describe(entry: RequestEntry) -> str:
 
 def check_requests(reading: Reading) -> list[Finding]:
     """What is wrong with the requests themselves, whatever came of them."""
+    if reading.announces_other_codes:
+        return []  # what is requested follows from what is announced
     return [*_not_http(reading), *_not_for_flags(reading)]
 
 
@@ -34,8 +36,8 @@ def _not_http(reading: Reading) -> list[Finding]:
 
 def _not_for_flags(reading: Reading) -> list[Finding]:
     odd = [entry for entry in reading.requests if not _is_for_flag(entry, reading)]
-    if not odd or reading.announces_other_codes:
-        return []  # what is requested follows from what is announced
+    if not odd:
+        return []
     actual = describe(odd[0])
     requested = {entry.code for entry in reading.requests if entry not in odd}
     if set(reading.asked_codes) <= requested:

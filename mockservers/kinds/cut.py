@@ -1,11 +1,18 @@
 """Responses that end early, or never begin."""
 
+from typing import Annotated
+
+from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import Ending, RequestForm, Response, whole
 from mockservers.kinds.values import Bytes, Seconds
+
+HeadBytes = Annotated[
+    int, Meta(ge=1, le=11, description="a whole number from 1 to 11, less than a status takes")
+]
 
 __all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Stall", "Truncate"]
 
@@ -68,18 +75,23 @@ class Truncate(OfResource, frozen=True):
 
 class Stall(OfResource, frozen=True):
     """The full length is announced, `after_bytes` of the body are sent, then nothing: an orderly
-    close `for_s` seconds later, or when the client closes.
+    close `for_s` seconds later, or when the client closes. With `head_bytes`, nothing is sent but
+    that part of the status line.
     """
 
     after_bytes: Bytes | None = None
     """None: half of the body."""
     for_s: Seconds = 60.0
+    head_bytes: HeadBytes | None = None
 
     look = Look("silent", "cross")
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
         served = whole(form, info)
+        if self.head_bytes:
+            start = served.head[: self.head_bytes]
+            return Response(start, 0, Ending.CLOSE, None, None, silent_s=self.for_s)
         after = info.length // 2 if self.after_bytes is None else self.after_bytes
         if form.head_only or after >= served.body_stop:
             return served

@@ -138,7 +138,7 @@ def file_in_words(row: Row, owned: Owned) -> str:
             of = f" of {totals.pop()}" if len(totals) == 1 else ""
             return f"has only the first {size}{of} bytes"
         case Kept.DIFFERENT:
-            return f"has {size} bytes, with another digest; what they are was not looked at"
+            return f"has {size} bytes, which are not those of the resource"
         case Kept.UNKNOWN:
             return f"has {size} bytes"
     requests = {entry.n: entry for entry in row.requests}

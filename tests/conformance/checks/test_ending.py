@@ -60,7 +60,7 @@ RUNS = [
     ("a usage error with status 128", {**BAD, **NOTHING, "status": 128, "stderr": ["no"]},
      "INFO L-6 refusal - (stops)"),
     ("a usage error without a message", {**BAD, **NOTHING, "status": 2},
-     "NON-STRICT CLI-7 silent -", "LEGACY L-6 refusal - (stops)"),
+     "NON-STRICT CLI-7 silent -", "INFO L-6 refusal - (stops)"),
     ("a usage error on stdout with the status for stderr", {**BAD, **NOTHING | {"stdout": ["no"]},
      "status": 2}, "INFO L-6 refusal - (stops)"),
     ("a usage error on stderr with the status for stdout", {**BAD, **NOTHING, "status": 1,

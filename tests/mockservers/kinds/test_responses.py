@@ -188,6 +188,8 @@ def test_a_client_that_is_not_ours_reads_what_was_planned(reply, asked, body):
             assert sent == head[:-1][:cut]
         case Truncate(after_bytes) if after_bytes >= len(body):
             assert sent == whole
+        case Stall(head_bytes=int(n)):
+            assert sent == whole[:n]
         case Stall(after_bytes, for_s):
             half = len(body) // 2 if after_bytes is None else after_bytes
             assert sent == whole[: len(whole) - len(body) + min(half, len(body))]
