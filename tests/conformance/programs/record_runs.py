@@ -158,7 +158,7 @@ def entries(run, names):
             continue
         one = dict(one)
         late = one["start_s"] > reported_s
-        held_s = int(one["end_s"] - one["start_s"] + 0.25) if one["do"] == "hang" else 0
+        held_s = int(one["end_s"] - one["start_s"] + 0.25) if one["do"] in ("hang", "stall") else 0
         one |= {"start_s": 2.0 * late, "end_s": 2.0 * late + held_s}
         if announced is None or one["in_flight"] <= announced:
             one["in_flight"] = 1
@@ -167,7 +167,8 @@ def entries(run, names):
         if one["sha256"]:
             one["sha256"] = content(one["code"], one["bytes_sent"])
         for field in ("delay_s", "first_byte_s", "attempt", "reason"):
-            if field != "reason" or not one.get("reason"):
+            kept = {"reason": "reason", "delay_s": "client_closed"}.get(field)
+            if not (kept and one.get(kept)):
                 one.pop(field, None)
         found.append(one)
     if not in_order:
@@ -185,24 +186,26 @@ def short(number, one):
     left = dict(one)
     for field in list(one):
         less = {k: v for k, v in left.items() if k != field}
-        if field != "code" and same(entry(number, less), one):
-            left = less
+        with contextlib.suppress(ValueError):  # an entry needs it
+            if field != "code" and same(entry(number, less), one):
+                left = less
     return left
 
 
 def same(one, other):
-    return {k: one.get(k) for k in other} == other
+    there = to_builtins(one)
+    return {k: there.get(k) for k in other} == other
 
 
 def file_record(name, one, names):
-    own = content(name[:2].upper(), one["size"])
-    known = names.get(one["sha256"], ())
+    own = content(name[:2].upper(), one.size)
+    known = names.get(one.sha256, ())
     if own in known:
-        return one["size"]
-    if one["sha256"] == NOTHING:
+        return one.size
+    if one.sha256 == NOTHING:
         return {"size": 0, "sha256": NOTHING}
-    other = f"{one['sha256'][:8]}, not as served"
-    return {"size": one["size"], "sha256": min(known, default=other)}
+    other = f"{(one.sha256 or '')[:8]}, not as served"
+    return {"size": one.size, "sha256": min(known, default=other)}
 
 
 def main():
