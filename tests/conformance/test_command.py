@@ -254,7 +254,7 @@ def test_a_program_that_knows_certain_ports_is_tested_on_those(tmp_path):
 def test_a_first_run_that_fails_is_one_finding_with_advice(tmp_path):
     ended = conformance("run", "--", sys.executable, "nosuch.py", cwd=tmp_path)
     assert ended.returncode == 3
-    assert "advice   there is no file nosuch.py in this folder" in ended.stdout
+    assert "advice: there is no file nosuch.py in this folder" in ended.stdout
     assert "(the folder of the run)/nosuch.py" in ended.stdout
     ended = conformance("run", "--report", tmp_path, "--", sys.executable, "-c", "print(1)")
     assert ended.returncode == 1
