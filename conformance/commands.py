@@ -16,7 +16,7 @@ import tqdm
 from conformance import program_runner, report, report_text, scheduler, vectors, worker
 from conformance.adapter.cases import fixed_questions
 from conformance.adapter.session import examine
-from conformance.cases.fixed import FOR_HEEDERS, FOR_OTHERS, fixed_cases
+from conformance.cases.fixed import fixed_cases
 from conformance.cases.model import Case, CaseError, case_from_json
 from conformance.clauses import clauses
 from conformance.dask_executor import cluster_executor
@@ -67,9 +67,6 @@ def run(args: argparse.Namespace) -> int:
     profile, problem = learn(command, args.ports)
     if args.scheduler and profile.ports:
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tested on a cluster")
-    if not only:
-        other = FOR_OTHERS if profile.may_heed else FOR_HEEDERS
-        cases = tuple(case for case in cases if case.id != other)
     jobs = 1 if profile.ports else args.jobs
     with _executors(args.scheduler, jobs) as (executor, waiting), _progress() as progress:
         found = scheduler.judge_program(

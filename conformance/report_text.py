@@ -72,10 +72,11 @@ def how(report: Mapping[str, Any], clause: str) -> list[tuple[str, str]]:
     found = []
     for row in report.get("notes", ()):
         case, verdict = row["cases"][0], row["verdict"]
-        for one in row["findings"]:
-            if one["clause"] == clause == row["clause"]:
-                free = f"{one['saw']} ({one['expected']})"
-                found.append((verdict, f"{case}: {free if verdict in FREE else seen_of(one)}"))
+        found += [
+            (verdict, f"{case}: {seen_of(one)}")
+            for one in row["findings"]
+            if one["clause"] == clause == row["clause"]
+        ]
     return found
 
 
@@ -192,7 +193,11 @@ def finding_line(finding: Mapping[str, Any]) -> str:
 
 
 def seen_of(finding: Mapping[str, Any]) -> str:
-    """What was seen; what the program claimed about it, if it did; and what was expected."""
+    """What was seen; what the program claimed about it, if it did; and what was expected. Of a
+    freedom, what was seen, and what is allowed.
+    """
+    if finding["verdict"] in FREE:
+        return f"{finding['saw']} ({finding['expected']})"
     parts = [f"saw {finding['saw']}"]
     if finding.get("claimed") is not None:
         parts.append(f"claimed {finding['claimed']}")

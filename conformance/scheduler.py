@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from typing import Any
 
-from conformance.cases.fixed import fixed_cases
+from conformance.cases.fixed import FOR_HEEDERS, FOR_OTHERS, fixed_cases
 from conformance.cases.generated import generated_cases
 from conformance.cases.model import Case
 from conformance.clauses import named
@@ -59,6 +59,14 @@ def chosen_cases(only: Collection[str], examples: int, seed: int) -> tuple[Case,
     return (*subjects, *others)
 
 
+def _suited(cases: Sequence[Case], profile: Profile) -> list[Case]:
+    """The cases, of two for different programs only the one that suits this one."""
+    names = {case.id for case in cases}
+    other = FOR_OTHERS if profile.may_heed else FOR_HEEDERS
+    both = {FOR_HEEDERS, FOR_OTHERS} <= names
+    return [case for case in cases if not (both and case.id == other)]
+
+
 def case_named(name: str) -> Case | None:
     """The fixed case with this id."""
     return next((case for case in (SMOKE, *fixed_cases()) if case.id == name), None)
@@ -90,7 +98,7 @@ def judge_program(
     interrupted = False
     try:
         if problem is None:
-            schedule.examine_all(cases)
+            schedule.examine_all(_suited(cases, profile))
         elif not problem.nothing_verified:
             schedule.examine_smoke_run()
         schedule.confirm_all()

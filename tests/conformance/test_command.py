@@ -268,7 +268,4 @@ def test_a_first_run_that_fails_is_one_finding_with_advice(tmp_path):
 def test_a_case_of_the_kit_is_replayed_by_its_id():
     ended = conformance("replay", "fixed/no-length", "--", *FAULTY, "correct")
     assert ended.returncode == 0
-    assert (
-        "INFO OUT-6 freedom: saw `no_length` is counted as ok; expected either is allowed"
-        in ended.stdout
-    )
+    assert "INFO OUT-6 freedom: `no_length` is counted as ok (either is allowed)" in ended.stdout

@@ -96,8 +96,9 @@ def test_a_finding_says_what_was_seen_claimed_and_expected():
 def test_a_freedom_is_a_line_with_its_case_and_the_command_that_runs_it_again():
     found = sample("failing")
     found["clauses"]["OUT-6"] = {"verdict": "INFO", "text": "", "cases": ["fixed/no-length"]}
-    finding = {"clause": "OUT-6", "word": "freedom", "saw": "`no_length` is counted as ok",
-               "claimed": None, "expected": "either is allowed"}  # fmt: skip
+    finding = {"clause": "OUT-6", "word": "freedom", "verdict": "INFO",
+               "saw": "`no_length` is counted as ok", "claimed": None,
+               "expected": "either is allowed"}  # fmt: skip
     found["notes"] = [{"clause": "OUT-6", "word": "freedom", "verdict": "INFO", "text": "",
                        "cases": ["fixed/no-length"], "findings": [finding], "books": [],
                        "replay": "fixed/no-length"}]  # fmt: skip

@@ -17,7 +17,9 @@ import faulty
 import unusual
 
 from conformance import program_runner, scheduler, worker
+from conformance.commands import WAITING
 from conformance.recording import Profile
+from conformance.smoke import learn
 from conformance.verdicts import exit_status
 
 HERE = Path(__file__).parent
@@ -56,11 +58,14 @@ def kill(name, executor):
 def blamed(name, executor):
     """The failures that the kit wrongly reports of a correct program."""
     command = program_runner.resolved(unusual.UNUSUAL[name])
-    profile = scheduler.learn(command)
-    if profile.ports == "fixed":
+    profile, problem = learn(command, (8001, 8002, 8003))
+    if problem:
+        return [f"{problem.step}: {problem.actual}"]
+    waiting = None if profile.ports else ThreadPoolExecutor(WAITING)
+    if profile.ports:
         executor = ThreadPoolExecutor(1)
     cases = scheduler.chosen_cases((), EXAMPLES, 0)
-    report = scheduler.judge_program(command, cases, executor, profile)
+    report = scheduler.judge_program(command, cases, executor, profile, waiting=waiting)
     status = exit_status([row["verdict"] for row in report["clauses"].values()])
     wrong = [f"{f['clause']} {f['word']} in {f['cases'][0]}" for f in report["failures"]]
     return wrong + report["errors"] + ([f"exit {status}"] if status else [])
