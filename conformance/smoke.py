@@ -129,10 +129,13 @@ def _reports(printed: PrintedLines, run: Run) -> bool:
 
 
 def _asks_elsewhere(run: Run) -> bool:
-    """Whether a run did something although no server saw a request, and names another server."""
+    """Whether a run announced or reported something although no server saw a request, and does not
+    name the server that it was given.
+    """
     printed = read_lines(run.texts)
     names_ours = printed.site is not None and run.urls["LOCAL"] in printed.texts[printed.site]
-    return not run.entries and not names_ours and not _did_nothing(run)
+    spoke = _announces(printed, run) or _reports(printed, run)
+    return spoke and not run.entries and not names_ours
 
 
 def _asks(command: Sequence[str], fixed: Ports) -> bool:

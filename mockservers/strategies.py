@@ -23,8 +23,10 @@ from mockservers.faults import (
     NoLength,
     RateLimit,
     Redirect,
+    RedirectLoop,
     Reset,
     Serve,
+    Stall,
     Status,
     Truncate,
     Uniform,
@@ -165,11 +167,11 @@ def replies(
     *kinds: type[Fault], versions: bool = False, silence_s: float = SILENCE_S
 ) -> st.SearchStrategy[Fault]:
     """A response of one of `kinds`; without any, of every kind that a plan without `ranges` may
-    have, and of `status` and `truncate` more often. With `versions`, of any version of the
+    have. With `versions`, of any version of the
     resource. Silences are short, or last `silence_s` seconds.
     """
-    # In the order in which a failing example is simplified; the usual faults come up more often.
-    drawn = kinds or (Status, *WITHOUT_RANGES[1:], Status, Truncate, Serve)
+    # The first is what a failing example is simplified to: a 503.
+    drawn = kinds or (Status, *WITHOUT_RANGES[1:], Serve)
     return st.one_of([STRATEGIES[kind](versions=versions, silence_s=silence_s) for kind in drawn])
 
 
@@ -213,9 +215,30 @@ def seeds() -> st.SearchStrategy[int]:
 
 
 def mixes(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[tuple[Bucket, ...]]:
-    """Up to three buckets whose weights sum to at most 100."""
+    """Up to three buckets whose weights sum to at most 100; without `reply`, as often one for all
+    requests or half of them, with a fault that clients often get wrong.
+    """
     one = replies() if reply is None else reply
-    return _mixes(_sized(lambda n: st.lists(one, min_size=n, max_size=n), (0, 1, 2, 3, 3)))
+    several = _mixes(_sized(lambda n: st.lists(one, min_size=n, max_size=n), (0, 1, 2, 3)))
+    if reply is not None:
+        return several
+    return several | st.builds(Bucket, st.sampled_from((100, 50)), _often_wrong()).map(
+        lambda b: (b,)
+    )
+
+
+def _often_wrong() -> st.SearchStrategy[Fault]:
+    """Faults that clients often get wrong, each as often."""
+    path = st.sampled_from(USUAL_CODES).map(path_of_code)
+    page = {"body_bytes": st.integers(1, 1000)}
+    return st.one_of(
+        st.builds(Status, st.sampled_from([n for n in FAILING_STATUSES if n < 400])),
+        st.builds(Status, st.sampled_from([n for n in FAILING_STATUSES if n > 404]), **page),
+        st.builds(Truncate),
+        st.builds(Truncate, st.integers(1, 1000)),
+        st.builds(Hang, st.just(SILENCE_S)) | st.builds(Stall, for_s=st.just(SILENCE_S)),
+        st.builds(Redirect, path) | st.builds(RedirectLoop),
+    )
 
 
 @st.composite
@@ -237,7 +260,9 @@ def rules(
     names = usual | usual.map(path_of_code) | codes() | codes().map(path_of_code)
     one = replies() if reply is None else reply
     attempts = st.lists(one, min_size=1, max_size=max_attempts).map(tuple)
-    return _sized(lambda n: st.dictionaries(names, attempts, min_size=n, max_size=n), range(4))
+    return _sized(
+        lambda n: st.dictionaries(names, attempts, min_size=n, max_size=n), (0, 1, 2, 3, 3, 3)
+    )
 
 
 def gates(most: int) -> st.SearchStrategy[Gate]:
