@@ -145,7 +145,7 @@ class Controlled(Embedded):
         ("PUT", "/plan", '{"plan": 1, "mix": [{"weight": 101, "do": "empty"}]}', JSON, 400),
         ("PUT", "/plan/MARS", '{"plan": 1}', JSON, 404),
         ("PUT", "/plan", '{"plan": 1}', {}, 415),
-        ("POST", "/reset", "", {}, 415),
+        ("POST", "/reset", "[]", {}, 415),
         ("POST", "/reset", "[]", JSON, 400),
         ("POST", "/plan", "{}", JSON, 405),
         ("POST", "/ledger", '{"said": {"BR": "great"}}', JSON, 400),
