@@ -8,7 +8,7 @@ from conformance.cases.model import Case
 from conformance.checks.accounting import ledger_of, responses_text
 from conformance.checks.interpret import interpret
 from conformance.recording import Run
-from conformance.verdicts import Finding, Verdict
+from conformance.verdicts import FREE, Finding
 from mockservers.journal import Files
 from mockservers.ledger import Ledger, Row
 
@@ -27,8 +27,7 @@ def table_of_ledger(
     """A row per code, then one of the totals: `code`, `planned`, `seen`, `said`, `file`, and as
     `word` the kind of the finding about it, or None.
     """
-    free = (Verdict.INFO, Verdict.LEGACY)
-    kinds = {one.code: one.kind for one in found if one.verdict not in free}
+    kinds = {one.code: one.kind for one in found if one.verdict not in FREE}
     rows = [
         {
             "code": code,

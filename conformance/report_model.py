@@ -15,6 +15,7 @@ from conformance.recording import Ports, Profile, Run
 from conformance.verdicts import (
     CONFIRMED,
     FAILURES,
+    FREE,
     Cause,
     Finding,
     Verdict,
@@ -185,8 +186,7 @@ def _shown(outcome: Outcome, accepted: Accepted) -> Iterator[tuple[str, _Evidenc
     name = outcome.case.id
     for one in outcome.findings:
         yield one.clause, _Evidence(one.verdict, name, _is_accepted(name, one, accepted))
-    free = (Verdict.INFO, Verdict.LEGACY)
-    stopped = any(one.stops and one.verdict not in free for one in outcome.findings)
+    stopped = any(one.stops and one.verdict not in FREE for one in outcome.findings)
     if outcome.error or stopped:
         return
     wrong = {one.clause for one in outcome.findings}
@@ -309,7 +309,7 @@ def _notes(
     seen = set()
     for outcome in outcomes:
         for one in outcome.findings:
-            free = one.verdict in (Verdict.INFO, Verdict.LEGACY) or one.clause == "HOOK-1"
+            free = one.verdict in FREE or one.clause == "HOOK-1"
             if free and outcome.run and (one.clause, one.actual) not in seen:
                 seen.add((one.clause, one.actual))
                 found = Failure(one.cause, outcome.case, one.verdict, (one,), outcome.run, 0, 1)

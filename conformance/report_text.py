@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from conformance.verdicts import SEVERITY, Finding, Verdict
+from conformance.verdicts import FREE, SEVERITY, Finding, Verdict
 from mockservers.text import cut_in_the_middle, safe, shorten
 
-FREE = (Verdict.INFO, Verdict.LEGACY)
 MOST_OF_JSON = 300
 """Characters of a question or an answer on the terminal."""
 COLUMNS = 100

@@ -41,6 +41,9 @@ SEVERITY = tuple(Verdict)
 FAILURES = frozenset({Verdict.FAIL, Verdict.CRASH, Verdict.TIMEOUT, Verdict.FLAKY})
 """A program with one of these does not conform."""
 
+FREE = frozenset({Verdict.INFO, Verdict.LEGACY})
+"""Findings that blame nothing: the spec leaves open what the program does."""
+
 CONFIRMED = FAILURES | {Verdict.NON_STRICT}
 """Findings that are repeated and shrunk."""
 

@@ -15,7 +15,7 @@ from conformance.checks.report_format import check_report_format
 from conformance.checks.requests import check_requests
 from conformance.clauses import clauses
 from conformance.recording import Run
-from conformance.verdicts import Finding, Verdict, broken
+from conformance.verdicts import FREE, Finding, broken
 
 CHECKS: tuple[Callable[[Reading], list[Finding]], ...] = (
     check_end,
@@ -70,7 +70,7 @@ def _missed_should(subject: str, found: Sequence[Finding]) -> list[Finding]:
     """The one finding of a case for a SHOULD: a program that misses it is not blamed for the
     consequences.
     """
-    for one in (one for one in found if one.verdict not in (Verdict.INFO, Verdict.LEGACY)):
+    for one in (one for one in found if one.verdict not in FREE):
         if one.clause == subject or clauses()[one.clause].keyword.startswith("MUST"):
             missed = broken(
                 subject,
