@@ -96,7 +96,7 @@ def problem_of(run: Run, command: Sequence[str], ports: Ports) -> Problem | None
         return Problem("announce", f"no announcement and no request: {words}", advice)
     if run.ended == "timeout":
         actual = f"still running after {run.elapsed_s:.0f} s"
-        return Problem("end", actual, "a run of nine codes has to end by itself (ACC-5)")
+        return Problem("end", actual, "a run of eight codes has to end by itself (ACC-5)")
     if not run.entries:
         advice = (
             "requests go to the URL in FLAGS2_LOCAL_URL (HOOK-1), or to the ports "
