@@ -44,10 +44,6 @@ client whose limit is shorter waits no longer than that."""
 USUAL_CODES = ("AD", "BR", "CN", "US", "AA", "ZZ")
 """Codes that are drawn more often, so that rules and codes meet: four have a flag."""
 
-TARGETS = ("YE", "ZY")
-"""Codes that redirects lead to, with a flag and without. They are asked for by nothing else: the
-ledger takes a request for the target of a redirect for that redirect followed."""
-
 FAILING_STATUSES = tuple(
     status for status in range(201, 600) if status not in (301, 302, 303, 307, 308)
 )
@@ -88,7 +84,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     whole.BytesPerSecond: lambda: st.integers(500_000, 10_000_000),
     cut.HeadBytes: lambda: st.integers(1, 11),
     whole.PieceBytes: lambda: st.integers(1, 5_000),
-    policy.Target: lambda: st.sampled_from(TARGETS).map(path_of_code),
+    policy.Target: lambda: codes().map(path_of_code),
     policy.WholeSeconds: lambda: st.integers(0, 5),
 }
 """What draws a field, by its type; a new kind with fields of these types needs nothing here."""
@@ -181,8 +177,7 @@ def replies(
 
 def codes() -> st.SearchStrategy[str]:
     """A code; a third of those drawn are among `USUAL_CODES`, and more than half have a flag."""
-    several = (USUAL_CODES, packaged_codes(), ALL_CODES)
-    return st.one_of([st.sampled_from([c for c in some if c not in TARGETS]) for some in several])
+    return st.one_of([st.sampled_from(of) for of in (USUAL_CODES, packaged_codes(), ALL_CODES)])
 
 
 def code_lists(max_size: int = 12) -> st.SearchStrategy[list[str]]:
@@ -234,7 +229,7 @@ def mixes(reply: st.SearchStrategy[Fault] | None = None) -> st.SearchStrategy[tu
 
 def _often_wrong() -> st.SearchStrategy[Fault]:
     """Faults that clients often get wrong, each as often."""
-    path = st.sampled_from(TARGETS).map(path_of_code)
+    path = st.sampled_from(USUAL_CODES).map(path_of_code)
     page = {"body_bytes": st.integers(1, 1000)}
     return st.one_of(
         st.builds(Status, st.sampled_from([n for n in FAILING_STATUSES if n < 400])),

@@ -2,13 +2,14 @@
 
 A request belongs to the resource in its path, except where a redirect led to it: then it belongs to
 the download that was redirected. Requests do not say where they come from, so a request is matched
-with a redirect to its path that is still waiting for one, preferably of the same connection. Where
+with a redirect to its path that is still waiting for one, preferably of the same connection. It may
+still be the request of a client that does not follow redirects: `own_first` reads it so. Where
 several downloads came by one path and met different responses, it is not known which met which:
 each may have ended as any of them did.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from mockservers.flags2.codes import (
@@ -22,16 +23,19 @@ from mockservers.flags2.codes import (
 from mockservers.journal import Claims, End, Files, Header, RequestEntry
 from mockservers.kinds.resource import normalised
 from mockservers.ledger.collected import Collected
-from mockservers.ledger.model import Account, Evidence, seen_of
+from mockservers.ledger.model import Account, Evidence
 from mockservers.ledger.ownership import Owners, own
-from mockservers.ledger.redirects import RedirectMatcher, follows
+from mockservers.ledger.redirects import follows, matched
 from mockservers.plan import LABELS
 
 
-def attribute(collected: Collected, files_after: Files | None = None) -> Evidence:
+def attribute(
+    collected: Collected, files_after: Files | None = None, *, own_first: bool = False
+) -> Evidence:
     """Put every request into the account of its download, and every file to its resource.
 
-    `files_after` takes the place of the files that the journal ends with.
+    `files_after` takes the place of the files that the journal ends with. With `own_first`, the
+    first request for what is to be fetched follows no redirect.
     """
     header, end = collected.header, collected.end or End()
     claims = end.claims or Claims()
@@ -39,7 +43,7 @@ def attribute(collected: Collected, files_after: Files | None = None) -> Evidenc
     by_resource = claims.by in ("exit", "file")
     label = None if by_resource else claims.label
     asked = _asked(header, collected.end, claims)
-    accounts, others, unexpected, notes = _attributed(collected, label, asked)
+    accounts, others, unexpected, notes = _attributed(collected, label, asked, own_first)
     every = [*accounts.values(), *others.values()]
     before = header.files_before or {}
     owned, foreign = own(before, after or {}, every, claims.downloads, header.partial)
@@ -86,18 +90,20 @@ def _unwritable(names: Sequence[str], accounts: Sequence[Account]) -> frozenset[
 
 
 def _attributed(
-    collected: Collected, label: str | None, asked: tuple[str, ...] | None
+    collected: Collected, label: str | None, asked: tuple[str, ...] | None, own_first: bool
 ) -> tuple[dict[str, Account], dict[str, Account], tuple[RequestEntry, ...], list[str]]:
     """Accounts; those that no report speaks of; the requests of none; notes."""
     end, named = collected.end or End(), collected.header.wanted
     claims = end.claims or Claims()
     if claims.by in ("exit", "file"):
-        accounts, unexpected, notes = _of_resources(collected, _wanted(named, end, claims))
+        wanted = _wanted(named, end, claims)
+        accounts, unexpected, notes = _of_resources(collected, wanted, own_first)
         return accounts, {}, unexpected, notes
-    accounts, unexpected, notes = _of_codes(collected, label, asked, claims.by)
+    accounts, unexpected, notes = _of_codes(collected, label, asked, claims.by, own_first)
     if claims.by != "report":
         return accounts, {}, unexpected, notes
-    others, _, more = _of_resources(collected, _wanted(named, None, claims), codes=False)
+    wanted = _wanted(named, None, claims)
+    others, _, more = _of_resources(collected, wanted, own_first, codes=False)
     return accounts, others, tuple(e for e in unexpected if e.code), [*notes, *more]
 
 
@@ -162,14 +168,18 @@ Accounts = tuple[dict[str, Account], tuple[RequestEntry, ...], list[str]]
 
 
 def _of_codes(
-    collected: Collected, label: str | None, asked: tuple[str, ...] | None, by: str | None
+    collected: Collected,
+    label: str | None,
+    asked: tuple[str, ...] | None,
+    by: str | None,
+    own_first: bool,
 ) -> Accounts:
     """Accounts by code, or by path where a test speaks of one."""
     names = _Names(label, None if asked is None else frozenset(asked), paths=by == "said")
     others = collected.others if by else collected.strays
     led = collected.requests
     entries = (*led, *others) if by == "said" else led
-    found, strays, possible, notes = _matched(entries, names.of, asked or ())
+    found, strays, possible, notes = matched(entries, names.of, asked or (), own_first)
     more: Counter[str] = Counter()
     for (server, code), count in collected.more.items():
         name = names.named(server, code) if is_code(code) or by == "said" else None
@@ -185,7 +195,11 @@ def _of_codes(
 
 
 def _of_resources(
-    collected: Collected, wanted: Collection[tuple[str | None, str]], *, codes: bool = True
+    collected: Collected,
+    wanted: Collection[tuple[str | None, str]],
+    own_first: bool,
+    *,
+    codes: bool = True,
 ) -> Accounts:
     """Accounts by server and resource; without `codes`, only of paths that are those of none."""
     places: dict[str, tuple[str, str]] = {}
@@ -203,8 +217,12 @@ def _of_resources(
         for server, path in wanted
         if (codes or path not in CODE_OF_PATH) and (server or path not in there)
     ]
-    found, _, possible, notes = _matched(
-        entries, lambda entry: name(entry.server, normalised(entry.path)), begin, free=True
+    found, _, possible, notes = matched(
+        entries,
+        lambda entry: name(entry.server, normalised(entry.path)),
+        begin,
+        own_first,
+        free=True,
     )
     more: Counter[str] = Counter()
     for (server, what), count in collected.more.items():
@@ -254,53 +272,6 @@ def _account(
     )
 
 
-def _matched(
-    entries: Iterable[RequestEntry],
-    name_of_entry: Callable[[RequestEntry], str | None],
-    begin: Collection[str],
-    *,
-    free: bool = False,
-) -> tuple[
-    dict[str, list[RequestEntry]],
-    list[RequestEntry],
-    dict[str, tuple[RequestEntry, ...]],
-    list[str],
-]:
-    """Requests by account; those of none; the possible ends of some accounts; notes.
-
-    With `free`, what is not among `begin` may be the end of a redirect on any connection.
-    """
-    entries = sorted(entries, key=lambda entry: entry.n)
-    matcher = RedirectMatcher() if any(entry.location for entry in entries) else None
-    found: dict[str, list[RequestEntry]] = {name: [] for name in begin}
-    strays = []
-    taken: dict[str, None] = {}
-    for entry in entries:
-        name = own = name_of_entry(entry)
-        if matcher:
-            begun = bool(own and found.get(own)) or (free and own not in begin)
-            hop = matcher.match(entry, own, begun=begun)
-            name = hop.name if hop else own
-            if free and hop and hop.conn != entry.conn and own != name:
-                taken[f"from {name} to {own}"] = None
-        if name is None:
-            strays.append(entry)
-            continue
-        found.setdefault(name, []).append(entry)
-        if matcher:
-            matcher.add(entry, name)
-    possible: dict[str, tuple[RequestEntry, ...]] = {}
-    what = "a redirect is taken to be followed on another connection"
-    notes = [f"{what}: {', '.join([*taken][:10])}"] if taken else []
-    for group in matcher.ambiguous() if matcher else ():
-        ends = _possible_ends([found[name] for name in sorted(group)])
-        if ends:
-            possible |= dict.fromkeys(group, ends)
-            among = ", ".join(sorted(group)[:10])
-            notes.append(f"redirects led to one path: which of {among} met which is not known")
-    return found, strays, possible, notes
-
-
 class _Names(NamedTuple):
     """How accounts are named: by code; by `SERVER CODE` if the server is not known either."""
 
@@ -327,17 +298,3 @@ class _Names(NamedTuple):
         """The path of an account."""
         what = name.rpartition(" ")[2]
         return what if what.startswith("/") else path_of_code(what)
-
-
-def _possible_ends(accounts: list[list[RequestEntry]]) -> tuple[RequestEntry, ...]:
-    """Every response with which one of these downloads may have ended; none where all are alike."""
-    ends = tuple(
-        entry
-        for requests in accounts
-        for entry in requests
-        if not entry.location or entry is requests[-1]
-    )
-    # A request without a response may have been followed by one of any of these downloads.
-    unanswered = any(entry.status is None for requests in accounts for entry in requests)
-    alike = len({(seen_of(entry), entry.sha256) for entry in ends}) < 2
-    return ends if unanswered or not alike else ()

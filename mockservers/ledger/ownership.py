@@ -102,6 +102,11 @@ class Owners:
     def _add(index: dict[str, dict[str, None]], key: str, path: str) -> None:
         index.setdefault(key, {})[path] = None
 
+    def recorded(self, file: KeptFile) -> str | None:
+        """The path that the journal names, unless its bytes were sent for others only."""
+        paths = self._whole.get(file.sha256 or "", (file.of,))
+        return file.of if file.what != Kept.WHOLE or file.of in paths else None
+
     def by_claim(self, name: str, sha256: str | None) -> str | None:
         """The path that a claim names the file for; of several, the one whose bytes it has."""
         paths = self._claimed.get(name, {})
@@ -172,7 +177,7 @@ def own(
     foreign = []
     had = untouched(before, after)
     for name, file in sorted(after.items()):
-        path = file.of or owners.by_claim(name, file.sha256)
+        path = owners.recorded(file) or owners.by_claim(name, file.sha256)
         path = path or owners.by_digest(name, file.sha256)
         if path is None and not is_control(name):
             path = next(iter(owners.by_name(name)), None) or owners.as_sent(name, file.sha256)

@@ -1,9 +1,11 @@
 """Which download a request belongs to after redirects."""
 
 import pytest
-from support.ledger_of_rows import at, led
+from support.journals import balance
+from support.ledger_of_rows import at, books, led
 from support.small_ledgers import (
     closed,
+    file,
     found_in,
     judge,
     not_found,
@@ -70,6 +72,32 @@ def test_a_request_on_the_connection_of_a_redirect_follows_it():
     ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("BR",))
     assert seen_of(ledger) == {"BR": "ok", "CN": "no request"}
     assert found_in(ledger) == ["note"]
+
+
+def test_a_request_on_the_connection_of_a_redirect_is_its_own_where_the_claims_fit_no_other_way():
+    entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
+    ledger = judge(["BR", "CN"], entries, report(1, 0, 1), ("CN",))
+    assert seen_of(ledger) == {"BR": "error", "CN": "ok"}
+    assert found_in(ledger) == []
+
+
+def test_the_file_of_such_a_request_is_its_own_too():
+    kept = file() | {"is": "whole", "of": "/flags/br/br.gif"}  # as the first reading has it
+    wanted = ["ERROR:BR", "ERROR:CN"]
+    downloads = [
+        {"path": "/flags/br/br.gif", "outcome": "error"},
+        {"path": "/flags/cn/cn.gif", "outcome": "ok"},
+    ]
+    entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
+    claims = {"by": "file", "downloads": downloads}
+    journal = books(*entries, wanted=wanted, claims=claims, files={"cn.gif": kept})
+    assert found_in(balance(journal)) == []
+
+
+def test_one_response_is_not_two_downloads():
+    entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
+    ledger = judge(["BR", "CN"], entries, report(2), ("BR", "CN"))
+    assert found_in(ledger) == ["lost CN", "note"]
 
 
 def test_a_request_on_another_connection_may_be_its_own():
