@@ -32,7 +32,7 @@ from mockservers.strategies import WITHOUT_RANGES, code_lists, replies, sticky_p
 @examples(25)
 @given(
     downloader=st.sampled_from(DOWNLOADERS),
-    plan=sticky_plans(replies(*CARRIED)),
+    plan=sticky_plans(replies(*CARRIED, silence_s=0.01)),
     codes=code_lists(max_size=5),
     m=st.integers(1, 5),
 )
