@@ -5,8 +5,8 @@ and `http/`). This order is its import order:
 
     kinds/resource kinds/response kinds/chance kinds/values kinds/base kinds/selection kinds/body
     kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy kinds/ranges
-    faults plan journal run_state
-    http/request_parser http/listeners http/gate http/fast_path http/sender
+    faults plan journal http/gate run_state
+    http/request_parser http/listeners http/fast_path http/sender
     connection server ledger/model ledger/judge
 
 A *kind* is a class of response, a *fault* one such response as planned, `Serve()` included; the

@@ -39,7 +39,7 @@ from enum import Enum
 from time import monotonic
 
 from mockservers.http import request_parser
-from mockservers.http.fast_path import KnownHeaders, PreparedResponses
+from mockservers.http.fast_path import KnownHeaders, Plain, Prepared, PreparedResponses
 from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
 from mockservers.kinds.resource import Fields
@@ -83,7 +83,7 @@ class ServerState:
     def begin(self, server_run: ServerRun) -> None:
         """Requests that arrive from now on belong to this run."""
         self.server_run = server_run
-        self.prepared = PreparedResponses(server_run)
+        self.prepared = PreparedResponses(server_run, self.headers)
 
 
 class Connection(asyncio.Protocol):
@@ -103,6 +103,7 @@ class Connection(asyncio.Protocol):
         self._rejected: int | None = None  # the status that was sent for it
         self._timer: asyncio.TimerHandle | None = None  # the end of a delay
         self._sender: Sender | None = None
+        self._full = False  # the transport holds bytes that the client has not taken
         self._since = monotonic()  # when the time of `IDLE_S` began
         self._request_since = self._since  # when that of `REQUEST_S` did
 
@@ -126,8 +127,8 @@ class Connection(asyncio.Protocol):
         if self._reading is _BETWEEN:
             self._since = monotonic()
             alone = not self.queue and not self._server.refusing
-            if alone and (plain := self._server.headers.whole_get(data)):
-                self._answer_at_once(*plain)
+            if alone and (found := self._server.prepared.find(data)):
+                self._answer_at_once(found)
                 return
             self._request_since = self._since
         elif self._reading not in _READS:
@@ -185,10 +186,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client takes bytes more slowly than they come."""
-        self._since = monotonic()
+        self._full, self._since = True, monotonic()
 
     def resume_writing(self) -> None:
         """The operating system has taken all it was given."""
+        self._full = False
         # Not at once: a transport that is closed in here calls `connection_lost` twice.
         asyncio.get_running_loop().call_soon(self._go_on)
 
@@ -213,23 +215,21 @@ class Connection(asyncio.Protocol):
             what = self._conn, self._server.label, self._rejected, self._unserved.reason
             self._run.write_line(encode(ConnectionEntry(*what, self._opened_s, self._run.now())))
 
-    def _answer_at_once(self, path: str, form: RequestForm) -> None:
+    def _answer_at_once(self, prepared: Prepared | Plain) -> None:
         """Respond to a GET that came complete and alone."""
         self._unserved = None
         server_run = self._server.server_run
-        prepared = self._server.prepared.find(path, form)
-        if prepared is None:
-            self.queue.append(server_run.arrive("GET", path))
-            self._complete(form, None, None)
+        if not isinstance(prepared, Prepared):
+            self.queue.append(server_run.arrive("GET", prepared[0]))
+            self._complete(prepared[1], None, None)
             return
-        arrival, attempt = server_run.count(), server_run.attempt(prepared.name)
         self._transport.write(prepared.data)
-        if not self._transport.get_write_buffer_size() and not self._transport.is_closing():
-            end_s = monotonic() - server_run.run.began
-            server_run.leave(prepared.entry(self._conn, attempt, arrival, end_s))
+        if not self._full and not self._transport.is_closing():
+            known = prepared.name, prepared.template
+            prepared.used = server_run.answered(*known, self._conn, self._since)
             return
         # Not all was taken: from here on it is a request like any other.
-        request = prepared.request(attempt, arrival)
+        request = prepared.sent.again(server_run.attempt(prepared.name), server_run.count())
         self.queue.append(request)
         self._respond(request).all_handed(prepared.body)
 

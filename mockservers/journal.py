@@ -4,6 +4,7 @@ A header line, an entry per line, an end line; SPEC.md, "The journal", has the f
 frozen struct here; `journal_json` reads and writes the lines.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
@@ -223,6 +224,16 @@ encode = msgspec.json.Encoder().encode
 """An entry as a line of JSON, in UTF-8, without the line end."""
 decode = msgspec.json.Decoder(Entry).decode
 """An entry that this package wrote; raises msgspec.DecodeError."""
+
+
+_INTEGERS = re.compile(rb'"(n|conn|attempt|in_flight)":0')
+_TIMES = re.compile(rb'"(start_s|first_byte_s|end_s)":[0-9.e-]+')
+
+
+def template_of(entry: RequestEntry) -> bytes:
+    """The line of an entry whose numbers are 0, with places (`%`) for these and the three times."""
+    # In a string of JSON, quotes are escaped: no match.
+    return _TIMES.sub(rb'"\1":%.6f', _INTEGERS.sub(rb'"\1":%d', encode(entry).replace(b"%", b"%%")))
 
 
 class Journal(Protocol):

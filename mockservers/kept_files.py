@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from msgspec import structs
 
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue
+from mockservers.content.folder import FolderCatalogue
+from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import Fault
 from mockservers.files import files_in, stats_of
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry

@@ -7,35 +7,23 @@ are clocks and timers here, but no sockets.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic, time
-from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mockservers.faults import Fault, Hang
-from mockservers.journal import DigestEntry, Journal, NoJournal, RequestEntry, encode
+from mockservers.http.gate import HeldGate
+from mockservers.journal import DigestEntry, GateEntry, Journal, NoJournal, RequestEntry, encode
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.body import Body
 from mockservers.kinds.resource import Catalogue, Fields, Resource, normalised
-from mockservers.kinds.response import MAX_LOGGED_BYTES, RequestForm, Response, rejection
+from mockservers.kinds.response import MAX_LOGGED_BYTES, Ending, RequestForm, Response, rejection
 from mockservers.kinds.selection import http_date, response_to, validators, version_of
 from mockservers.plan import Plan, fate
 
 FLUSH_S = 0.05
 """Seconds that a journal entry may wait to be written."""
-
-
-class Gatekeeper(Protocol):
-    """Holds responses back for a while: `mockservers.http.gate.HeldGate`."""
-
-    is_open: bool
-
-    def hold(self, connection: object, go_on: Callable[[], None]) -> None:
-        """Call `go_on` when the gate opens."""
-
-    def forget(self, connection: object) -> None:
-        """The connection is gone: it counts no longer."""
 
 
 class Arrival(Struct, frozen=True):
@@ -135,10 +123,14 @@ class ServerRun:
         self.plan = plan
         self.catalogue = catalogue
         self.run = run
-        self.gate: Gatekeeper | None = None
+        self.gate = HeldGate(plan.gate, self._gate_opened) if plan.gate else None
         self.in_flight = 0
         self._attempts: dict[str, int] = {}
         """How often a name was asked for."""
+
+    def _gate_opened(self, held: int, filled: bool) -> None:
+        entry = GateEntry(server=self.label, held=held, filled=filled, at_s=self.run.now())
+        self.run.write_line(encode(entry))
 
     def arrive(self, method: str, path: str, query: str | None = None) -> "Request":
         """Take in a request line: number it, count it, look up its fate.
@@ -154,9 +146,28 @@ class ServerRun:
         exists = resource is not None or place in self.plan.rules
         if code or (place.startswith("/") and exists):
             attempt = self.attempt(name, counts=method == "GET")
+        if resource and resource.unchanged and resource.body is not None:
+            resource = structs.replace(resource, body=None)  # it may have to wait for its turn
         fault = fate(self.plan, self.label, name, attempt, place)
         counted = self.count()
         return Request(self, counted, method, path, code, attempt, fault, resource, query=query)
+
+    def alike(self, path: str, form: RequestForm, found: Resource | None) -> "Request | None":
+        """A request for `path` that has begun its response, if all such requests get the same: in
+        memory, whole and at once, after no delay. Its numbers and times are 0.
+        """
+        name, plan = self.catalogue.name(path), self.plan
+        rule = plan.rules.get(path) or plan.rules.get(name) or ()
+        if plan.per_attempt or len(rule) > 1 or plan.gate or plan.ranges:
+            return None
+        fault, code = fate(plan, self.label, name, 1, path), None if name == path else name
+        request = Request(self, Arrival(0, 0, 0.0), "GET", path, code, 0, fault, found, form)
+        response, resource = request.respond(form), request.resource
+        request.first_byte_s = 0.0
+        if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
+            return None
+        in_memory = self.catalogue.in_memory or (resource and resource.body is not None)
+        return request if in_memory and not Body(response, resource).is_long else None
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""
@@ -172,6 +183,20 @@ class ServerRun:
         run.under_way += 1
         self.in_flight += 1
         return Arrival(run.requests, self.in_flight, monotonic() - run.began)
+
+    def answered(self, name: str, template: bytes, conn: int, came: float) -> int:
+        """Count a request for `name` that has been answered at once, and write its entry.
+
+        `template` is the entry, with places for n, conn, attempt, in_flight and three times; `came`
+        is when the request came, by the monotonic clock. Gives the number of the request.
+        """
+        run, attempt = self.run, self._attempts.get(name, 0) + 1
+        run.requests = n = run.requests + 1
+        self._attempts[name] = attempt
+        start_s = came - run.began
+        times = start_s, start_s, monotonic() - run.began
+        run.write_line(template % (n, conn, attempt, self.in_flight + 1, *times))
+        return n
 
     def leave(self, entry: bytes) -> None:
         """A request has ended: write its entry."""
@@ -219,6 +244,13 @@ class Request:
         """Seconds from its turn to the first byte, or the end."""
         return 0.0 if self.rejected else self.fault.wait_s
 
+    def again(self, attempt: int, arrival: Arrival) -> "Request":
+        """Another one that gets the same response."""
+        assert self.response
+        body = Body(self.response, self.resource)
+        first_byte_s = arrival.start_s
+        return replace(self, attempt=attempt, arrival=arrival, body=body, first_byte_s=first_byte_s)
+
     def respond(self, form: RequestForm) -> Response:
         """Form the response; from now on it has begun."""
         now_s = int(time())
@@ -232,6 +264,9 @@ class Request:
 
     def _planned(self, form: RequestForm, now_s: int) -> Response:
         plan, known = self.server_run.plan, None
+        if self.resource and self.resource.unchanged:  # what is there now, if it has not gone
+            found = self.server_run.catalogue.find(normalised(self.path))
+            self.resource = found or self.resource
         self.resource = resource = version_of(self.fault, self.resource)
         number = self.fault.sent_version if isinstance(self.fault, OfResource) else 0
         if resource and (number > 1 or (number and plan.ranges)):

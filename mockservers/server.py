@@ -15,7 +15,6 @@ from time import monotonic
 
 from mockservers.connection import Connection, ServerState
 from mockservers.http.fast_path import KnownHeaders
-from mockservers.http.gate import HeldGate
 from mockservers.http.listeners import Listener, bind
 from mockservers.journal import Journal, NoJournal
 from mockservers.kinds.resource import Catalogue
@@ -72,8 +71,6 @@ class MockServers:
         for label, state in self.states.items():
             plan = plans.get(label, Plan())
             server_run = ServerRun(label, plan, catalogue or self.catalogue, self.run)
-            if plan.gate:
-                server_run.gate = HeldGate(plan.gate, label, self.run)
             state.begin(server_run)
         before.retire()
         self._listen_as_planned()

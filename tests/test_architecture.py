@@ -277,7 +277,7 @@ def test_three_modules_of_the_kit_start_processes_or_end_them():
 
 # --- values ---------------------------------------------------------------------------------------
 
-FILLED = {"Progress", "Request", "_Schedule", "_Session"}
+FILLED = {"Prepared", "Progress", "Request", "_Schedule", "_Session", "_Unchanged"}
 """Dataclasses that are filled while they live."""
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from mockservers.cli.command_line import Parser, UsageError, complain
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue
+from mockservers.content.folder import FolderCatalogue
+from mockservers.content.resources import FlagCatalogue
 from mockservers.flags2.arguments import add_flags2_arguments
 from mockservers.flags2.codes import is_code
 from mockservers.journal_json import JournalFile

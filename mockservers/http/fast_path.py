@@ -1,32 +1,26 @@
 """Everything that is here for speed: a GET that came whole, a response that is known before.
 
-A server that plans nothing spends most of its time in `recv` and `send`. To stay near nginx's
-cost (`bench/README.md`, CPU per request), three things are done once and kept: header
-sections that clients send again and again are parsed once; the bytes of a response that is the
-same at every attempt are joined once; its journal entry is a template, because building and
-encoding one is a tenth of the cost of a request. The result is the same as without it, by way of
-`RequestParser`, `ServerRun` and `Request`.
+Such a server spends most of its time in `recv` and `send`. To stay near nginx's cost
+(`bench/README.md`), whole requests that come again are known by their bytes, header sections are
+parsed once, and the bytes of a response and its journal entry are prepared. The result is the same
+as without it, by way of `RequestParser`, `ServerRun` and `Request`.
 """
 
 import re
-from dataclasses import replace
-
-from msgspec import Struct, structs
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
-from mockservers.journal import encode
-from mockservers.kinds.body import Body
-from mockservers.kinds.response import Ending, RequestForm
-from mockservers.plan import fate
-from mockservers.run_state import Arrival, Request, ServerRun
+from mockservers.journal import template_of
+from mockservers.kinds.response import RequestForm
+from mockservers.run_state import Request, ServerRun
 
-MAX_SECTIONS, MAX_SECTION_BYTES = 1024, 1024
-"""How many header sections are kept, and the longest of them."""
+MAX_SECTIONS, MAX_SECTION_BYTES, MAX_REQUESTS = 1024, 1024, 4096
+"""How many header sections are kept, the longest of them, and how many whole requests."""
+KEPT_IN_ALL, OVERHEAD = 12_582_912, 2_048
+"""Bytes of prepared responses of a server that are kept; and what each has beside its own bytes."""
 
 _PLAIN_LINE = re.compile(rb"GET (/[0-9A-Za-z/._~-]{0,255}) HTTP/1\.1\r\n")
-_INTEGERS = re.compile(rb'"(n|conn|attempt|in_flight)":0')
-_TIMES = re.compile(rb'"(start_s|first_byte_s|end_s)":0\.0')
-"""What differs from request to request. In a string of JSON, quotes are escaped: no match."""
 
 
 # --- requests ------------------------------------------------------------------------------
@@ -68,7 +62,8 @@ def _parsed(fields: bytes) -> RequestForm | None:
 # --- responses -----------------------------------------------------------------------------
 
 
-class Prepared(Struct, frozen=True, eq=False):
+@dataclass(slots=True, eq=False)
+class Prepared:
     """A response that is the same at every attempt, and is sent whole, at once, after no delay."""
 
     name: str
@@ -79,65 +74,80 @@ class Prepared(Struct, frozen=True, eq=False):
     """A request that got it."""
     template: bytes
     """Its journal entry, with places for n, conn, attempt, in_flight and the three times."""
+    unchanged: Callable[[], bool] | None
+    """Whether its file is as it was; None where there is none."""
+    used: int
+    """The number of the last request that got it."""
 
-    def entry(self, conn: int, attempt: int, arrival: Arrival, end_s: float) -> bytes:
-        """The journal entry of a request that was answered so."""
-        n, start_s = arrival.n, arrival.start_s
-        return self.template % (n, conn, attempt, arrival.in_flight, start_s, start_s, end_s)
 
-    def request(self, attempt: int, arrival: Arrival) -> Request:
-        """The request that gets this response, if the client did not take all of it at once."""
-        start_s = arrival.start_s
-        assert self.sent.response is not None
-        body = Body(self.sent.response, self.sent.resource)
-        return replace(self.sent, attempt=attempt, arrival=arrival, first_byte_s=start_s, body=body)
+Plain = tuple[str, RequestForm]
+"""The path and form of a GET."""
 
 
 class PreparedResponses:
-    """The prepared responses of one server in one run, by path and form.
+    """The prepared responses of one server in one run."""
 
-    Only paths with a name of their own, the codes, have any, so that memory is bounded.
-    """
+    def __init__(self, server_run: ServerRun, headers: KnownHeaders) -> None:
+        self._server_run, self._headers = server_run, headers
+        self._prepared: dict[Plain, Prepared | None] = {}
+        """None for what cannot be prepared."""
+        self._by_data: dict[bytes, Prepared] = {}
+        self._bytes = 0
 
-    def __init__(self, server_run: ServerRun) -> None:
-        self._server_run = server_run
-        self._prepared: dict[tuple[str, RequestForm], Prepared | None] = {}
+    def find(self, data: bytes) -> Prepared | Plain | None:
+        """The response to `data`; else path and form, if it is one complete and plain GET."""
+        known = self._by_data.get(data)
+        if known is not None and (known.unchanged is None or known.unchanged()):
+            return known
+        plain = self._headers.whole_get(data)
+        if plain is None or plain[1].conditions:
+            return plain
+        prepared = self._prepared.get(plain)
+        if prepared and prepared.unchanged and not prepared.unchanged():
+            self._forget([plain])
+        if plain not in self._prepared:
+            self._prepare(*plain)
+        prepared = self._prepared.get(plain)
+        if prepared:
+            if len(self._by_data) >= MAX_REQUESTS:
+                self._by_data.clear()
+            self._by_data[data] = prepared
+        return prepared or plain
 
-    def find(self, path: str, form: RequestForm) -> Prepared | None:
-        """The response to a GET of `path`, if it can be known before the request."""
-        if form.conditions:
-            return None
-        key = (path, form)
-        if key in self._prepared:
-            return self._prepared[key]
-        name = self._server_run.catalogue.name(path)
-        if name == path:
-            return None
-        self._prepared[key] = prepared = _prepare(self._server_run, path, name, form)
-        return prepared
+    def _prepare(self, path: str, form: RequestForm) -> None:
+        """Prepare the response to a GET of what lasts: in memory, or a file that is kept there."""
+        catalogue = self._server_run.catalogue
+        name, found = catalogue.name(path), catalogue.find(path)
+        if catalogue.in_memory:
+            lasts = found is not None or name != path
+        else:
+            lasts = found is not None and found.body is not None and found.unchanged is not None
+        if lasts:
+            request = self._server_run.alike(path, form, found)
+            prepared = _prepared(name, request) if request else None
+            self._prepared[path, form] = prepared
+            self._bytes += _room(prepared)
+        if self._bytes > KEPT_IN_ALL:  # those that were not used for longest go
+            by_use = sorted(self._prepared.items(), key=lambda item: item[1].used if item[1] else 0)
+            self._forget([plain for plain, _ in by_use[: len(by_use) // 2]])
+
+    def _forget(self, plains: Iterable[Plain]) -> None:
+        for plain in plains:
+            self._bytes -= _room(self._prepared.pop(plain))
+        self._by_data.clear()
 
 
-def _prepare(server_run: ServerRun, path: str, name: str, form: RequestForm) -> Prepared | None:
-    plan, catalogue = server_run.plan, server_run.catalogue
-    rule = plan.rules.get(path) or plan.rules.get(name) or ()
-    varies = plan.per_attempt or len(rule) > 1 or plan.gate or plan.ranges
-    if varies or not catalogue.in_memory:
-        return None
-    fault, found = fate(plan, server_run.label, name, 1, path), catalogue.find(path)
-    request = Request(server_run, Arrival(0, 0, 0.0), "GET", path, name, 0, fault, found, form)
-    response = request.respond(form)
-    assert request.body is not None
-    if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
-        return None
-    if request.body.is_long:
-        return None
+def _room(prepared: Prepared | None) -> int:
+    return OVERHEAD + len(prepared.data) if prepared else OVERHEAD
+
+
+def _prepared(name: str, request: Request) -> Prepared:
+    response, resource = request.response, request.resource
+    assert response
+    assert request.body
     body = request.body.read(response.body_stop)
     request.body.count(body)
-    request.first_byte_s = 0.0
-    return Prepared(name, body, response.head + body + response.tail, request, _template(request))
-
-
-def _template(request: Request) -> bytes:
-    entry = structs.replace(request.entry(0, complete=True, client_gone=False), end_s=0.0)
-    escaped = encode(entry).replace(b"%", b"%%")
-    return _TIMES.sub(rb'"\1":%.6f', _INTEGERS.sub(rb'"\1":%d', escaped))
+    template = template_of(request.entry(0, complete=True, client_gone=False))
+    unchanged = resource.unchanged if resource else None
+    data = response.head + body + response.tail
+    return Prepared(name, body, data, request, template, unchanged, request.arrival.n)

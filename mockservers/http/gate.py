@@ -3,19 +3,17 @@
 import asyncio
 from collections.abc import Callable
 
-from mockservers.journal import GateEntry, encode
 from mockservers.plan import Gate
-from mockservers.run_state import Run
 
 
 class HeldGate:
-    """The gate of one server in one run; it opens once, and the journal gets an entry."""
+    """The gate of one server in one run; it opens once, and calls `opened` with the number that it
+    held, and whether these were enough.
+    """
 
-    def __init__(self, gate: Gate, label: str, run: Run) -> None:
+    def __init__(self, gate: Gate, opened: Callable[[int, bool], None]) -> None:
         self.is_open = False
-        self._gate = gate
-        self._label = label
-        self._run = run
+        self._gate, self._opened = gate, opened
         self._held: dict[object, Callable[[], None]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
@@ -43,8 +41,6 @@ class HeldGate:
         self.is_open = True
         self._stop_waiting()
         held, self._held = self._held, {}
-        at_s = self._run.now()
-        entry = GateEntry(server=self._label, held=len(held), filled=filled, at_s=at_s)
-        self._run.write_line(encode(entry))
+        self._opened(len(held), filled)
         for go_on in held.values():
             go_on()

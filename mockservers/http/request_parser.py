@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import httptools
 
+from mockservers.kinds.coding import offers_gzip
 from mockservers.kinds.resource import Fields
 from mockservers.kinds.response import CONDITIONS, Conditions, RequestForm, logged
 
@@ -34,7 +35,6 @@ _PATH = re.compile(  # origin-form and absolute-form: RFC 9112, section 3.2
 )
 _AUTHORITY = re.compile(rb"%b:[0-9]+" % _HOST)
 _HOST_FIELD = re.compile(rb"%b?(?::[0-9]*)?" % _HOST)
-_NO_WEIGHT = re.compile(rb"q=0(?:\.0*)?")
 
 _USED = b"host connection content-length transfer-encoding expect accept-encoding".split()
 _USED += CONDITIONS
@@ -240,7 +240,7 @@ class RequestParser:
                 and self._method != b"CONNECT"
                 and not unread,
                 minor=self._minor,
-                gzip=_offers_gzip(self._members(b"accept-encoding")),
+                gzip=offers_gzip(self._members(b"accept-encoding")),
                 conditions=Conditions.of(self._fields),
             )
             expects = b"100-continue" in self._members(b"expect")
@@ -296,15 +296,3 @@ def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes | None]:
         return target, None
     match = _PATH.fullmatch(target)
     return (match[1] or b"/", match[2]) if match else (None, None)
-
-
-def _offers_gzip(codings: list[bytes]) -> bool:
-    """Whether the members of Accept-Encoding let a server use gzip (RFC 9110, section 12.5.3)."""
-    offers: dict[bytes, bool] = {}
-    for coding, *parameters in (
-        [part.strip() for part in member.split(b";")] for member in codings
-    ):
-        declined = any(_NO_WEIGHT.fullmatch(parameter) for parameter in parameters)
-        name = b"gzip" if coding == b"x-gzip" else coding
-        offers[name] = offers.get(name, True) and not declined
-    return offers.get(b"gzip", offers.get(b"*", False))

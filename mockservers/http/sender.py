@@ -11,12 +11,8 @@ from mockservers.http.listeners import unsent
 from mockservers.kinds.response import Response
 from mockservers.run_state import Request
 
-CHUNK = 262_144
-"""Body bytes handed to the operating system at once."""
-TURN = 524_288
-"""Body bytes handed over before others get their turn."""
-DRIP_S = 0.02
-"""Seconds between two pieces of a dripping body, at least."""
+CHUNK, SLICE = 262_144, 524_288
+"""Body bytes handed over before others get their turn: from memory, and from a file."""
 LINGER_S = 2.0
 """Seconds for the client to close its side after an orderly close."""
 RESET_S = 75.0
@@ -47,9 +43,11 @@ class Sender:
         self._handed = b""  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
         self._timer: asyncio.Handle | None = None
+        self._socket: int = transport.get_extra_info("socket").fileno()
 
     def start(self) -> None:
         """Send as much as is taken at once."""
+        self._body.open()
         self._send(self._response.head)
 
     def all_handed(self, body: bytes) -> None:
@@ -63,45 +61,59 @@ class Sender:
 
     def cancel(self) -> None:
         """Send no more."""
+        self._body.close()
         if self._timer:
             self._timer.cancel()
 
     def _send(self, head: bytes = b"") -> None:
+        """Hand over the next bytes."""
+        body = self._body
+        if self._transport.is_closing():
+            return
+        due = self._response.due(body.sent, monotonic() - self._since)
+        stop = min(due, body.sent + CHUNK)
+        if body.sends and not self._response.bytes_per_s:
+            piece, stop = b"", body.sent
+            try:
+                if not head:
+                    piece, stop = body.send(self._socket, min(due, body.sent + SLICE))
+            except OSError:  # the client has gone
+                self._transport.abort()
+            self._hand_over(head, piece, stop)
+        elif body.is_slow:
+            reading = asyncio.get_running_loop().run_in_executor(None, body.read, stop)
+            reading.add_done_callback(lambda done: self._hand_over(head, done.result(), stop))
+        else:
+            self._hand_over(head, body.read(stop), stop)
+
+    def _hand_over(self, head: bytes, piece: bytes, stop: int) -> None:
         transport, response = self._transport, self._response
-        turn_ends = self._body.sent + TURN
-        while not transport.is_closing():
-            start = self._body.sent
-            stop = min(response.body_stop, start + CHUNK)
-            if response.bytes_per_s:
-                due = (monotonic() - self._since) * response.bytes_per_s
-                whole_pieces = due if due >= stop else due - due % response.piece
-                stop = min(stop, max(start, int(whole_pieces)))
-            self._handed = self._body.read(stop)
-            if len(self._handed) < stop - start:  # the file has shrunk, or gone
-                if head:  # nothing of the response is sent
-                    self._request.response = self._request.first_byte_s = None
-                self._missing()
-                return
-            data = head + self._handed
-            if stop == response.body_stop:
-                data += response.tail
-            if data:
-                transport.write(data)
-            if transport.is_closing() or transport.get_write_buffer_size() or self._count():
-                return
-            if response.bytes_per_s:
-                self._wait_for_next_piece(response.bytes_per_s)
-                return
-            if self._body.sent >= turn_ends:
-                self._timer = asyncio.get_running_loop().call_soon(self._send)
-                return
-            head = b""
+        if transport.is_closing():
+            return
+        self._handed = piece
+        if len(piece) < stop - self._body.sent:  # the file has shrunk, or gone
+            if head:  # nothing of the response is sent
+                self._request.response = self._request.first_byte_s = None
+            self._missing()
+            return
+        data = head + piece
+        if stop == response.body_stop:
+            data += response.tail
+        if data:
+            transport.write(data)
+        if transport.is_closing() or transport.get_write_buffer_size() or self._count():
+            return
+        wait_s = 0.0
+        if response.bytes_per_s:
+            wait_s = self._since + response.next_piece_s(self._body.sent) - monotonic()
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
 
     def _count(self) -> bool:
         self._body.count(self._handed)
         self._handed = b""
         if self._body.sent < self._response.body_stop:
             return False
+        self._body.close()
         if self._response.silent_s and not self._request.client_closed:
             self._request.silent = True
             loop = asyncio.get_running_loop()
@@ -109,12 +121,6 @@ class Sender:
         else:
             self._taken(self._response)
         return True
-
-    def _wait_for_next_piece(self, bytes_per_s: float) -> None:
-        piece = max(self._response.piece, int(bytes_per_s * DRIP_S))
-        next_stop = min(self._response.body_stop, self._body.sent + piece)
-        wait_s = self._since + next_stop / bytes_per_s - monotonic()
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._send)
 
 
 class Closing:

@@ -1,9 +1,10 @@
 """The body of one response: read in pieces, counted, and digested."""
 
+import contextlib
 import hashlib
 from functools import lru_cache
 
-from mockservers.kinds.resource import Resource
+from mockservers.kinds.resource import OpenFile, Resource
 from mockservers.kinds.response import Response
 
 DIGESTED_AT_ONCE = 262_144
@@ -11,6 +12,8 @@ DIGESTED_AT_ONCE = 262_144
 later (`Body.digested_later`)."""
 REMEMBERED = 65_536
 """Longest body in memory whose digests are remembered, in bytes: those of the flags are."""
+NUDGE = 16_384
+"""Bytes of a file that are written in the usual way, which tells when a socket has room again."""
 PIECE = 1_048_576
 """Bytes that are read at once to be digested later."""
 
@@ -25,7 +28,46 @@ class Body:
         if self._whole is None and resource and resource.body is not None:
             self._whole = resource.body
         self._digesting: hashlib._Hash | None = None  # of bytes that are not in memory
+        self._file: OpenFile | None = None
         self.sent = 0
+
+    def open(self) -> None:
+        """Open the file that a long body comes from; `close` is due then."""
+        if self.is_slow and self._resource and self._resource.open:
+            with contextlib.suppress(OSError):  # `read` will tell
+                self._file = self._resource.open()
+
+    def close(self) -> None:
+        """No more is to be sent."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether `read` may take its time: it is long, and not in memory."""
+        return self._whole is None and self.is_long
+
+    @property
+    def sends(self) -> bool:
+        """Whether the operating system can send it by itself (`send`)."""
+        return self._file is not None and self._file.sends
+
+    def send(self, to: int, stop: int) -> tuple[bytes, int]:
+        """Send the next bytes to a socket that does not block, as many as it takes, and count them.
+
+        Gives bytes that are to be written in the usual way, and where they stop: none if some were
+        taken, a few where there is no room; fewer if they are gone. Raises OSError if the client
+        has gone.
+        """
+        assert self._file
+        try:
+            taken = self._file.send(to, self._start + self.sent, self._start + stop)
+        except BlockingIOError:
+            stop = min(stop, self.sent + NUDGE)
+            return self.read(stop), stop
+        self.sent += taken
+        return b"", self.sent if taken else stop
 
     @property
     def is_long(self) -> bool:
@@ -55,7 +97,8 @@ class Body:
         if self._digesting:
             return self._digesting.hexdigest()
         assert self._whole is not None
-        find = _digest_remembered if len(self._whole) <= REMEMBERED else _digest
+        remembered = len(self._whole) <= REMEMBERED and not self._changes
+        find = _digest_remembered if remembered else _digest
         return find(self._whole, self._start, self._start + self.sent)
 
     def digested_later(self) -> str | None:
@@ -79,6 +122,11 @@ class Body:
         return find(self._resource, start, stop)
 
     @property
+    def _changes(self) -> bool:
+        """Whether it is of a file, which another one may replace."""
+        return bool(self._resource and self._resource.unchanged)
+
+    @property
     def _start(self) -> int:
         return 0 if self._response.body is not None else self._response.start
 
@@ -88,7 +136,7 @@ class Body:
             return self._whole[start:stop]
         assert self._resource is not None
         try:
-            return self._resource.read(start, stop)
+            return (self._file or self._resource).read(start, stop)
         except OSError:
             return b""
 

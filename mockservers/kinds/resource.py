@@ -67,6 +67,24 @@ MODIFIED_S = 19_723 * DAY_S
 """Last-Modified of content in memory, in seconds since 1970: 1 January 2024."""
 
 
+class OpenFile(Protocol):
+    """The file of a resource, as it was found, even if another one has its name by now."""
+
+    sends: bool
+    """Whether `send` can be called: not every operating system has it."""
+
+    def send(self, to: int, start: int, stop: int) -> int:
+        """Send these bytes to a socket that does not block; how many it took, 0 if they are gone.
+        Raises BlockingIOError where it has no room, and OSError.
+        """
+
+    def read(self, start: int, stop: int) -> bytes:
+        """These bytes, fewer if they are gone; raises OSError."""
+
+    def close(self) -> None:
+        """Give it back."""
+
+
 class Resource(Struct, frozen=True):
     """Something to serve. Two that are equal have the same bytes."""
 
@@ -83,6 +101,8 @@ class Resource(Struct, frozen=True):
     """What a version adds to that."""
     unchanged: Callable[[], bool] | None = None
     """Whether the bytes are still those that were found; None: they never change."""
+    open: Callable[[], OpenFile] | None = None
+    """Opens the file that it is; raises OSError where that is gone, or replaced."""
 
     def version(self, number: int, grow: int) -> "Resource":
         """Another version: SPEC.md, "Versions"; version 1 that does not grow is the resource."""

@@ -21,6 +21,10 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
 """The usual reason phrase of a status; a status that is not registered has none."""
 
 
+DRIP_S = 0.02
+"""Seconds between two pieces of a body with a rate, at least."""
+
+
 class Ending(Enum):
     """What happens to the connection after the last planned byte."""
 
@@ -120,6 +124,20 @@ class Response(Struct, frozen=True):
     """Seconds of silence between the last byte and the end; less, if the client closes."""
     piece: int = 1
     """Bytes of a body with a rate that are sent at once, at least."""
+
+    def due(self, sent: int, after_s: float) -> int:
+        """Up to where the body is to be sent, so many seconds after its beginning."""
+        if not self.bytes_per_s:
+            return self.body_stop
+        due = after_s * self.bytes_per_s
+        whole_pieces = due if due >= self.body_stop else due - due % self.piece
+        return min(self.body_stop, max(sent, int(whole_pieces)))
+
+    def next_piece_s(self, sent: int) -> float:
+        """When the next piece of the body is due, in seconds after its beginning."""
+        assert self.bytes_per_s
+        piece = max(self.piece, int(self.bytes_per_s * DRIP_S))
+        return min(self.body_stop, sent + piece) / self.bytes_per_s
 
 
 BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)

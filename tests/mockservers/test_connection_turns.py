@@ -11,7 +11,8 @@ import pytest
 from support.server_in_loop import WAIT_S, House, asynchronous, get, reply, told_end
 
 from mockservers import connection
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue
+from mockservers.content.folder import FolderCatalogue
+from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import Hang, Serve, Status
 from mockservers.http import sender
 from mockservers.journal_json import JournalFile, Recorder

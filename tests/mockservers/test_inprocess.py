@@ -15,7 +15,7 @@ from support.downloaders import CARRIERS, DOWNLOADERS, play_in_process, play_soc
 from support.examples import examples, simplest
 
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FolderCatalogue
+from mockservers.content.folder import FolderCatalogue
 from mockservers.faults import Reset, Status, Truncate
 from mockservers.inprocess import (
     BASE_URL,

@@ -11,7 +11,8 @@ from support.examples import examples
 from support.rows import each
 
 from mockservers.content.flag_images import flag
-from mockservers.content.resources import FlagCatalogue, FolderCatalogue, info_in
+from mockservers.content.folder import FolderCatalogue
+from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
 from mockservers.kinds.resource import Resource, ResourceInfo
 

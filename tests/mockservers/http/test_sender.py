@@ -4,60 +4,83 @@ import asyncio
 import errno
 from unittest import mock
 
-from mockservers.http.sender import TURN, Closing, Sender
+from support.rows import each
+
+from mockservers.http.sender import CHUNK, SLICE, Closing, Sender
 from mockservers.kinds.response import Ending, Response
 
-LENGTH = 5 * TURN + 7
+LENGTH = 5 * SLICE + 7
 
 
 class Endless:
-    """A transport of a client that takes all at once, and a request for many bytes."""
+    """A transport of a client that takes all at once, a request, and its body: it may be a file."""
 
-    def __init__(self):
+    is_slow = False
+
+    def __init__(self, sends):
         self.response = Response(b"head", LENGTH, Ending.KEEP, 200, LENGTH)
         self.body = self
+        self.sends = sends
         self.sent = 0
-        self.closing = False
+
+    def nothing(self):
+        pass
+
+    open = close = nothing
 
     def read(self, stop):
         return bytes(stop - self.sent)
+
+    def send(self, to, stop):
+        assert stop - self.sent <= SLICE
+        self.sent = stop
+        return b"", stop
 
     def count(self, piece):
         self.sent += len(piece)
 
     def write(self, data):
-        assert len(data) <= TURN
+        assert len(data) <= len(b"head") + CHUNK
 
     def is_closing(self):
-        return self.closing
+        return False
 
     def get_write_buffer_size(self):
         return 0
 
+    def get_extra_info(self, name):
+        return self
 
-def turns(after=lambda sender: None):
+    def fileno(self):
+        return 3
+
+
+def turns(*, sends, after=lambda sender: None):
     """How many bytes were sent at each turn of the loop, and what was reported in the end."""
 
     async def count():
-        both, ends = Endless(), []
+        both, ends = Endless(sends), []
         sender = Sender(both, both, ends.append, lambda: ends.append("missing"))
         sender.start()
         sent = [both.sent]
         after(sender)
-        for _ in range(9):
+        for _ in range(15):
             await asyncio.sleep(0)
             sent.append(both.sent)
-        return sent, ends == [both.response]
+        return list(dict.fromkeys(sent)), ends == [both.response]
 
     return asyncio.run(count())
 
 
-def test_others_get_their_turn_after_512_kib_however_fast_a_client_is():
-    assert turns() == ([TURN * n for n in range(1, 6)] + [LENGTH] * 5, True)
+@each(("sends", "at_once"), [(False, CHUNK), (True, SLICE)])
+def test_others_get_their_turn_however_fast_a_client_is(sends, at_once):
+    begin = [0] if sends else []  # the header section of a file goes first
+    assert turns(sends=sends) == ([*begin, *range(at_once, LENGTH, at_once), LENGTH], True)
 
 
-def test_a_response_that_was_given_up_goes_on_at_no_turn():
-    assert turns(after=Sender.cancel) == ([TURN] * 10, False)
+@each("sends", [False, True])
+def test_a_response_that_was_given_up_goes_on_at_no_turn(sends):
+    assert turns(sends=sends, after=Sender.cancel) == ([0 if sends else CHUNK], False)
 
 
 def test_a_client_that_has_just_reset_the_connection_is_no_error_of_ours():

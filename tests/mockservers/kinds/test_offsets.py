@@ -11,7 +11,8 @@ from support.downloaders import DOWNLOADERS, play_sockets
 from support.exhaustive_cases import EITHER, ERROR, OK, prove
 
 from mockservers import running
-from mockservers.content.resources import FolderCatalogue, info_in
+from mockservers.content.folder import FolderCatalogue
+from mockservers.content.resources import info_in
 from mockservers.faults import CutHeaders, NoLength, Reset, Serve, Truncate
 from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.plan import Plan

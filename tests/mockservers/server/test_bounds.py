@@ -7,7 +7,7 @@ import pytest
 from support.server_fixture import House, get
 
 from mockservers import connection
-from mockservers.content.resources import FolderCatalogue
+from mockservers.content.folder import FolderCatalogue
 from mockservers.faults import Serve, Status
 from mockservers.http import sender
 
