@@ -118,10 +118,10 @@ class PreparedResponses:
         """Prepare the response to a GET of what lasts: in memory, or a file that is kept there."""
         catalogue = self._server_run.catalogue
         name, found = catalogue.name(path), catalogue.find(path)
-        if catalogue.in_memory:
-            lasts = found is not None or name != path
-        else:
-            lasts = found is not None and found.body is not None and found.unchanged is not None
+        lasts = catalogue.in_memory and name != path
+        if found:  # what is kept is the same again
+            known = catalogue.in_memory or found.unchanged is not None
+            lasts = known and catalogue.find(path) is found
         if lasts:
             request = self._server_run.alike(path, form, found)
             prepared = _prepared(name, request) if request else None
