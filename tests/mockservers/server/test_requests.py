@@ -4,19 +4,13 @@ import asyncio
 import hashlib
 
 import pytest
-from hypothesis import find
-from support.examples import FOUND_IS_ENOUGH
 from support.server_fixture import House, get
 
-from mockservers import run_state
 from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import Reset, Serve, Status
-from mockservers.http import fast_path
 from mockservers.http import request_parser as parser
 from mockservers.kinds.resource import Resource, ResourceInfo
-from mockservers.plan import Bucket, Plan
-from mockservers.strategies import STRATEGIES
 
 pytestmark = pytest.mark.asyncio
 
@@ -124,26 +118,6 @@ async def test_what_cannot_be_served_is_refused_with_its_status(house, sent, sta
     await house.quiet()
     told = [entry["status"] for entry in house.entries if entry.get("status")]
     assert told == [status]
-
-
-@pytest.mark.parametrize("kind", STRATEGIES)
-async def test_a_prepared_response_is_the_one_that_would_be_made(house, kind, monkeypatch):
-    reply = find(STRATEGIES[kind](), lambda reply: reply.delay_s == 0, settings=FOUND_IS_ENOUGH)
-    rules = {"US": (reply,), "FR": (reply, Status((503,)))}
-    plan = Plan(3, (Bucket(60, reply),), rules, ranges=kind.needs_ranges)
-    monkeypatch.setattr(run_state, "time", lambda: 1_800_000_000.0)  # the same Date
-    seen = []
-    for quickly in (True, False):
-        if not quickly:
-            monkeypatch.setattr(fast_path.KnownHeaders, "whole_get", lambda self, data: None)
-        house.begin_run(plan)
-        codes = ["br", "us", "zz", "fr", "us", "br", "ad"]
-        received = [await house.send(get(f"/flags/{code}/{code}.gif")) for code in codes]
-        await house.quiet()
-        differ = ("conn", "start_s", "first_byte_s", "end_s")
-        same = [{k: v for k, v in e.items() if k not in differ} for e in house.requests]
-        seen.append(([data for data, _ in received], same))
-    assert seen[0] == seen[1]
 
 
 async def test_a_prepared_response_that_is_not_taken_at_once_is_accounted_for(monkeypatch):
