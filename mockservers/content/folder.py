@@ -143,7 +143,7 @@ class _Located:
             body,
             tag="-".join(f"{part:x}" for part in found[:4]),
             modified_s=found.mtime_ns // 1_000_000_000,
-            unchanged=_Unchanged(self),
+            unchanged=_Unchanged(self.named, self.file, found),
             open=self.open,
         )
 
@@ -169,24 +169,26 @@ class _Located:
 
 @dataclass(slots=True, unsafe_hash=True)
 class _Unchanged:
-    """Looks whether a path still leads to a file as it was."""
+    """Looks whether a path still leads to a file as it was: for each request, so it is quick."""
 
-    located: _Located
-    _until: float = field(default=0.0, compare=False)
+    named: str
+    file: str
+    found: _Found
+    until: float = field(default=0.0, compare=False)
 
     def __call__(self) -> bool:
-        located = self.located
         try:
-            status = os.stat(located.named)  # noqa: PTH116 - for each request: a Path is slow
+            now = os.stat(self.named)  # noqa: PTH116
         except OSError:
             return False
-        if (now := time.monotonic()) > self._until:
-            if os.path.realpath(located.named) != located.file:
-                return False
-            self._until = now + LOCATED_S
-        times = status.st_mtime_ns, status.st_ctime_ns
-        here = (status.st_dev, status.st_ino, status.st_size, *times)
-        return here == located.found
+        here = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+        return here == self.found and (time.monotonic() < self.until or self.is_inside())
+
+    def is_inside(self) -> bool:
+        """Whether the way there is the same; that is not looked at again for `LOCATED_S`."""
+        same = os.path.realpath(self.named) == self.file
+        self.until = time.monotonic() + LOCATED_S if same else 0.0
+        return same
 
 
 class _OpenFile:
