@@ -21,17 +21,25 @@ from bench.alone import (
     measure_start,
 )
 from bench.books import measure_ledger
+from bench.large_files import measure_beside, measure_large
 from bench.processes import CLIENT_CORE, SERVER_CORE, BenchError
 from bench.rig import Bench, Verdict
-from bench.side_by_side import measure_connections, measure_large, measure_load, measure_resources
+from bench.side_by_side import (
+    measure_connections,
+    measure_folder,
+    measure_load,
+    measure_resources,
+)
 
 MEASURES: dict[str, Callable[[Bench], list[Verdict]]] = {
     "start": measure_start,
     "plan": measure_plan,
     "load": measure_load,
+    "folder": measure_folder,
     "connections": measure_connections,
     "resources": measure_resources,
     "large": measure_large,
+    "beside": measure_beside,
     "lateness": measure_lateness,
     "memory": measure_memory,
     "held": measure_held,
@@ -53,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="bench-") as folder:
             rounds, seconds = (1, 1) if args.quick else (args.rounds, args.seconds)
-            bench = Bench(rounds, seconds, args.quick, Path(folder))
+            bench = Bench(rounds, seconds, args.quick, Path(folder), args.before)
             verdicts = _measure(bench, args.only or list(MEASURES))
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
@@ -88,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", metavar="N", type=_positive, default=4, help="of each sample (default: 4)"
     )
     parser.add_argument("--quick", action="store_true", help="a smoke test: 1 round of 1 s")
+    parser.add_argument(
+        "--before", metavar="PYTHON", help="where an older version is installed, to measure it too"
+    )
     parser.add_argument(
         "--json", metavar="FILE", type=Path, default=RESULTS, help="(default: %(default)s)"
     )

@@ -1,8 +1,8 @@
-"""Clients of one server, for `measure_large`: `take URL SECONDS`, or `ask URL SECONDS RATE`.
+"""Clients of one server: `once URL`, `take URL SECONDS`, or `ask URL SECONDS RATE`.
 
-`take` reads a response as fast as it comes, again and again, and prints how many bytes came.
-`ask` sends a request at each of RATE moments in a second, and prints how long after its moment
-each response was there, in milliseconds.
+`once` reads a response to its end, and prints how many bytes came. `take` reads one as fast as it
+comes, again and again, and prints the same. `ask` sends a request at each of RATE moments in a
+second, and prints how long after its moment each response was there, in milliseconds.
 """
 
 import http.client
@@ -13,11 +13,17 @@ import time
 from urllib.parse import urlsplit
 
 
-def take(url: str, seconds: float) -> int:
+def once(url: str) -> int:
+    """Bytes of one response."""
+    return take(url, 1000, times=1)
+
+
+def take(url: str, seconds: float, times: int = 1_000_000) -> int:
     """Bytes that came within that time."""
     to, room, count = urlsplit(url), memoryview(bytearray(1 << 20)), 0
     until = time.monotonic() + seconds
-    while time.monotonic() < until:
+    while time.monotonic() < until and times:
+        times -= 1
         with socket.create_connection((to.hostname or "", to.port or 80)) as sock:
             sock.sendall(f"GET {to.path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
             while (got := sock.recv_into(room)) and time.monotonic() < until:
@@ -42,4 +48,5 @@ def ask(url: str, seconds: float, rate: float) -> list[float]:
 
 if __name__ == "__main__":
     what, where, *numbers = sys.argv[1:]
-    print(json.dumps((take if what == "take" else ask)(where, *map(float, numbers))))
+    client = {"once": once, "take": take, "ask": ask}[what]
+    print(json.dumps(client(where, *map(float, numbers))))

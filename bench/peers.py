@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench.processes import PATIENCE_S, SERVER_CORE, BenchError, child, free_port
@@ -24,13 +25,16 @@ events {{ worker_connections 8192; }}
 http {{
     access_log off; sendfile on; tcp_nopush on;
     keepalive_requests 1000000000; keepalive_timeout 75s;
-    open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h;
+    {cache}
     types {{ image/gif gif; }}
     client_body_temp_path t1; proxy_temp_path t2; fastcgi_temp_path t3; uwsgi_temp_path t4;
     scgi_temp_path t5;
     server {{ listen 127.0.0.1:{port}; root {flags}; }}
 }}
 """
+
+
+CACHE = "open_file_cache max=10000 inactive=1h; open_file_cache_valid 1h;"
 
 
 class NotInstalledError(Exception):
@@ -62,10 +66,11 @@ class Peer:
 # --- how each is started ---------------------------------------------------------------
 
 
-def nginx(site: Site, folder: Path, port: int) -> Command:
+def nginx(site: Site, folder: Path, port: int, cache: str = CACHE) -> Command:
     """One process, static files."""
     conf = folder / "nginx.conf"
-    conf.write_text(NGINX_CONF.format(port=port, flags=site.folder), encoding="utf-8")
+    text = NGINX_CONF.format(port=port, flags=site.folder, cache=cache)
+    conf.write_text(text, encoding="utf-8")
     return [_on_path("nginx"), "-e", "stderr", "-p", folder, "-c", conf]
 
 
@@ -137,8 +142,13 @@ def _python(name: str, module: str) -> Callable[[Site, Path, int], Command]:
     return command
 
 
+NGINX = Peer("nginx", False, nginx)
+UNCACHED = Peer("nginx without cache", False, partial(nginx, cache=""))
+FLOOR = Peer("floor", False, _python("floor", "asyncio"))
+"""What asyncio needs to look up a response and to write it."""
 PEERS = (
-    Peer("nginx", False, nginx),
+    NGINX,
+    FLOOR,
     Peer("aiohttp.web", False, _python("aiohttp.web", "aiohttp")),
     Peer("http.server", False, _python("http.server", "http.server")),
     Peer("pytest-httpserver", True, _python("pytest-httpserver", "pytest_httpserver")),

@@ -155,14 +155,15 @@ def mock_servers(
     plans: Mapping[str, object],
     core: int | None = SERVER_CORE,
     root: Path | None = None,
+    python: str = sys.executable,
 ) -> Iterator[MockServers]:
     """The servers as their users start them, with plans by label; the journal is in `folder`. With
-    a `root`, they serve its files.
+    a `root`, they serve its files. `python` is the interpreter that they are installed for.
 
     After the block the journal is whole.
     """
     journal = folder / "journal.jsonl"
-    script = Path(sys.executable).with_name("mockservers")
+    script = Path(python).with_name("mockservers")
     if not script.exists():
         raise BenchError(f"{script} is missing: install the project for this interpreter")
     command: list[str | Path] = [script, "serve", "--ports", "auto", "--json", "--journal", journal]

@@ -5,12 +5,14 @@
 Each in the way its users do, with all files in memory where it takes bytes.
 """
 
+import asyncio
 import http.server
 import sys
 import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -65,10 +67,39 @@ def http_server(folder: Path, port: int) -> None:
     Server(("127.0.0.1", port), partial(Handler, directory=str(folder))).serve_forever()
 
 
+class Floor(asyncio.Protocol):
+    """Looks up a response by the path of the request, and writes it."""
+
+    responses: ClassVar[dict[bytes, bytes]] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note how to write."""
+        assert isinstance(transport, asyncio.Transport)
+        self._write = transport.write
+
+    def data_received(self, data: bytes) -> None:
+        """Answer one request that came whole."""
+        self._write(self.responses[data[4 : data.index(b" ", 4)]])
+
+
+def floor(folder: Path, port: int) -> None:
+    """No plan, no numbers, no journal: the least that a server on asyncio costs."""
+    head = "HTTP/1.1 200 OK\r\nContent-Type: image/gif\r\nContent-Length: {}\r\n\r\n"
+    for path, body in files_of(folder).items():
+        Floor.responses[path.encode()] = head.format(len(body)).encode() + body
+
+    async def serve() -> None:
+        server = await asyncio.get_running_loop().create_server(Floor, "127.0.0.1", port)
+        await server.serve_forever()
+
+    asyncio.run(serve())
+
+
 PEERS: dict[str, Callable[[Path, int], None]] = {
     "aiohttp.web": aiohttp_web,
     "pytest-httpserver": pytest_httpserver,
     "http.server": http_server,
+    "floor": floor,
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a measure is given, and what it hands back."""
 
 import http.client
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -40,6 +41,8 @@ class Bench:
     seconds: int
     quick: bool
     folder: Path
+    before: str | None = None
+    """The interpreter of an installation that is measured beside ours: an older version."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Why, by the name of the peer."""
     figures: dict[str, Any] = field(default_factory=dict)
@@ -56,10 +59,23 @@ class Bench:
             yield Path(name)
 
     @contextmanager
-    def ours(self, plans: Mapping[str, object] | None = None) -> Iterator[MockServers]:
+    def ours(
+        self,
+        plans: Mapping[str, object] | None = None,
+        root: Path | None = None,
+        python: str = sys.executable,
+    ) -> Iterator[MockServers]:
         """Our servers, pinned, with a journal in a file."""
-        with self.room() as folder, mock_servers(folder, plans or {}) as servers:
+        with (
+            self.room() as folder,
+            mock_servers(folder, plans or {}, root=root, python=python) as servers,
+        ):
             yield servers
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The interpreters of what is measured as ours, by name."""
+        return {"ours": sys.executable} | ({"before": self.before} if self.before else {})
 
     def keep(self, measure: str, samples: Samples) -> None:
         """Put samples among the figures."""

@@ -1,27 +1,17 @@
 """The measures of load: beside the peers, and against size."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 
 from bench.load import Sample, Samples, ask_exactly, cpu_us, growth, interleaved, load, per_s
-from bench.peers import PEERS, NotInstalledError, Site, serving
-from bench.processes import (
-    CLIENT_CORE,
-    BenchError,
-    anonymous_mb,
-    child,
-    mock_servers,
-    output,
-    raise_file_limit,
-    until_idle,
-)
+from bench.peers import FLOOR, NGINX, PEERS, UNCACHED, NotInstalledError, Peer, Site, serving
+from bench.processes import BenchError, MockServers, anonymous_mb, raise_file_limit
 from bench.rig import ERROR_MIX, Bench, Verdict, copy_flags, paths_file
+
+MIX = {"ERROR": ERROR_MIX}
 
 # --- CPU time and requests/s beside the peers --------------------------------------------
 
@@ -30,17 +20,13 @@ def measure_load(bench: Bench) -> list[Verdict]:
     """The 194 flags on 64 connections: ours under the ERROR mix, every peer serving them all."""
     with ExitStack() as stack:
         room = stack.enter_context(bench.room())
-        ours = stack.enter_context(bench.ours({"ERROR": ERROR_MIX}))
-        site = copy_flags(ours, room / "site")
+        site = _site(bench, room)
         ask = ["file", paths_file(site, room)]
-
-        def ask_ours() -> Sample:
-            sample = load(ours.urls["ERROR"], ours.pid, ask, seconds=bench.seconds)
-            ours.forget_journal()
-            return sample
-
-        runs: dict[str, Callable[[], Sample]] = {"ours": ask_ours}
-        runs |= _peers(bench, stack, site, room, ask)
+        runs = {
+            name: _asker(bench, stack.enter_context(bench.ours(MIX, python=python)), ask)
+            for name, python in bench.versions.items()
+        }
+        runs |= _peers(bench, stack, site, room, ask, PEERS)
         interleaved(bench.number(3, 1), runs)  # to warm up: a JVM takes its time
         samples = interleaved(bench.rounds, runs)
     bench.keep("load", samples)
@@ -48,18 +34,60 @@ def measure_load(bench: Bench) -> list[Verdict]:
     mocks = {p.name for p in PEERS if p.is_mock} & samples.keys()
     best = max(mocks, key=lambda name: per_s(samples[name]), default="none")
     return [
-        _against_nginx(samples),
+        _against("CPU time per request", samples, NGINX.name, 1.25),
         _times("requests/s, against the best mock", samples, best, 10),
         _times("requests/s, against aiohttp.web", samples, "aiohttp.web", 2),
     ]
 
 
+def measure_folder(bench: Bench) -> list[Verdict]:
+    """The same flags as files of a folder; nginx with its cache of open files, and without."""
+    with ExitStack() as stack:
+        room = stack.enter_context(bench.room())
+        site = _site(bench, room)
+        ask = ["file", paths_file(site, room)]
+        runs, servers = {}, {}
+        for name, python in bench.versions.items():
+            servers[name] = stack.enter_context(bench.ours(MIX, site.folder, python))
+            runs[name] = _asker(bench, servers[name], ask)
+        runs |= _peers(bench, stack, site, room, ask, (NGINX, UNCACHED, FLOOR))
+        interleaved(1, runs)  # to warm up
+        samples = interleaved(bench.rounds, runs)
+        anon_mb = anonymous_mb(servers["ours"].pid)
+    bench.keep("folder", samples)
+    _print_servers(samples)
+    return [
+        _against("CPU time per request, a folder", samples, NGINX.name, 1.5),
+        _against("CPU time per request, a folder", samples, UNCACHED.name, 1.25),
+        Verdict("RssAnon, a folder", f"{anon_mb:.0f} MB", "below 80 MB", anon_mb < 80),
+    ]
+
+
+def _site(bench: Bench, room: Path) -> Site:
+    with bench.ours() as ours:
+        return copy_flags(ours, room / "site")
+
+
+def _asker(bench: Bench, servers: MockServers, ask: list[object]) -> Callable[[], Sample]:
+    def run() -> Sample:
+        sample = load(servers.urls["ERROR"], servers.pid, ask, seconds=bench.seconds)
+        servers.forget_journal()
+        return sample
+
+    return run
+
+
 def _peers(
-    bench: Bench, stack: ExitStack, site: Site, room: Path, ask: list[object]
+    bench: Bench,
+    stack: ExitStack,
+    site: Site,
+    room: Path,
+    ask: list[object],
+    peers: Sequence[Peer],
 ) -> dict[str, Callable[[], Sample]]:
     """Start every peer that is installed; skip the others by name."""
     runs: dict[str, Callable[[], Sample]] = {}
-    for peer in PEERS:
+    for peer in peers:
         try:
             pid, url = stack.enter_context(serving(peer, site, room / peer.name))
         except NotInstalledError as exc:
@@ -71,8 +99,8 @@ def _peers(
     return runs
 
 
-def _against_nginx(samples: Samples) -> Verdict:
-    measure, target = "CPU time per request", "at most 1.25 x nginx"
+def _against(measure: str, samples: Samples, peer: str, factor: float) -> Verdict:
+    target = f"at most {factor} x {peer}"
     ours = cpu_us(samples["ours"])
     share = _share_of_errors(samples["ours"])
     trouble = ""
@@ -80,11 +108,13 @@ def _against_nginx(samples: Samples) -> Verdict:
         trouble = f"; {failed} requests failed"
     if not 0.15 < share < 0.35:
         trouble += f"; {share:.0%} of the replies are errors"
-    if "nginx" not in samples:
+    if peer not in samples:
         return Verdict(measure, f"{ours:.1f} us{trouble}", target, None)
-    nginx = cpu_us(samples["nginx"])
-    text = f"{ours:.1f} us = {ours / nginx:.2f} x {nginx:.1f} us{trouble}"
-    return Verdict(measure, text, target, ours <= 1.25 * nginx and not trouble)
+    theirs = cpu_us(samples[peer])
+    text = f"{ours:.1f} us = {ours / theirs:.2f} x {theirs:.1f} us{trouble}"
+    for name in {"before", FLOOR.name} & samples.keys():
+        text += f"; {name} {cpu_us(samples[name]) / theirs:.2f} x"
+    return Verdict(measure, text, target, ours <= factor * theirs and not trouble)
 
 
 def _times(measure: str, samples: Samples, peer: str, factor: int) -> Verdict:
@@ -118,11 +148,11 @@ def measure_connections(bench: Bench) -> list[Verdict]:
     raise_file_limit()
     with ExitStack() as stack:
         room = stack.enter_context(bench.room())
-        ours = stack.enter_context(bench.ours({"ERROR": ERROR_MIX}))
+        ours = stack.enter_context(bench.ours(MIX))
         site = copy_flags(ours, room / "site")
         ask = ["file", paths_file(site, room)]
         servers = {"ours": (ours.pid, ours.urls["ERROR"])}
-        nginx = PEERS[0]
+        nginx = NGINX
         try:
             servers["nginx"] = stack.enter_context(serving(nginx, site, room / nginx.name))
         except (NotInstalledError, BenchError) as exc:
@@ -149,7 +179,7 @@ def measure_connections(bench: Bench) -> list[Verdict]:
 def measure_resources(bench: Bench) -> list[Verdict]:
     """CPU time per request with 10 to 1,000,000 paths that are no flags, under a mix."""
     sizes = (10, 1000, 100_000, 1_000_000)
-    with bench.ours({"ERROR": ERROR_MIX}) as ours:
+    with bench.ours(MIX) as ours:
         url, most = ours.urls["ERROR"], bench.number(sizes[-1], 20_000)
         asked = dict.fromkeys(sizes, 0)
 
@@ -194,75 +224,3 @@ def _print_sizes(
     for name in servers:
         costs = (cpu_us(samples[f"{name} {size}"]) for size in sizes)
         print(f"{name:<24}" + "".join(f"{cost:>12.1f}" for cost in costs))
-
-
-# --- large files -------------------------------------------------------------------------
-
-TAKERS, LARGE_BYTES, SMALL_PER_S = 4, 3_000_000_000, 50
-
-
-def measure_large(bench: Bench) -> list[Verdict]:
-    """A small file, asked for at a fixed rate beside four clients that take 3 GB files."""
-    with ExitStack() as stack:
-        room = stack.enter_context(bench.room())
-        site = Site(room / "site", ("/small", "/large"))
-        site.folder.mkdir()
-        (site.folder / "small").write_bytes(bytes(1000))
-        with (site.folder / "large").open("wb") as large:
-            large.truncate(LARGE_BYTES)
-        ours = stack.enter_context(mock_servers(room, {}, root=site.folder))
-        servers = {"ours": (ours.pid, ours.urls["LOCAL"])}
-        try:
-            servers["nginx"] = stack.enter_context(serving(PEERS[0], site, room / "nginx"))
-        except (NotInstalledError, BenchError) as exc:
-            bench.skipped["nginx"] = str(exc)
-        found: dict[str, list[dict[str, float]]] = {name: [] for name in servers}
-        for _ in range(bench.rounds):
-            for name, (pid, url) in servers.items():
-                found[name].append(_beside_takers(pid, url, 2 * bench.seconds))
-                until_idle(pid)  # it may still digest, on the core of the next one
-    bench.figures["large"] = found
-    middle = {
-        name: {key: median(one[key] for one in rounds) for key in rounds[0]}
-        for name, rounds in found.items()
-    }
-    longest_ms = max(one["longest_ms"] for one in found["ours"])
-    mine, other = middle["ours"], middle.get("nginx")
-    text = f"{mine['p99_ms']:.1f} ms, longest {longest_ms:.0f} ms"
-    if other:
-        text = f"{mine['p99_ms'] / other['p99_ms']:.2f} x {other['p99_ms']:.1f} ms: {text}"
-    for name, one in middle.items():
-        print(f"{name:<8}{one}")
-    met = longest_ms < 1000 and mine["p99_ms"] <= 3 * other["p99_ms"] if other else None
-    text += f"; RssAnon {mine['anon_mb']:.0f} MB"
-    for what, key in (("one client", "alone_gb_per_s"), ("four", "gb_per_s")):
-        text += f"; {what}: {mine[key]:.2f} GB/s"
-        text += f" = {mine[key] / other[key]:.2f} x" if other else ""
-    return [Verdict("p99 beside 4 x 3 GB", text, "at most 3 x nginx, never 1 s", met)]
-
-
-def _beside_takers(pid: int, url: str, seconds: float) -> dict[str, float]:
-    """Quantiles of the small request, the bytes that were taken, and the server's memory."""
-    script = [sys.executable, Path(__file__).with_name("large_client.py")]
-    with ExitStack() as stack:
-        take = [*script, "take", f"{url}/large", str(seconds + 1)]
-        alone = int(
-            output([*script, "take", f"{url}/large", str(seconds)], core=CLIENT_CORE, within_s=60)
-        )
-        takers = [
-            stack.enter_context(child(take, core=CLIENT_CORE, stdout=subprocess.PIPE))
-            for _ in range(TAKERS)
-        ]
-        ask = [*script, "ask", f"{url}/small", str(seconds), str(SMALL_PER_S)]
-        late_ms = json.loads(output(ask, core=CLIENT_CORE, within_s=60 + 10 * seconds))
-        anon_mb = anonymous_mb(pid)
-        taken = [json.loads(taker.communicate(timeout=60 + seconds)[0]) for taker in takers]
-    cuts = quantiles(late_ms, n=100, method="inclusive")
-    return {
-        "p50_ms": cuts[49],
-        "p99_ms": cuts[98],
-        "longest_ms": max(late_ms),
-        "gb_per_s": sum(taken) / (seconds + 1) / 1e9,
-        "alone_gb_per_s": alone / seconds / 1e9,
-        "anon_mb": anon_mb,
-    }

@@ -90,13 +90,11 @@ class Connection(asyncio.Protocol):
     """One connection; the module says how it works."""
 
     def __init__(self, server: ServerState) -> None:
-        self._server = server
-        self._conn = server.next_number()
+        self._server, self._conn = server, server.next_number()
         self._run = server.server_run.run
         self._opened_s = self._run.now()
         self._parser = request_parser.RequestParser(log_headers=server.headers.logged)
-        self._reading = Reading.BETWEEN
-        self._sending = Sending.IDLE
+        self._reading, self._sending = Reading.BETWEEN, Sending.IDLE
         self.queue: deque[Request] = deque()  # those under way, in their order
         self._begun_in: ServerRun | None = None  # the run of an incomplete request line
         self._unserved: request_parser.BadRequest | None = _NO_LINE  # gets an entry
@@ -108,8 +106,7 @@ class Connection(asyncio.Protocol):
         self._request_since = self._since  # when that of `REQUEST_S` did
 
     def _move(self, *, reading: Reading | None = None, sending: Sending | None = None) -> None:
-        self._reading = reading or self._reading
-        self._sending = sending or self._sending
+        self._reading, self._sending = reading or self._reading, sending or self._sending
         assert self._reading in ALLOWED[self._sending], (self._reading, self._sending)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,6 +114,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._closing = Closing(transport)
+        self._socket: int = transport.get_extra_info("socket").fileno()
         transport.set_write_buffer_limits(high=0)  # `resume_writing` comes after the last byte
         if len(self._server.connections) >= MAX_CONNECTIONS or self._server.refusing:
             self.abort()
@@ -195,7 +193,7 @@ class Connection(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        if self._sender and self._sending is Sending.RESPONDING:
+        if self._sender and self._sending is Sending.RESPONDING and not self._full:
             self._sender.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -223,15 +221,16 @@ class Connection(asyncio.Protocol):
             self.queue.append(server_run.arrive("GET", prepared[0]))
             self._complete(prepared[1], None, None)
             return
-        self._transport.write(prepared.data)
-        if not self._full and not self._transport.is_closing():
-            known = prepared.name, prepared.template
-            prepared.used = server_run.answered(*known, self._conn, self._since)
+        taken = prepared.send(self._socket)
+        if taken == len(prepared.data):
+            prepared.used = server_run.answered(*prepared.known, self._conn, self._since)
             return
         # Not all was taken: from here on it is a request like any other.
-        request = prepared.sent.again(server_run.attempt(prepared.name), server_run.count())
+        request = prepared.sent.again(server_run.attempt(prepared.known[0]), server_run.count())
         self.queue.append(request)
-        self._respond(request).all_handed(prepared.body)
+        self._transport.write(prepared.data[taken:])
+        self._respond(request, prepared.body)
+        self._go_on()
 
     def _turn(self) -> None:
         """Respond to the first request of the queue: gate, delay, bytes."""
@@ -264,9 +263,10 @@ class Connection(asyncio.Protocol):
         request.respond(form)
         self._respond(request).start()
 
-    def _respond(self, request: Request) -> Sender:
+    def _respond(self, request: Request, handed: bytes = b"") -> Sender:
         self._move(sending=Sending.RESPONDING)
-        self._sender = sender = Sender(self._transport, request, self._all_taken, self.abort)
+        ends = self._all_taken, self.abort
+        self._sender = sender = Sender(self._transport, request, handed, *ends)
         return sender
 
     def _all_taken(self, response: Response) -> None:
@@ -330,8 +330,8 @@ class Connection(asyncio.Protocol):
     def _drop_queue(self) -> None:
         while self.queue:
             self._end(complete=False, client_gone=False)
-        last = Reading.CLOSED if self._reading is Reading.CLOSED else Reading.LAST
-        self._move(reading=last, sending=Sending.ENDING)
+        closed = self._reading is Reading.CLOSED
+        self._move(reading=None if closed else Reading.LAST, sending=Sending.ENDING)
 
     def sweep(self, now: float) -> None:
         """End what has taken too long; called every second."""

@@ -32,6 +32,7 @@ class Sender:
         self,
         transport: asyncio.Transport,
         request: Request,
+        handed: bytes,
         taken: Callable[[Response], None],
         missing: Callable[[], None],
     ) -> None:
@@ -40,7 +41,7 @@ class Sender:
         self._transport, self._request = transport, request
         self._response, self._body = request.response, request.body
         self._taken, self._missing = taken, missing
-        self._handed = b""  # what the transport has of the body, and was not counted yet
+        self._handed = handed  # what the transport has of the body, and was not counted yet
         self._since = monotonic()
         self._timer: asyncio.Handle | None = None
         self._socket: int = transport.get_extra_info("socket").fileno()
@@ -49,10 +50,6 @@ class Sender:
         """Send as much as is taken at once."""
         self._body.open()
         self._send(self._response.head)
-
-    def all_handed(self, body: bytes) -> None:
-        """The whole response was written already, and not all of it was taken at once."""
-        self._handed = body
 
     def go_on(self) -> None:
         """Count what was taken, and send what is left."""

@@ -60,7 +60,7 @@ def turns(*, sends, after=lambda sender: None):
 
     async def count():
         both, ends = Endless(sends), []
-        sender = Sender(both, both, ends.append, lambda: ends.append("missing"))
+        sender = Sender(both, both, b"", ends.append, lambda: ends.append("missing"))
         sender.start()
         sent = [both.sent]
         after(sender)
