@@ -139,20 +139,16 @@ class _Located:
         found = self.found
         return Resource(
             ResourceInfo(found.size, content_type(self.file)),
-            self.read,
+            self,
             body,
             tag="-".join(f"{part:x}" for part in found[:4]),
             modified_s=found.mtime_ns // 1_000_000_000,
             unchanged=_Unchanged(self.named, self.file, found),
-            open=self.open,
+            open=_Opener(self),
         )
 
-    def open(self) -> OpenFile:
-        """Open it; raises OSError if it is gone, or another one has its name by now."""
-        return _OpenFile(self.file, self.found)
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Some of its bytes; raises OSError likewise."""
+    def __call__(self, start: int, stop: int) -> bytes:
+        """Some of its bytes; raises OSError if it is gone, or another one has its name by now."""
         with contextlib.closing(_OpenFile(self.file, self.found)) as opened:
             return opened.read(start, stop)
 
@@ -165,6 +161,16 @@ class _Located:
         except OSError:
             return None
         return body if same and len(body) == self.found.size else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opener:
+    """Opens a file; equal for the same one, so that its digest is remembered."""
+
+    located: _Located
+
+    def __call__(self) -> OpenFile:
+        return _OpenFile(self.located.file, self.located.found)
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -58,6 +58,14 @@ def test_a_long_file_is_not_kept(catalogue, root, size, kept):
     assert is_kept(catalogue) is kept
 
 
+def test_a_long_file_is_the_same_again_so_its_digest_is_remembered(catalogue, root):
+    (root / "sub/file").write_bytes(bytes(KEPT_FILE + 1))
+    first = catalogue.find(PATH)
+    assert (catalogue.find(PATH), hash(catalogue.find(PATH))) == (first, hash(first))
+    (root / "sub/file").write_bytes(bytes(KEPT_FILE + 2))
+    assert catalogue.find(PATH) != first
+
+
 def rename_over(file):
     other = file.with_name("other")
     other.write_bytes(AFTER)
