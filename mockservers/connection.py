@@ -229,7 +229,7 @@ class Connection(asyncio.Protocol):
         request = prepared.sent.again(server_run.attempt(prepared.known[0]), server_run.count())
         self.queue.append(request)
         self._transport.write(prepared.data[taken:])
-        self._respond(request, prepared.body)
+        self._respond(request, prepared.data)
         self._go_on()
 
     def _turn(self) -> None:
@@ -263,10 +263,10 @@ class Connection(asyncio.Protocol):
         request.respond(form)
         self._respond(request).start()
 
-    def _respond(self, request: Request, handed: bytes = b"") -> Sender:
+    def _respond(self, request: Request, written: bytes = b"") -> Sender:
         self._move(sending=Sending.RESPONDING)
         ends = self._all_taken, self.abort
-        self._sender = sender = Sender(self._transport, request, handed, *ends)
+        self._sender = sender = Sender(self._transport, request, written, *ends)
         return sender
 
     def _all_taken(self, response: Response) -> None:

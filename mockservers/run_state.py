@@ -162,12 +162,13 @@ class ServerRun:
             return None
         fault, code = fate(plan, self.label, name, 1, path), None if name == path else name
         request = Request(self, Arrival(0, 0, 0.0), "GET", path, code, 0, fault, found, form)
-        response, resource = request.respond(form), request.resource
+        response = request.respond(form)
         request.first_byte_s = 0.0
         if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
             return None
-        in_memory = self.catalogue.in_memory or (resource and resource.body is not None)
-        return request if in_memory and not Body(response, resource).is_long else None
+        kept = found is not None and found.body is not None and request.resource is found
+        in_memory = self.catalogue.in_memory or kept
+        return request if in_memory and not Body(response, found).is_long else None
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""
@@ -264,9 +265,9 @@ class Request:
 
     def _planned(self, form: RequestForm, now_s: int) -> Response:
         plan, known = self.server_run.plan, None
-        if self.resource and self.resource.unchanged:  # what is there now, if it has not gone
-            found = self.server_run.catalogue.find(normalised(self.path))
-            self.resource = found or self.resource
+        catalogue = self.server_run.catalogue
+        if not catalogue.in_memory:  # what is there now; if it has gone, reading it will tell
+            self.resource = catalogue.find(normalised(self.path)) or self.resource
         self.resource = resource = version_of(self.fault, self.resource)
         number = self.fault.sent_version if isinstance(self.fault, OfResource) else 0
         if resource and (number > 1 or (number and plan.ranges)):

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
 from mockservers.journal import template_of
 from mockservers.kinds.response import RequestForm
@@ -63,7 +65,6 @@ class Prepared:
 
     known: tuple[str, bytes]
     """Its name, and its journal entry: a template."""
-    body: bytes
     data: bytes
     """All of its bytes."""
     sent: Request
@@ -149,6 +150,7 @@ def _prepared(name: str, request: Request) -> Prepared:
     body = request.body.read(response.body_stop)
     request.body.count(body)
     template = template_of(request.entry(0, complete=True, client_gone=False))
-    unchanged = resource.unchanged if resource else None
-    data = response.head + body + response.tail
-    return Prepared((name, template), body, data, request, unchanged, request.arrival.n)
+    data, unchanged = response.head + body + response.tail, None
+    if resource and resource.unchanged:
+        unchanged, request.resource = resource.unchanged, structs.replace(resource, body=None)
+    return Prepared((name, template), data, request, unchanged, request.server_run.run.requests)

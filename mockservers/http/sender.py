@@ -32,7 +32,7 @@ class Sender:
         self,
         transport: asyncio.Transport,
         request: Request,
-        handed: bytes,
+        written: bytes,
         taken: Callable[[Response], None],
         missing: Callable[[], None],
     ) -> None:
@@ -41,7 +41,8 @@ class Sender:
         self._transport, self._request = transport, request
         self._response, self._body = request.response, request.body
         self._taken, self._missing = taken, missing
-        self._handed = handed  # what the transport has of the body, and was not counted yet
+        # What the transport has of the body, and was not counted yet.
+        self._handed = written[len(self._response.head) :][: self._response.body_stop]
         self._since = monotonic()
         self._timer: asyncio.Handle | None = None
         self._socket: int = transport.get_extra_info("socket").fileno()
