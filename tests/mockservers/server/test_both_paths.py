@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import find
@@ -89,6 +90,26 @@ async def test_what_is_kept_is_prepared_and_what_has_changed_is_prepared_anew(
     bodies = [b"x" * number for number in range(5) for _ in range(2)]
     assert digests == [hashlib.sha256(body).hexdigest() if body else None for body in bodies]
     assert arrived == []
+
+
+@pytest.mark.parametrize("where", ["in memory", "in a folder"])
+@pytest.mark.parametrize("room", [0, 10, 20_000, len(flag("BR"))])
+async def test_a_socket_that_takes_a_part_gets_the_rest(flags, monkeypatch, where, room):
+    sizes = []
+
+    def some(to, data):
+        sizes.append(len(data))
+        return os.write(to, data[:room]) if room else 0
+
+    async with House(FlagCatalogue() if where == "in memory" else flags) as house:
+        house.begin_run()
+        whole, _ = await house.send(get())
+        monkeypatch.setattr(fast_path, "os", SimpleNamespace(write=some))
+        assert await house.send(get()) == (whole, None)
+        await house.quiet()
+        assert sizes == [len(whole)]
+        first, second = what_counts(house)
+        assert second == first | {"n": 2, "attempt": 2}
 
 
 LONG_ONES = {
