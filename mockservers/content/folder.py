@@ -205,6 +205,7 @@ class _OpenFile:
     def __init__(self, file: str, found: _Found) -> None:
         """Raises OSError if it is gone, or another one has its name by now."""
         self.descriptor = os.open(file, _READ)
+        self._lock = threading.Lock()  # it may be closed while a thread reads
         if self.found()[:2] != found[:2]:
             self.close()
             raise FileNotFoundError(file)
@@ -216,8 +217,11 @@ class _OpenFile:
         return os.sendfile(to, self.descriptor, start, stop - start)
 
     def read(self, start: int, stop: int) -> bytes:
-        os.lseek(self.descriptor, start, os.SEEK_SET)
-        return os.read(self.descriptor, stop - start)
+        with self._lock:
+            os.lseek(self.descriptor, start, os.SEEK_SET)
+            return os.read(self.descriptor, stop - start)
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        with self._lock:
+            os.close(self.descriptor)
+            self.descriptor = -1

@@ -167,3 +167,11 @@ def test_a_file_that_is_replaced_while_it_is_read_is_read_again(catalogue, root,
 def test_one_that_cannot_be_read_is_found_without_its_bytes(catalogue, monkeypatch):
     monkeypatch.setattr(folder._Located, "all_bytes", lambda self: None)
     assert catalogue.find(PATH).body is None
+
+
+def test_a_file_that_is_closed_is_read_no_more(catalogue):
+    opened = catalogue.find(PATH).open()
+    assert opened.read(2, 4) == BEFORE[2:4]
+    opened.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        opened.read(0, 1)
