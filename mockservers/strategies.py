@@ -85,12 +85,14 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     cut.HeadBytes: lambda: st.integers(1, 11),
     whole.PieceBytes: lambda: st.integers(1, 5_000),
     policy.Target: lambda: codes().map(path_of_code),
+    policy.RedirectStatus: lambda: st.sampled_from(_words(policy.RedirectStatus)),
+    policy.LimitStatus: lambda: st.sampled_from(_words(policy.LimitStatus)),
     policy.WholeSeconds: lambda: st.integers(0, 5),
 }
 """What draws a field, by its type; a new kind with fields of these types needs nothing here."""
 
 
-def _words(wanted: Any) -> tuple[str, ...]:
+def _words(wanted: Any) -> tuple[Any, ...]:
     return get_args(get_args(wanted)[0])
 
 

@@ -1,6 +1,6 @@
 """Responses that send a client elsewhere, or ask it to wait."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 from msgspec import Meta
@@ -19,22 +19,27 @@ Target = Annotated[
         description="a URL or a path in printable ASCII without spaces, of 1 to 4000 characters",
     ),
 ]
+RedirectStatus = Annotated[
+    Literal[301, 302, 303, 307, 308], Meta(description="301, 302, 303, 307 or 308")
+]
+LimitStatus = Annotated[Literal[429, 503], Meta(description="429 or 503")]
 WholeSeconds = Annotated[
     int, Meta(ge=0, le=1_000_000, description="a whole number of seconds from 0 to 1000000")
 ]
 
 
 class Redirect(Fault, frozen=True):
-    """302 to another place."""
+    """A redirect to another place (RFC 9110, section 15.4)."""
 
     to: Target
     """A URL, or a path on the same server: the value of the Location field."""
+    status: RedirectStatus = 302
 
     look = Look("elsewhere", "level")
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
-        return redirect(self.to, form)
+        return redirect(self.to, form, self.status)
 
 
 class RedirectLoop(Fault, frozen=True):
@@ -51,17 +56,18 @@ class RedirectLoop(Fault, frozen=True):
 
 
 class RateLimit(Fault, frozen=True):
-    """429 with a Retry-After field."""
+    """429 (RFC 6585, section 4), or 503, with a Retry-After field."""
 
     retry_after_s: WholeSeconds = 1
+    status: LimitStatus = 429
 
     look = Look("refused", "falling")
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
-        return bodiless(429, form, (("Retry-After", str(self.retry_after_s)),))
+        return bodiless(self.status, form, (("Retry-After", str(self.retry_after_s)),))
 
 
-def redirect(to: str, form: RequestForm) -> Response:
-    """302 with a Location field."""
-    return replace(bodiless(302, form, (("Location", to),)), location=to)
+def redirect(to: str, form: RequestForm, status: int = 302) -> Response:
+    """A status with a Location field."""
+    return replace(bodiless(status, form, (("Location", to),)), location=to)

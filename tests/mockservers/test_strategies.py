@@ -89,8 +89,9 @@ CAN_BE_DRAWN = {
         lambda reply: reply.to in PATHS,
         lambda reply: FLAGS.find(reply.to),
         lambda reply: not FLAGS.find(reply.to),
+        lambda reply: reply.status == 308,
     ],
-    replies(RateLimit): [lambda reply: reply.retry_after_s > 1],
+    replies(RateLimit): [lambda reply: reply.retry_after_s > 1, lambda reply: reply.status == 503],
     replies(Serve): [
         lambda reply: isinstance(reply.delay_s, Uniform) and reply.delay_s.high_s > 0,
         lambda reply: isinstance(reply.delay_s, Lognormal) and reply.delay_s.sigma > 1,

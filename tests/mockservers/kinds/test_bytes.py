@@ -107,6 +107,20 @@ ROWS = [
         wire(head("429 Too Many Requests", "Retry-After: 7", NOTHING), 0, KEEP, 429, 0),
     ),
     (
+        RateLimit(7, 503),
+        GET,
+        PNG,
+        wire(head("503 Service Unavailable", "Retry-After: 7", NOTHING), 0, KEEP, 503, 0),
+    ),
+    (
+        Redirect("/a", 308),
+        GET,
+        None,
+        wire(
+            head("308 Permanent Redirect", "Location: /a", NOTHING), 0, KEEP, 308, 0, location="/a"
+        ),
+    ),
+    (
         Redirect("/a?b#c"),
         GET,
         None,
