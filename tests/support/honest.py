@@ -173,7 +173,7 @@ class Downloader:
             case "a part in place" if have:
                 self.met = True
                 file.write_bytes(have)
-            case "zeros":
+            case "zeros" if total:
                 self.met = True
                 file.write_bytes(have.ljust(int(total or 0), b"\0"))
             case _ if have:
