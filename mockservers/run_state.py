@@ -163,12 +163,13 @@ class ServerRun:
         fault, code = fate(plan, self.label, name, 1, path), None if name == path else name
         request = Request(self, Arrival(0, 0, 0.0), "GET", path, code, 0, fault, found, form)
         response = request.respond(form)
+        assert request.body
         request.first_byte_s = 0.0
         if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
             return None
         kept = found is not None and found.body is not None and request.resource is found
         in_memory = self.catalogue.in_memory or kept
-        return request if in_memory and not Body(response, found).is_long else None
+        return request if in_memory and not request.body.is_long else None
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""

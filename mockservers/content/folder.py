@@ -147,15 +147,19 @@ class _Located:
             open=_Opener(self),
         )
 
+    def open(self) -> "_OpenFile":
+        """Open it; raises OSError if it is gone, or another one has its name by now."""
+        return _OpenFile(self.file, self.found)
+
     def __call__(self, start: int, stop: int) -> bytes:
-        """Some of its bytes; raises OSError if it is gone, or another one has its name by now."""
-        with contextlib.closing(_OpenFile(self.file, self.found)) as opened:
+        """Some of its bytes; raises OSError likewise."""
+        with contextlib.closing(self.open()) as opened:
             return opened.read(start, stop)
 
     def all_bytes(self) -> bytes | None:
         """All of its bytes; None if it is changed or replaced meanwhile, or cannot be read."""
         try:
-            with contextlib.closing(_OpenFile(self.file, self.found)) as opened:
+            with contextlib.closing(self.open()) as opened:
                 body = opened.read(0, self.found.size)
                 same = opened.found() == self.found
         except OSError:
@@ -170,7 +174,7 @@ class _Opener:
     located: _Located
 
     def __call__(self) -> OpenFile:
-        return _OpenFile(self.located.file, self.located.found)
+        return self.located.open()
 
 
 @dataclass(slots=True, unsafe_hash=True)

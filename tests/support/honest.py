@@ -175,6 +175,6 @@ class Downloader:
                 file.write_bytes(have)
             case "zeros" if total:
                 self.met = True
-                file.write_bytes(have.ljust(int(total or 0), b"\0"))
+                file.write_bytes(have.ljust(int(total), b"\0"))
             case _ if have:
                 file.with_name(f"{file.name}.part").write_bytes(have)

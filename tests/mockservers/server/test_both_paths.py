@@ -7,6 +7,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +30,8 @@ from mockservers.strategies import STRATEGIES
 
 pytestmark = pytest.mark.asyncio
 CODES = ("BR", "US", "FR", "AD")
+HUGE = 30_000_000
+"""More bytes than the operating system takes for a client that does not read."""
 LONG = os.urandom(5 * DIGESTED_AT_ONCE + 1)
 
 
@@ -136,13 +139,13 @@ def ways(tmp_path):
 
 @pytest.mark.parametrize("name", LONG_ONES)
 async def test_a_long_file_is_sent_as_if_it_were_in_memory(tmp_path, monkeypatch, name):
-    plan = Plan(rules={"/long": LONG_ONES[name]})
+    plan = Plan(rules={"/long": LONG_ONES[name]}, ranges=name == "a part")
     field = () if name != "a part" else (f"Range: bytes=1000-{len(LONG) - 7}",)
     seen = {}
     for way, catalogue in ways(tmp_path).items():
         monkeypatch.setattr(folder._OpenFile, "sends", way == "sent" and hasattr(os, "sendfile"))
         async with House(catalogue) as house:
-            house.begin_run(Plan(rules=plan.rules, ranges=name == "a part"))
+            house.begin_run(plan)
             received, error = await house.send(get("/long", "Connection: close", *field), eof=False)
             await house.until(lambda house=house: house.servers.run.settled)
             seen[way] = received.partition(b"\r\n\r\n")[2], type(error), what_counts(house)
@@ -150,35 +153,33 @@ async def test_a_long_file_is_sent_as_if_it_were_in_memory(tmp_path, monkeypatch
     assert seen["read"] == seen["memory"]
 
 
-@pytest.mark.parametrize("sends", [True, False])
-async def test_a_client_that_does_not_read_gets_all_when_it_does(tmp_path, monkeypatch, sends):
+@asynccontextmanager
+async def asked_for_a_file(tmp_path, monkeypatch, sends):
+    """A client that has the header section of a file of `HUGE` bytes, and no more yet."""
     monkeypatch.setattr(folder._OpenFile, "sends", sends and hasattr(os, "sendfile"))
-    length = 30_000_000
     with (tmp_path / "long").open("wb") as file:
-        file.truncate(length)
+        file.truncate(HUGE)
     async with House(folder.FolderCatalogue(tmp_path)) as house:
         house.begin_run()
         reader, writer = await house.connect()
         writer.write(get("/long"))
         await reader.readuntil(b"\r\n\r\n")
+        yield house, reader, writer
+
+
+@pytest.mark.parametrize("sends", [True, False])
+async def test_a_client_that_does_not_read_gets_all_when_it_does(tmp_path, monkeypatch, sends):
+    async with asked_for_a_file(tmp_path, monkeypatch, sends) as (house, reader, writer):
         assert (await house.send(get("/no")))[0].startswith(b"HTTP/1.1 404")
-        assert await reader.readexactly(length) == bytes(length)
+        assert await reader.readexactly(HUGE) == bytes(HUGE)
         writer.close()
 
 
 @pytest.mark.parametrize("sends", [True, False])
 async def test_a_file_that_shrinks_as_it_is_sent_ends_the_connection(tmp_path, monkeypatch, sends):
-    monkeypatch.setattr(folder._OpenFile, "sends", sends and hasattr(os, "sendfile"))
-    length = 30_000_000
-    with (tmp_path / "long").open("wb") as file:
-        file.truncate(length)
-    async with House(folder.FolderCatalogue(tmp_path)) as house:
-        house.begin_run()
-        reader, writer = await house.connect()
-        writer.write(get("/long"))
-        await reader.readuntil(b"\r\n\r\n")
+    async with asked_for_a_file(tmp_path, monkeypatch, sends) as (house, reader, _):
         os.truncate(tmp_path / "long", 1_000_000)
-        assert len(await reader.read()) < length
+        assert len(await reader.read()) < HUGE
         await house.until(lambda: house.servers.run.settled)
         entry = house.requests[0]
         assert (entry["complete"], entry["client_gone"]) == (False, False)
@@ -188,14 +189,7 @@ async def test_a_file_that_shrinks_as_it_is_sent_ends_the_connection(tmp_path, m
 async def test_a_client_that_goes_meanwhile_is_told_from_a_file_that_does(
     tmp_path, monkeypatch, sends
 ):
-    monkeypatch.setattr(folder._OpenFile, "sends", sends and hasattr(os, "sendfile"))
-    with (tmp_path / "long").open("wb") as file:
-        file.truncate(30_000_000)
-    async with House(folder.FolderCatalogue(tmp_path)) as house:
-        house.begin_run()
-        reader, writer = await house.connect()
-        writer.write(get("/long"))
-        await reader.readuntil(b"\r\n\r\n")
+    async with asked_for_a_file(tmp_path, monkeypatch, sends) as (house, _, writer):
         writer.transport.abort()
         await house.until(lambda: house.servers.run.settled)
         entry = house.requests[0]
