@@ -22,7 +22,8 @@ def balance(journal: Iterable[Line], files_after: Files | None = None) -> Ledger
     """
     collected = collect(journal)
     ledger = _judged(attribute(collected, files_after))
-    if ledger.balanced or not any(entry.location for entry in collected.requests):
+    met = (*collected.requests, *collected.others)
+    if ledger.balanced or not any(entry.location for entry in met):
         return ledger
     # A client that does not follow redirects may ask for what one leads to, on its connection.
     other = _judged(attribute(collected, files_after, own_first=True))

@@ -94,6 +94,19 @@ def test_the_file_of_such_a_request_is_its_own_too():
     assert found_in(balance(journal)) == []
 
 
+def test_so_is_a_request_for_a_path_of_no_code():
+    nothing = {"length": 0, "bytes_sent": 0, "sha256": None, "conn": 1}
+    entries = [
+        at("/a.bin", status=302, do="redirect", location="/b.bin", **nothing),
+        at("/b.bin", n=2, conn=1),
+    ]
+    downloads = [{"path": "/a.bin", "outcome": "error"}, {"path": "/b.bin", "outcome": "ok"}]
+    claims = {"by": "file", "downloads": downloads}
+    wanted = ["ERROR:/a.bin", "ERROR:/b.bin"]
+    journal = books(*entries, wanted=wanted, claims=claims, files={"b.bin": file()})
+    assert found_in(balance(journal)) == []
+
+
 def test_one_response_is_not_two_downloads():
     entries = [redirected("BR", "CN"), whole("CN", n=2, conn=1)]
     ledger = judge(["BR", "CN"], entries, report(2), ("BR", "CN"))
