@@ -13,6 +13,7 @@ Each module imports only modules before it in this list, which is also the order
 - running programs: `process_tree` `program_runner` `smoke` `shrink` `worker` `scheduler`
   `dask_executor`
 - functions tested over a pipe: `adapter.answer` `adapter.cases` `adapter.generated`
-  `adapter.primes` `adapter.checks` `adapter.report_model` `adapter.process` `adapter.session`
+  `adapter.primes` `adapter.fates` `adapter.checks` `adapter.report_model` `adapter.process`
+  `adapter.session`
 - the command: `vectors` `report_text` `report` `commands` `cli` `__main__`
 """

@@ -3,8 +3,9 @@
 To understand how a plan becomes bytes, and bytes a verdict, read the core (80 minutes with `kinds/`
 and `http/`). This order is its import order:
 
-    kinds/resource kinds/response kinds/chance kinds/values kinds/base kinds/selection kinds/body
-    kinds/cut kinds/framing kinds/coding kinds/whole kinds/policy kinds/ranges
+    kinds/resource kinds/request kinds/response kinds/chance kinds/values kinds/names
+    kinds/base kinds/selection kinds/body kinds/cut kinds/framing kinds/coding kinds/whole
+    kinds/fields kinds/policy kinds/ranges kinds/load
     faults plan journal http/gate run_state
     http/request_parser http/listeners http/fast_path http/sender
     connection server ledger/model ledger/judge

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from mockservers.flags2.codes import is_code, path_of_code
 from mockservers.journal import Claimed
-from mockservers.kinds.resource import as_sent, normalised
+from mockservers.kinds.names import as_sent, normalised
 from mockservers.kinds.values import check, shorten
 from mockservers.plan import LABELS
 from mockservers.plan_json import json_object

@@ -42,8 +42,9 @@ from mockservers.http import request_parser
 from mockservers.http.fast_path import KnownHeaders, Plain, Prepared, PreparedResponses
 from mockservers.http.sender import Closing, Sender
 from mockservers.journal import ConnectionEntry, encode
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import Fields
-from mockservers.kinds.response import Ending, RequestForm, Response, rejection
+from mockservers.kinds.response import Ending, Response, rejection
 from mockservers.run_state import Request, ServerRun
 
 MAX_CONNECTIONS = 10_000
@@ -226,7 +227,7 @@ class Connection(asyncio.Protocol):
             prepared.used = server_run.answered(*prepared.known, self._conn, self._since)
             return
         # Not all was taken: from here on it is a request like any other.
-        request = prepared.sent.again(server_run.attempt(prepared.known[0]), server_run.count())
+        request = prepared.sent.again(server_run.attempt(prepared.known[0]), *server_run.count())
         self.queue.append(request)
         self._transport.write(prepared.data[taken:])
         self._respond(request, prepared.data)
@@ -275,9 +276,9 @@ class Connection(asyncio.Protocol):
         match response.ending:
             case Ending.RESET:
                 self._drop_queue()
-                self._closing.reset()
+                self._closing.end(response.open_s, reset=True)
             case Ending.CLOSE:
-                self._linger()
+                self._linger(response.open_s)
             case Ending.KEEP:
                 self._since = monotonic()
                 if self._reading not in _READS and not self.queue and not self._unserved:
@@ -300,8 +301,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(CONTINUE)
         elif not self.queue and self._unserved:
             self._rejected = self._unserved.status
-            form = RequestForm(keep_alive=False)
-            self._transport.write(rejection(self._rejected, form).head)
+            self._transport.write(rejection(self._rejected, RequestForm(keep_alive=False)).head)
             self._linger()
 
     def _end(self, *, complete: bool, client_gone: bool) -> None:
@@ -320,12 +320,12 @@ class Connection(asyncio.Protocol):
         if not self.queue:
             self._next()
 
-    def _linger(self) -> None:
+    def _linger(self, after_s: float = 0.0) -> None:
         self._drop_queue()
         if self._reading is Reading.CLOSED:
             self._transport.close()
         else:
-            self._closing.linger()
+            self._closing.end(after_s, reset=False)
 
     def _drop_queue(self) -> None:
         while self.queue:

@@ -6,6 +6,7 @@ A new kind is a class in the file of its family, `mockservers/kinds/`; from ther
 from mockservers.kinds.base import KINDS, Fault
 from mockservers.kinds.coding import *
 from mockservers.kinds.cut import *
+from mockservers.kinds.fields import *
 from mockservers.kinds.framing import *
 from mockservers.kinds.policy import *
 from mockservers.kinds.ranges import *

@@ -11,6 +11,7 @@ from pathlib import Path
 from msgspec import structs
 
 from mockservers.journal import Files, KeptFile
+from mockservers.ledger.ownership import same
 
 MOST_NAMES = 1_000
 PIECE = 1_048_576
@@ -34,7 +35,7 @@ def files_in(
     for name, file in sorted(stats_in(folder, but).items()):
         progress(len(found))
         found[name] = file
-        if not file.same_as((before or {}).get(name)):
+        if not same(file, (before or {}).get(name)):
             with contextlib.suppress(OSError):
                 found[name] = structs.replace(file, sha256=_digest(folder / name, file.size))
     return found

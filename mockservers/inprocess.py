@@ -33,8 +33,9 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.journal import NoJournal, encode
+from mockservers.kinds.request import Conditions, RequestForm
 from mockservers.kinds.resource import Catalogue
-from mockservers.kinds.response import Conditions, RequestForm, Response
+from mockservers.kinds.response import Response
 from mockservers.plan import Plan
 from mockservers.run_state import Run, ServerRun
 

@@ -1,7 +1,7 @@
 """The journal: what was seen during a run, as JSON Lines, written as the run goes.
 
-A header line, an entry per line, an end line; SPEC.md, "The journal", has the fields. Each is a
-frozen struct here; `journal_json` reads and writes the lines.
+A header line, an entry per line, an end line; SPEC.md, "The journal", says what each key means.
+Each is a frozen struct here; `journal_json` reads and writes the lines.
 """
 
 import re
@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 import msgspec
 from msgspec import Struct, field
 
+from mockservers.kinds.body import Decoded
+
 
 class RequestEntry(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="request"
@@ -18,44 +20,36 @@ class RequestEntry(
     """A request, written when it has ended."""
 
     n: int
-    """By order of arrival, from 1."""
     conn: int
     server: str
     method: str
     path: str
-    """As it was sent, without the query."""
     query: str | None = None
-    """What came after the question mark, if there was one."""
     code: str | None
-    attempt: int
+    attempt: int | None
+    """None for a request beyond the limit of the plan."""
+    limited: bool = False
     do: str | None
     """The kind of response; None for a request that the server rejected on its own."""
     status: int | None
     """None where the plan was not to send the header section whole, or nothing was sent."""
     range: str | None = None
-    """The Range field, if there was one."""
     headers: tuple[tuple[str, str], ...] | None = None
-    """Header fields of the request, where they are to be logged."""
     location: str | None = None
     content_range: str | None = None
-    """The Content-Range field that was sent."""
     version: int | None = None
-    """Of the resource; left out for other responses, and for version 1 without `ranges`."""
     length: int | None
-    """Body bytes announced."""
     bytes_sent: int
-    """Of the body."""
+    unclear: bool | None = None
+    """Whether the response is up to the client; None where its kind says so."""
     complete: bool
-    """Everything that was planned was handed over."""
     client_gone: bool
     client_closed: bool = False
-    """The client had closed its side before the response began."""
     sha256: str | None
     """Of the body bytes sent; None where there are none, or it comes later."""
     digest: Literal["later"] | None = None
-    """A `DigestEntry` follows."""
+    decoded: Decoded | None = None
     in_flight: int
-    """On this server, when the request arrived, itself included."""
     delay_s: float
     start_s: float
     """Seconds since the run began, like all times of an entry."""
@@ -70,6 +64,14 @@ class GateEntry(Struct, frozen=True, kw_only=True, tag_field="type", tag="gate")
     held: int = 0
     filled: bool
     """Whether enough were held; else its time was up."""
+    at_s: float = 0.0
+
+
+class AwayEntry(Struct, frozen=True, tag_field="type", tag="away"):
+    """A server has closed every connection, and refuses for a while."""
+
+    server: str = ""
+    for_s: float = 0.0
     at_s: float = 0.0
 
 
@@ -110,31 +112,12 @@ class KeptFile(Struct, frozen=True, omit_defaults=True):
 
     size: int
     sha256: str | None = None
-    """None where it was not read: it was there before, and has not changed."""
     mtime_ns: int | None = None
-    """The last change: it shows whether the file was written again."""
     inode: int | None = None
     what: str | None = field(name="is", default=None)
     """What its bytes are (`ledger.model.Kept`); None if they were not compared."""
     of: str | None = None
-    """The path of the resource that it belongs to, where the bytes or a claim say so."""
     pieces: tuple[Piece, ...] = ()
-    """Where its bytes come from, if it is not whole: the first of them."""
-
-    @property
-    def identity(self) -> tuple[int, int, int] | None:
-        """What is the same of a file that is moved."""
-        if self.inode is None or self.mtime_ns is None:
-            return None
-        return self.inode, self.size, self.mtime_ns
-
-    def same_as(self, other: "KeptFile | None") -> bool:
-        """Whether it was not written again: what is known of both is equal."""
-        if other is None or self.size != other.size:
-            return False
-        both = ((self.sha256, other.sha256), (self.mtime_ns, other.mtime_ns))
-        known = [(a, b) for a, b in (*both, (self.inode, other.inode)) if a and b]
-        return bool(known) and all(a == b for a, b in known)
 
 
 Files = Mapping[str, KeptFile]
@@ -191,13 +174,9 @@ class Header(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The folder in which the program saves."""
     files_before: dict[str, KeptFile] | None = None
     options: tuple[str, ...] = ()
-    """The options of `mockservers run` that are needed to run it again, besides the plans."""
     dest_given: bool = False
-    """Whether `dest` was named, and is not the default."""
     wanted: tuple[str, ...] = ()
-    """What the program is to fetch: CODE or PATH, with `LABEL:` in front."""
     partial: tuple[str, ...] = ()
-    """Globs for the names of files that are marked as incomplete."""
 
 
 class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -208,12 +187,10 @@ class End(Struct, frozen=True, kw_only=True, omit_defaults=True):
     claims: Claims | None = None
     files_after: dict[str, KeptFile] | None = None
     unwritable: tuple[str, ...] = ()
-    """What nothing could be saved as: `.` for the folder, and names that are no regular files."""
     once: bool = False
-    """Whether each resource is to be asked for only once."""
 
 
-Entry = RequestEntry | GateEntry | ConnectionEntry | DigestEntry
+Entry = RequestEntry | GateEntry | AwayEntry | ConnectionEntry | DigestEntry
 Line = Header | Entry | End | None
 """A line of a journal; None for an entry of a type that is not known here."""
 

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import structs
 
 from mockservers.journal import (
+    AwayEntry,
     ConnectionEntry,
     DigestEntry,
     End,
@@ -137,6 +138,8 @@ def line_from_json(data: Any) -> Line:
             start_s = needed.get("start_s", 0.0)
             filled = _DEFAULTS | {"start_s": start_s, "end_s": start_s} | needed
             return _converted(filled, RequestEntry, "request entry")
+        case "away":
+            return _converted(known, AwayEntry, "away entry")
         case "gate":
             return _converted(known, GateEntry, "gate entry")
         case "digest":
@@ -154,7 +157,7 @@ def entry_from_json(data: dict[str, Any]) -> Entry:
     raise ValueError(f"is no entry: {data!r}")
 
 
-T = TypeVar("T", Header, End, RequestEntry, GateEntry, ConnectionEntry, DigestEntry)
+T = TypeVar("T", Header, End, RequestEntry, GateEntry, AwayEntry, ConnectionEntry, DigestEntry)
 
 
 def _converted(data: dict[str, Any], wanted: type[T], what: str) -> T:

@@ -20,8 +20,10 @@ from mockservers.files import files_in, stats_of
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
 from mockservers.journal_json import read_journal
 from mockservers.kinds.base import OfResource
-from mockservers.kinds.resource import Catalogue, Resource, normalised
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.names import normalised
+from mockservers.kinds.request import RequestForm
+from mockservers.kinds.resource import Catalogue, Resource
+from mockservers.kinds.response import Response
 from mockservers.ledger.attribution import attribute
 from mockservers.ledger.collected import collect
 from mockservers.ledger.explain import SEARCHED, Read, Sent, Version, common, explain
@@ -255,6 +257,13 @@ def _body_sent(
 ) -> Sent | None:
     unclear = seen_of(entry) is Seen.INDETERMINATE
     span = span_of(entry)
+    planned = _planned(entry, fault, version, path)
+    if planned and planned.made and version:
+        version = planned.made(version)
+        if planned.decoded is not None or not span:  # coded: nothing of it is where it belongs
+            coded, n = version.read, entry.bytes_sent
+            unclear = unclear or entry.decoded is not None
+            return Sent(entry.n, n, lambda a, b: coded(a, min(b, n)), None, unclear=unclear)
     if span and version:
         start = span.start
 
@@ -264,25 +273,22 @@ def _body_sent(
         unclear = unclear and entry.status != 206
         what = span.version
         return Sent(entry.n, entry.bytes_sent, read, start, unclear=unclear, version=what)
-    body = _own_body(entry, fault, version, path)
-    if body is None:
+    body = planned.body if planned and entry.bytes_sent else b""
+    if body is None or (planned is None and entry.bytes_sent):
         return None
     body = body[: entry.bytes_sent]
     is_page = entry.status is not None and entry.status >= 300
     return Sent(entry.n, len(body), lambda a, b: body[a:b], None, is_page, unclear)
 
 
-def _own_body(
+def _planned(
     entry: RequestEntry, fault: Fault, version: Resource | None, path: str
-) -> bytes | None:
-    """The body of a response that sends nothing of the resource; None where it is not known."""
-    if not entry.bytes_sent:
-        return b""
+) -> Response | None:
+    """The response to a request that had no Range; None where it is not known."""
     if fault.do != entry.do:
         return None
-    info = version.info if version else None
     try:
-        return fault.response(RequestForm(gzip=True), info, path).body
+        return fault.response(RequestForm(gzip=True), version.info if version else None, path)
     except ValueError:  # it needs a resource
         return None
 

@@ -6,7 +6,6 @@ starts. The draw (`draw`) is part of the spec: SPEC.md, "The draw".
 
 import importlib
 import math
-import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -15,11 +14,12 @@ from msgspec.structs import force_setattr
 
 from mockservers.kinds.base import KINDS, Fault, Serve
 from mockservers.kinds.chance import Chance, draw, noise
-from mockservers.kinds.resource import as_sent, normalised
+from mockservers.kinds.load import Away, Gate, Limit
+from mockservers.kinds.names import checked_name, normalised
 from mockservers.kinds.selection import ETagForm
-from mockservers.kinds.values import MAX_INTEGER, PlanError, Seconds, Value, check, shorten
+from mockservers.kinds.values import MAX_INTEGER, PlanError, Value, check, shorten
 
-__all__ = ["Bucket", "Gate", "Plan", "PlanError", "draw", "fate", "noise"]
+__all__ = ["Away", "Bucket", "Gate", "Limit", "Plan", "PlanError", "draw", "fate", "noise"]
 __all__ += ["LABELS", "MAX_ENTRIES", "SEED_BOUND"]
 
 LABELS = ("LOCAL", "DELAY", "ERROR")
@@ -31,10 +31,9 @@ MAX_ENTRIES = 1000
 
 Percent = Annotated[float, Meta(ge=0, le=100, description="a percentage from 0 to 100")]
 Seed = Annotated[int, Meta(ge=0, le=MAX_INTEGER, description=f"an integer from 0 to {MAX_INTEGER}")]
-Held = Annotated[int, Meta(ge=1, le=100_000, description="a whole number from 1 to 100000")]
 
-_RULE = re.compile(r"[A-Z]{2}|/[^?]*")
 _SERVE = Serve()
+_BY_LOAD: dict[str, type[Value]] = {"gate": Gate, "limit": Limit, "away": Away}
 
 
 class Bucket(Value, frozen=True):
@@ -47,16 +46,6 @@ class Bucket(Value, frozen=True):
         """Raises PlanError."""
         check("weight", self.weight, Percent)
         _check_fault("fault", self.fault)
-
-
-class Gate(Value, frozen=True):
-    """Hold responses until `hold_until_in_flight` are held at once, or `or_s` after the first.
-
-    Opens once per server and run; after that nothing is held.
-    """
-
-    hold_until_in_flight: Held
-    or_s: Seconds
 
 
 class Plan(Value, frozen=True):
@@ -83,6 +72,8 @@ class Plan(Value, frozen=True):
     """Serve parts and answer conditions, as RFC 9110 has it: SPEC.md, "Ranges"."""
     etag: ETagForm = "strong"
     """What kind of ETag goes with that."""
+    limit: Limit | None = None
+    away: Away | None = None
 
     def __post_init__(self) -> None:
         """Raises PlanError."""
@@ -90,15 +81,24 @@ class Plan(Value, frozen=True):
         check("etag", self.etag, ETagForm)
         for name in ("per_attempt", "refuse", "ranges"):
             check(name, getattr(self, name), bool)
-        if self.gate is not None and not isinstance(self.gate, Gate):
-            raise PlanError(f"gate: {shorten(self.gate)} is not a Gate")
+        for name, wanted in _BY_LOAD.items():
+            if not isinstance(value := getattr(self, name), wanted | None):
+                raise PlanError(f"{name}: {shorten(value)} is not of type {wanted.__name__}")
+        if self.limit:
+            _check_fault("limit.over", self.limit.over, self.ranges)
         force_setattr(self, "mix", _checked_mix(self.mix, self.ranges))
         force_setattr(self, "rules", _checked_rules(self.rules, self.ranges))
 
+    @property
+    def is_by_load(self) -> bool:
+        """Whether what a request meets depends on others."""
+        return bool(self.gate or self.limit or self.away)
+
     def faults(self) -> tuple[Fault, ...]:
-        """Every fault in the plan: those of the mix, then those of the rules."""
+        """Every fault in the plan: of the mix, then of the rules, then of the limit."""
         by_rule = (fault for rule in self.rules.values() for fault in rule)
-        return (*(bucket.fault for bucket in self.mix), *by_rule)
+        by_load = (self.limit.over,) if self.limit else ()
+        return (*(bucket.fault for bucket in self.mix), *by_rule, *by_load)
 
 
 def _checked_mix(mix: object, ranges: bool) -> tuple[Bucket, ...]:
@@ -120,21 +120,11 @@ def _checked_rules(rules: object, ranges: bool) -> dict[str, tuple[Fault, ...]]:
         raise PlanError(f"rules: {shorten(rules)} is not a mapping of codes and paths to faults")
     checked: dict[str, tuple[Fault, ...]] = {}
     for name, rule in rules.items():
-        place = _checked_name(name)
+        place = checked_name(name)
         if place in checked:
             raise PlanError(f"rules: {shorten(name)} is there in another spelling, too")
         checked[place] = _checked_rule(name, rule, ranges)
     return checked
-
-
-def _checked_name(name: object) -> str:
-    if not isinstance(name, str) or not _RULE.fullmatch(name):
-        wanted = "a code (AA to ZZ) or a path without a query (/...)"
-        raise PlanError(f"rules: {shorten(name)} is not {wanted}")
-    sent = as_sent(name)
-    if sent != name:
-        raise PlanError(f"rules: {shorten(name)} is never asked for: write {shorten(sent)}")
-    return normalised(name)
 
 
 def _checked_rule(name: str, rule: object, ranges: bool) -> tuple[Fault, ...]:
@@ -156,8 +146,9 @@ def _check_fault(place: str, fault: object, ranges: bool = True) -> Fault:
 # --- fates ----------------------------------------------------------------------------------
 
 
-def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") -> Fault:
-    """The resolved fault that request number `attempt` (from 1) meets on server `label`.
+def fate(plan: Plan, label: str, resource: str, attempt: int | None, path: str = "") -> Fault:
+    """The resolved fault that request number `attempt` (from 1) meets on server `label`; None is
+    one beyond the limit.
 
     `resource` is the name that is drawn on: a code in capitals, or a path without its query.
     `path` is the path of the request: a rule for it beats a rule for the name. Any spelling of a
@@ -165,7 +156,9 @@ def fate(plan: Plan, label: str, resource: str, attempt: int, path: str = "") ->
     """
     resource, path = normalised(resource), normalised(path)
     drawn_attempt = attempt if plan.per_attempt else 0  # 0 stands for all: the fate is sticky
-    chance = Chance(plan.seed, label, resource, drawn_attempt)
+    chance = Chance(plan.seed, label, resource, drawn_attempt or 0)
+    if attempt is None:
+        return plan.limit.over.resolved(chance) if plan.limit else _SERVE
     rule = plan.rules.get(path) or plan.rules.get(resource)
     if rule:
         return rule[min(attempt, len(rule)) - 1].resolved(chance)

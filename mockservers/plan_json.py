@@ -11,7 +11,7 @@ from msgspec import structs
 from mockservers.faults import KINDS, Delay, Fault, Lognormal, PlanError, Uniform
 from mockservers.kinds.values import check, field_types, shorten
 from mockservers.kinds.whole import Status
-from mockservers.plan import Bucket, Gate, Plan
+from mockservers.plan import Away, Bucket, Gate, Limit, Plan
 
 _LOGNORMAL = {"median": "median_s", "sigma": "sigma", "max": "max_s"}
 """Keys of JSON, and the fields that they are."""
@@ -45,11 +45,14 @@ def _plan(data: Any) -> Plan:
     if "rules" in values:
         rules = check("rules", values["rules"], dict)
         values["rules"] = {name: _rule(name, rule) for name, rule in rules.items()}
-    if "gate" in values:
-        keys = Gate.__struct_fields__
-        gate = json_object("gate", values["gate"], keys, keys)
-        with _at("gate."):
-            values["gate"] = Gate(**gate)
+    for name, kind in {"gate": Gate, "limit": Limit, "away": Away}.items():
+        if name in values:
+            keys = kind.__struct_fields__
+            given = json_object(name, values[name], keys, keys)
+            if "over" in given:
+                given["over"] = _fault("limit.over", given["over"])
+            with _at(f"{name}."):
+                values[name] = kind(**given)
     return Plan(**values)
 
 
@@ -156,6 +159,11 @@ def plan_to_json(plan: Plan) -> dict[str, Any]:
         data["rules"] = {key: list(map(fault_to_json, rule)) for key, rule in plan.rules.items()}
     if plan.gate:
         data["gate"] = structs.asdict(plan.gate)
+    if plan.limit:
+        over = fault_to_json(plan.limit.over)
+        data["limit"] = {"in_flight": plan.limit.in_flight, "over": over}
+    if plan.away:
+        data["away"] = structs.asdict(plan.away)
     if plan.per_attempt:
         data["per_attempt"] = True
     if plan.refuse:

@@ -8,9 +8,11 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
 from mockservers.kinds.base import OfResource
-from mockservers.kinds.resource import ResourceInfo, normalised
-from mockservers.kinds.response import RequestForm, Response
-from mockservers.kinds.selection import Validators, http_date, response_to
+from mockservers.kinds.names import normalised
+from mockservers.kinds.request import RequestForm
+from mockservers.kinds.resource import ResourceInfo
+from mockservers.kinds.response import Response
+from mockservers.kinds.selection import Validators, response_to
 from mockservers.plan import Plan, fate
 
 FORECASTS = ("ok", "not_found", "error", "depends")
@@ -24,7 +26,7 @@ MOST_HOPS = 50
 _PLAIN = RequestForm()
 """How the reference downloaders ask: HTTP/1.1, no gzip."""
 
-_DATED = _PLAIN._replace(date=http_date(0))
+_DATED = _PLAIN._replace(now_s=0)
 _TYPICAL = Validators(f'"{"0" * 16}"', 0, True)
 """Those of content in memory."""
 _SHORTEST, _LONGEST = Validators(None, 0, True), Validators(f'"{"0" * 200}"', 0, True)
@@ -66,7 +68,8 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
             continue
         attempts = oracle.attempts(path) if path in targets else (1,)
         possible = frozenset().union(*(oracle.outcomes(path, n) for n in attempts))
-        outcome = next(iter(possible)) if len(possible) == 1 else "depends"
+        sure = len(possible) == 1 and not (plan.limit or plan.away)
+        outcome = next(iter(possible)) if sure else "depends"
         forecasts[code] = Forecast(do, response.status, outcome)
     return forecasts
 

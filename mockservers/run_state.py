@@ -5,35 +5,35 @@ are clocks and timers here, but no sockets.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from time import monotonic, time
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from mockservers.faults import Fault, Hang
 from mockservers.http.gate import HeldGate
-from mockservers.journal import DigestEntry, GateEntry, Journal, NoJournal, RequestEntry, encode
+from mockservers.journal import (
+    AwayEntry,
+    DigestEntry,
+    GateEntry,
+    Journal,
+    NoJournal,
+    RequestEntry,
+    encode,
+)
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.body import Body
-from mockservers.kinds.resource import Catalogue, Fields, Resource, normalised
-from mockservers.kinds.response import MAX_LOGGED_BYTES, Ending, RequestForm, Response, rejection
-from mockservers.kinds.selection import http_date, response_to, validators, version_of
+from mockservers.kinds.names import normalised
+from mockservers.kinds.request import MAX_LOGGED_BYTES, RequestForm
+from mockservers.kinds.resource import Catalogue, Fields, Resource
+from mockservers.kinds.response import Response, rejection
+from mockservers.kinds.selection import response_to, validators, version_of
 from mockservers.plan import Plan, fate
 
 FLUSH_S = 0.05
 """Seconds that a journal entry may wait to be written."""
-
-
-class Arrival(Struct, frozen=True):
-    """What is counted when a request arrives."""
-
-    n: int
-    """Its number in the run, from 1."""
-    in_flight: int
-    """Requests in flight on its server, itself included."""
-    start_s: float
 
 
 class Run:
@@ -44,8 +44,7 @@ class Run:
     """
 
     def __init__(self, journal: Journal, over: Callable[[], None] = lambda: None) -> None:
-        self.requests = 0
-        """How many have arrived: the number of the latest, by order of arrival."""
+        self.requests = 0  # how many have arrived: the number of the latest
         self.under_way = 0
         self.digests_asked = self.digests_written = 0  # of long bodies, in the same order
         self._digesting = ThreadPoolExecutor(1, "mockservers-digest")
@@ -118,15 +117,24 @@ class Run:
 class ServerRun:
     """What one server counts during one run."""
 
-    def __init__(self, label: str, plan: Plan, catalogue: Catalogue, run: Run) -> None:
+    def __init__(
+        self,
+        label: str,
+        plan: Plan,
+        catalogue: Catalogue,
+        run: Run,
+        origins: Mapping[str, str] = {},
+        listens: Callable[[], None] = lambda: None,
+    ) -> None:
         self.label = label
         self.plan = plan
         self.catalogue = catalogue
         self.run = run
         self.gate = HeldGate(plan.gate, self._gate_opened) if plan.gate else None
-        self.in_flight = 0
-        self._attempts: dict[str, int] = {}
-        """How often a name was asked for."""
+        self.in_flight = self._ended = 0
+        self.refuses = plan.refuse  # nothing is to listen at the port
+        self._origins, self._listens = origins, listens
+        self._attempts: dict[str, int] = {}  # how often a name was asked for
 
     def _gate_opened(self, held: int, filled: bool) -> None:
         entry = GateEntry(server=self.label, held=held, filled=filled, at_s=self.run.now())
@@ -142,34 +150,37 @@ class ServerRun:
         name = self.catalogue.name(place)
         resource = self.catalogue.find(place)
         code = None if name == place else name
-        attempt = 1
+        attempt: int | None = 1
         exists = resource is not None or place in self.plan.rules
-        if code or (place.startswith("/") and exists):
+        if (limit := self.plan.limit) and self.in_flight >= limit.in_flight:
+            attempt = None
+        elif code or (place.startswith("/") and exists):
             attempt = self.attempt(name, counts=method == "GET")
         if resource and resource.unchanged and resource.body is not None:
             resource = structs.replace(resource, body=None)  # it may have to wait for its turn
-        fault = fate(self.plan, self.label, name, attempt, place)
+        fault = fate(self.plan, self.label, name, attempt, place).located(self._origins)
         counted = self.count()
-        return Request(self, counted, method, path, code, attempt, fault, resource, query=query)
+        return Request(self, *counted, method, path, code, attempt, fault, resource, query=query)
 
     def alike(self, path: str, form: RequestForm, found: Resource | None) -> "Request | None":
-        """A request for `path` that has begun its response, if all such requests get the same: in
-        memory, whole and at once, after no delay. Its numbers and times are 0.
+        """A request for `path` that has begun its response, if all such requests get the same, in
+        memory and at once. Its numbers and times are 0.
         """
         name, plan = self.catalogue.name(path), self.plan
         rule = plan.rules.get(path) or plan.rules.get(name) or ()
-        if plan.per_attempt or len(rule) > 1 or plan.gate or plan.ranges:
+        if plan.per_attempt or len(rule) > 1 or plan.is_by_load or plan.ranges:
             return None
         fault, code = fate(plan, self.label, name, 1, path), None if name == path else name
-        request = Request(self, Arrival(0, 0, 0.0), "GET", path, code, 0, fault, found, form)
+        fault = fault.located(self._origins)
+        request = Request(self, 0, 0, 0.0, "GET", path, code, 0, fault, found, form)
         response = request.respond(form)
         assert request.body
         request.first_byte_s = 0.0
-        if request.wait_s or response.bytes_per_s or response.ending is not Ending.KEEP:
+        if request.wait_s or fault.uses_date or not response.is_at_once:
             return None
         kept = found is not None and found.body is not None and request.resource is found
-        in_memory = self.catalogue.in_memory or kept
-        return request if in_memory and not request.body.is_long else None
+        lasts = self.catalogue.in_memory or kept
+        return request if lasts and not request.body.is_long else None
 
     def attempt(self, name: str, *, counts: bool = True) -> int:
         """The number of this attempt, from 1."""
@@ -178,13 +189,15 @@ class ServerRun:
             self._attempts[name] = attempt
         return attempt
 
-    def count(self) -> Arrival:
-        """Count a request that arrives; `leave` is due when it has ended."""
+    def count(self) -> tuple[int, int, float]:
+        """Count a request that arrives; `leave` is due when it has ended. Gives its number in the
+        run, how many are in flight on this server, and when it came.
+        """
         run = self.run
         run.requests += 1
         run.under_way += 1
         self.in_flight += 1
-        return Arrival(run.requests, self.in_flight, monotonic() - run.began)
+        return run.requests, self.in_flight, monotonic() - run.began
 
     def answered(self, name: str, template: bytes, conn: int, came: float) -> int:
         """Count a request for `name` that has been answered at once, and write its entry.
@@ -203,7 +216,17 @@ class ServerRun:
     def leave(self, entry: bytes) -> None:
         """A request has ended: write its entry."""
         self.in_flight -= 1
+        self._ended += 1
         self.run.request_ended(entry)
+        if (away := self.plan.away) and away.after_requests == self._ended:
+            self.run.write_line(encode(AwayEntry(self.label, away.for_s, self.run.now())))
+            loop = asyncio.get_running_loop()
+            loop.call_soon(self._be_away, True)  # the response is under way still
+            loop.call_later(away.for_s, self._be_away, False)
+
+    def _be_away(self, away: bool) -> None:
+        self.refuses = away or self.plan.refuse
+        self._listens()
 
 
 @dataclass(slots=True, eq=False)
@@ -211,11 +234,14 @@ class Request:
     """A request on its way, from its line to its entry."""
 
     server_run: ServerRun
-    arrival: Arrival
+    n: int
+    in_flight: int
+    start_s: float
     method: str
     path: str
     code: str | None
-    attempt: int
+    attempt: int | None
+    """None: it is beyond the limit of the plan."""
     fault: Fault
     resource: Resource | None
     form: RequestForm | None = None
@@ -246,18 +272,18 @@ class Request:
         """Seconds from its turn to the first byte, or the end."""
         return 0.0 if self.rejected else self.fault.wait_s
 
-    def again(self, attempt: int, arrival: Arrival) -> "Request":
+    def again(self, attempt: int, n: int, in_flight: int, start_s: float) -> "Request":
         """Another one that gets the same response."""
         assert self.response
-        body = Body(self.response, self.resource)
-        first_byte_s = arrival.start_s
-        return replace(self, attempt=attempt, arrival=arrival, body=body, first_byte_s=first_byte_s)
+        again = replace(self, attempt=attempt, n=n, in_flight=in_flight, start_s=start_s)
+        again.body, again.first_byte_s = Body(self.response, self.resource), start_s
+        return again
 
     def respond(self, form: RequestForm) -> Response:
         """Form the response; from now on it has begun."""
         now_s = int(time())
-        if self.server_run.plan.ranges:
-            form = form._replace(date=http_date(now_s))
+        if self.server_run.plan.ranges or self.fault.uses_date:
+            form = form._replace(now_s=now_s)
         response = rejection(self.rejected, form) if self.rejected else self._planned(form, now_s)
         self.response, self.body = response, Body(response, self.resource)
         if response.head:
@@ -274,7 +300,7 @@ class Request:
         if resource and (number > 1 or (number and plan.ranges)):
             self.version = number
         if resource and plan.ranges:
-            request = f"{self.arrival.n}.{self.server_run.run.began}"
+            request = f"{self.n}.{self.server_run.run.began}"
             known = validators(resource, plan.etag, request, now_s)
         info = resource.info if resource else None
         self.fault, response = response_to(self.fault, form, info, self.path, known)
@@ -283,7 +309,7 @@ class Request:
     def end(self, conn: int, *, complete: bool, client_gone: bool) -> None:
         """Leave, and write the entry."""
         if self.body and self.body.is_due:
-            self.server_run.run.digest_later(self.arrival.n, self.body.digested_later)
+            self.server_run.run.digest_later(self.n, self.body.digested_later)
         self.server_run.leave(encode(self.entry(conn, complete, client_gone)))
 
     def entry(self, conn: int, complete: bool, client_gone: bool) -> RequestEntry:
@@ -291,7 +317,7 @@ class Request:
         response, fault, body = self.response, self.fault, self.body
         conditions = self.form.conditions if self.form else None
         return RequestEntry(
-            n=self.arrival.n,
+            n=self.n,
             conn=conn,
             server=self.server_run.label,
             method=self.method,
@@ -299,6 +325,7 @@ class Request:
             query=self.query,
             code=self.code,
             attempt=self.attempt,
+            limited=self.attempt is None,
             do=None if self.rejected else fault.do,
             status=response.status if response else None,
             range=conditions.range and conditions.range[:MAX_LOGGED_BYTES] if conditions else None,
@@ -308,14 +335,16 @@ class Request:
             version=self.version if response else None,
             length=response.length if response else None,
             bytes_sent=body.sent if body else 0,
+            unclear=response.unclear if response and fault.may_be_unclear else None,
             complete=complete,
             client_gone=client_gone,
             client_closed=self.client_closed,
             sha256=body.digest() if body else None,
             digest="later" if body and body.is_due else None,
-            in_flight=self.arrival.in_flight,
+            decoded=body.decoded() if body else None,
+            in_flight=self.in_flight,
             delay_s=0.0 if self.rejected else fault.fixed_delay_s,
-            start_s=round(self.arrival.start_s, 6),
+            start_s=round(self.start_s, 6),
             first_byte_s=None if self.first_byte_s is None else round(self.first_byte_s, 6),
             end_s=self.server_run.run.now(),
         )

@@ -41,6 +41,7 @@ class MockServers:
     def __init__(self, catalogue: Catalogue, *, log_headers: bool = False) -> None:
         self.urls: dict[str, str] = {}
         """The base URL of each label, with the ports really bound."""
+        self._origins: dict[str, str] = {}
         headers, numbers = KnownHeaders(logged=log_headers), itertools.count(1)
         self.states = {label: ServerState(label, headers, numbers.__next__) for label in LABELS}
         self.run = Run(NoJournal())
@@ -70,8 +71,8 @@ class MockServers:
         self._earlier = [run for run in (*self._earlier, before) if not run.settled]
         for label, state in self.states.items():
             plan = plans.get(label, Plan())
-            server_run = ServerRun(label, plan, catalogue or self.catalogue, self.run)
-            state.begin(server_run)
+            served, around = catalogue or self.catalogue, (self._origins, self._listen_as_planned)
+            state.begin(ServerRun(label, plan, served, self.run, *around))
         before.retire()
         self._listen_as_planned()
 
@@ -88,7 +89,8 @@ class MockServers:
         for label, port in zip(LABELS, ports, strict=True):
             self._listeners[label] = bind(host, port)
         for label, listeners in self._listeners.items():
-            self.urls[label] = f"http://{url_host(host)}:{listeners[0].port}/flags"
+            self._origins[label] = f"http://{url_host(host)}:{listeners[0].port}"
+            self.urls[label] = f"{self._origins[label]}/flags"
         self._listen_as_planned()
         self._sweeper = asyncio.create_task(self._sweep())
 
@@ -117,7 +119,7 @@ class MockServers:
         """Listen, or refuse, at each port as its plan says."""
         for label, listeners in self._listeners.items():
             state = self.states[label]
-            if state.server_run.plan.refuse:
+            if state.server_run.refuses:
                 self._refuse(label)
             elif not self._accepting[label]:
                 for listener in listeners:
@@ -139,7 +141,7 @@ class MockServers:
         for listener in self._listeners[label]:
             listener.refuse()
         for connection in list(state.connections):
-            if not connection.queue:
+            if not state.server_run.plan.refuse or not connection.queue:
                 connection.abort()
 
     def _stop_accepting(self, label: str) -> list[asyncio.Task[None]]:

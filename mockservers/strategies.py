@@ -32,7 +32,7 @@ from mockservers.faults import (
     Uniform,
 )
 from mockservers.flags2.codes import ALL_CODES, packaged_codes, path_of_code
-from mockservers.kinds import cut, policy, ranges, values, whole
+from mockservers.kinds import cut, fields, framing, policy, ranges, values, whole
 from mockservers.kinds.selection import ETagForm
 from mockservers.plan import SEED_BOUND, Bucket, Gate, Plan
 
@@ -43,6 +43,19 @@ SILENCE_S = 5.0
 client whose limit is shorter waits no longer than that."""
 USUAL_CODES = ("AD", "BR", "CN", "US", "AA", "ZZ")
 """Codes that are drawn more often, so that rules and codes meet: four have a flag."""
+
+FILE_NAMES = (
+    "br.gif",
+    "../br.gif",
+    "/etc/br.gif",
+    "..",
+    "a/../b",
+    r"..\br.gif",
+    'a"b',
+    "é.gif",
+    "",
+)
+"""Names that a server may suggest for a file, most of them with harm in mind."""
 
 FAILING_STATUSES = tuple(
     status for status in range(201, 600) if status not in (301, 302, 303, 307, 308)
@@ -88,6 +101,17 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     policy.RedirectStatus: lambda: st.sampled_from(_words(policy.RedirectStatus)),
     policy.LimitStatus: lambda: st.sampled_from(_words(policy.LimitStatus)),
     policy.WholeSeconds: lambda: st.integers(0, 5),
+    policy.DateIn: lambda: st.integers(-5, 5),
+    fields.FileName: lambda: st.sampled_from(FILE_NAMES),
+    fields.Interims: lambda: st.sampled_from([(103,), (103, 103), (102, 103), (199,)]),
+    # Not the silences whose length no plan says: `hang` here, and `more` there.
+    fields.Then: lambda: st.just("serve"),
+    framing.ChunkBytes: lambda: st.just(1024) | st.integers(1, 5_000),
+    framing.Cut: lambda: st.sampled_from(_words(framing.Cut)),
+    framing.Off: lambda: st.sampled_from(("fewer", "two", "with_chunked")),
+    framing.OffBytes: lambda: st.integers(1, 1000),
+    whole.FlipCount: lambda: st.integers(1, 20),
+    bool: st.booleans,
 }
 """What draws a field, by its type; a new kind with fields of these types needs nothing here."""
 
@@ -113,6 +137,19 @@ def plain(
             for name in types
             if name not in left_out
         },
+    )
+
+
+def rate_limits(
+    *, versions: bool = False, silence_s: float = SILENCE_S
+) -> st.SearchStrategy[Fault]:
+    """Responses of the kind `rate_limit`, whose Retry-After says what it says in one way."""
+    types = values.field_types(RateLimit)
+    ways = ("retry_after_s", "retry_after", "date_in_s")
+    both = {name: _field(types[name]) for name in types if name not in ways}
+    none = {way: st.none() for way in ways}
+    return st.one_of(
+        [st.builds(RateLimit, **both, **none | {way: _field(types[way])}) for way in ways]
     )
 
 
@@ -143,7 +180,7 @@ def statuses(*, versions: bool = False, silence_s: float = SILENCE_S) -> st.Sear
 
 STRATEGIES: dict[type[Fault], Callable[..., st.SearchStrategy[Fault]]] = {
     kind: partial(plain, kind) for kind in KINDS.values()
-} | {Status: statuses}
+} | {Status: statuses, RateLimit: rate_limits}
 """What draws each kind."""
 
 serves = partial(plain, Serve)
@@ -154,7 +191,7 @@ no_lengths, drips, hangs = (
     partial(plain, Drip),
     partial(plain, Hang),
 )
-redirects, rate_limits = partial(plain, Redirect), partial(plain, RateLimit)
+redirects = partial(plain, Redirect)
 """Short names of common kinds."""
 
 WITHOUT_RANGES = tuple(kind for kind in KINDS.values() if not kind.needs_ranges)

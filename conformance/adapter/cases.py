@@ -46,7 +46,7 @@ def expand(
 @cache
 def fixed_questions() -> tuple[Question, ...]:
     """Every fixed question: the unknown operation first, small questions first within each."""
-    tables = (_hook, _expand, _is_prime, _quicksort, _draw, _fate)
+    tables = (_hook, _expand, _is_prime, _quicksort, _draw, _fate, _places, _bytes)
     questions = tuple(question for table in tables for question in table())
     assert len({question.id for question in questions}) == len(questions), "duplicate id"
     return questions
@@ -244,6 +244,39 @@ def _fate() -> list[Question]:
             *_resolved_fates(),
             *_ruled_fates(),
         )
+    ]
+
+
+_DRAWN_BY = ("seed", "label", "resource", "attempt")
+
+
+def _places() -> list[Question]:
+    ask = _questions("places")
+    rows = (
+        ("one", 7, "LOCAL", "BR", 0, 1, 27_681, "one place of a flag"),
+        ("many", 7, "LOCAL", "BR", 0, 20, 27_681, "twenty"),
+        ("again", 0, "ERROR", "/a/b", 2, 10, 12, "places that are drawn twice"),
+        ("all", 0, "ERROR", "ZZ", 0, 5, 3, "no more than there are"),
+        ("large", 7, "DELAY", "/large", 1, 3, 2**40, "a large resource"),
+    )
+    names = (*_DRAWN_BY, "count", "length")
+    return [
+        ask(f"places-{name}", "SRV-7", dict(zip(names, values, strict=True)), why)
+        for name, *values, why in rows
+    ]
+
+
+def _bytes() -> list[Question]:
+    ask = _questions("bytes")
+    rows = (
+        ("none", 7, "LOCAL", "BR", 0, 0, "no bytes"),
+        ("few", 7, "LOCAL", "BR", 0, 5, "less than a digest"),
+        ("more", 0, "ERROR", "/a/b", 2, 300, "more than garbage has"),
+    )
+    names = (*_DRAWN_BY, "length")
+    return [
+        ask(f"bytes-{name}", "SRV-7", dict(zip(names, values, strict=True)), why)
+        for name, *values, why in rows
     ]
 
 

@@ -11,20 +11,22 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from msgspec import structs
-
 from conformance.adapter.answer import Answer
 from conformance.adapter.cases import Question
+from conformance.adapter.fates import (
+    clause_of_wrong_fate,
+    read_response,
+    request_of,
+    right_bytes,
+    right_fate,
+    right_places,
+)
 from conformance.adapter.primes import is_prime
 from conformance.checks.expansion import expansion, explanations
 from conformance.verdicts import Finding, Verdict, broken
-from mockservers.faults import Delay, Fault, Garbage, Serve
-from mockservers.flags2.codes import is_code, path_of_code
-from mockservers.plan import Plan, PlanError, draw, fate
-from mockservers.plan_json import fault_to_json, plan_from_json
+from mockservers.plan import PlanError, draw
 from mockservers.text import cut_in_the_middle
 
-MICROSECOND = 1e-6
 MOST_QUOTED = 200
 """Characters of an answer that a finding quotes."""
 MOST_ITEMS_QUOTED = 80
@@ -240,81 +242,35 @@ def _check_draw(question: Question, answer: Answer, known: Collection[str]) -> F
         yield _broken("SRV-1", "wrong", _quoted(answer.text), question)
 
 
+def _check_places(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    yield from _check_drawn(question, answer, right_places(question), "a list of places")
+
+
+def _check_bytes(question: Question, answer: Answer, known: Collection[str]) -> Findings:
+    yield from _check_drawn(question, answer, right_bytes(question), "bytes in hexadecimal")
+
+
+def _check_drawn(question: Question, answer: Answer, right: object, wanted: str) -> Findings:
+    if answer.content is None or "result" not in answer.content:
+        yield from _no_answer(question, answer)
+    elif type(answer.content["result"]) is not type(right):
+        yield _malformed(question, answer, wanted)
+    elif answer.content["result"] != right:
+        yield _broken("SRV-7", "wrong", _quoted(answer.text), question)
+
+
 def _check_fate(question: Question, answer: Answer, known: Collection[str]) -> Findings:
     if answer.content is None or "result" not in answer.content:
         yield from _no_answer(question, answer)
         return
     try:
-        met = _read_response(answer.content["result"])
+        met = read_response(answer.content["result"])
     except (PlanError, TypeError, ValueError) as exc:
         yield _malformed(question, answer, f"a response of a plan; {exc}")
         return
-    clause = _clause_of_wrong_fate(met, *_request(question))
+    clause = clause_of_wrong_fate(met, *request_of(question))
     if clause:
         yield _broken(clause, "wrong", _quoted(answer.text), question)
-
-
-def _request(question: Question) -> tuple[Plan, str, str, int]:
-    values = question.arguments
-    plan = plan_from_json(json.dumps(values["plan"]), question.id)
-    return plan, values["label"], values["resource"], values["attempt"]
-
-
-def _read_response(data: Any) -> Fault:
-    """A response as an adapter writes it; raises PlanError, TypeError or ValueError."""
-    if not isinstance(data, dict):
-        raise TypeError("expected a JSON object")
-    noise = bytes.fromhex(data.get("noise", ""))
-    bare = {key: value for key, value in data.items() if key != "noise"}
-    plan = plan_from_json(json.dumps({"plan": 1, "rules": {"AA": [bare]}}), "answer")
-    (response,) = plan.rules["AA"]
-    return structs.replace(response, noise=noise) if isinstance(response, Garbage) else response
-
-
-def _clause_of_wrong_fate(
-    met: Fault, plan: Plan, label: str, resource: str, attempt: int
-) -> str | None:
-    """The clause that is broken if a request meets `met`; None if it is right."""
-    path = path_of_code(resource) if is_code(resource) else resource
-    right = fate(plan, label, resource, attempt, path)
-    if _same(met, right):
-        return None
-    ruled = resource in plan.rules or path in plan.rules
-    mixed = [bucket.fault for bucket in plan.mix]
-    if not ruled and sum(bucket.weight for bucket in plan.mix) < 100:
-        mixed.append(Serve())
-    for other in (*mixed, *plan.faults()):
-        alone = structs.replace(plan, mix=(), rules={resource: (other,)})
-        if _same(met, fate(alone, label, resource, attempt, path)):
-            return "SRV-2" if other in mixed and not ruled else "SRV-6"
-    if _same(met, right, "noise"):
-        return "SRV-5"
-    if _same(met, right, "delay_s"):
-        return "SRV-4"
-    if _same(met, right, "status", "delay_s"):
-        return "SRV-3"
-    return "SRV-6" if ruled else "SRV-2"
-
-
-def _same(one: Fault, other: Fault, *without: str) -> bool:
-    """Whether two responses are equal, delays within a microsecond, apart from some fields."""
-    names = [name for name in type(one).__struct_fields__ if name not in ("delay_s", *without)]
-    return (
-        type(one) is type(other)
-        and ("delay_s" in without or _close(one.delay_s, other.delay_s))
-        and all(getattr(one, name) == getattr(other, name) for name in names)
-    )
-
-
-def _close(one: Delay, other: Delay) -> bool:
-    numbers = isinstance(one, int | float) and isinstance(other, int | float)
-    return numbers and abs(one - other) <= MICROSECOND  # type: ignore[operator]
-
-
-def _right_fate(question: Question) -> str:
-    response = fate(*_request(question))
-    noise = {"noise": response.noise.hex()} if isinstance(response, Garbage) else {}
-    return json.dumps({"result": fault_to_json(response) | noise})
 
 
 def _quoted(text: str) -> str:
@@ -327,6 +283,8 @@ _CHECKS: dict[str, Callable[[Question, Answer, Collection[str]], Findings]] = {
     "quicksort": _check_quicksort,
     "draw": _check_draw,
     "fate": _check_fate,
+    "places": _check_places,
+    "bytes": _check_bytes,
 }
 
 _RIGHT_ANSWERS: dict[str, Callable[[Question], str]] = {
@@ -334,5 +292,7 @@ _RIGHT_ANSWERS: dict[str, Callable[[Question], str]] = {
     "is_prime": _right_prime,
     "quicksort": _right_order,
     "draw": lambda question: json.dumps({"result": draw(**question.arguments)}),
-    "fate": _right_fate,
+    "fate": right_fate,
+    "places": lambda question: json.dumps({"result": right_places(question)}),
+    "bytes": lambda question: json.dumps({"result": right_bytes(question)}),
 }

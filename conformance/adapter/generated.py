@@ -23,6 +23,8 @@ def generated_questions() -> dict[str, st.SearchStrategy[Question]]:
         "quicksort": _generated("quicksort", ("QKS-1", "QKS-2", "QKS-4"), lists(), "any list"),
         "draw": _generated("draw", ("SRV-1",), draws(), "any draw"),
         "fate": _generated("fate", ALL_OF_FATES, fates(), "any plan"),
+        "places": _generated("places", ("SRV-7",), places(), "any places"),
+        "bytes": _generated("bytes", ("SRV-7",), some_bytes(), "any bytes"),
     }
 
 
@@ -67,6 +69,22 @@ def lists() -> st.SearchStrategy[dict[str, Any]]:
 
 def draws() -> st.SearchStrategy[dict[str, Any]]:
     """Any draw of any resource."""
+    purposes = ["bucket", "status", "delay", "bytes", "places|3"]
+    return _drawn(purpose=st.sampled_from(purposes))
+
+
+def places() -> st.SearchStrategy[dict[str, Any]]:
+    """Places in a resource of any length."""
+    lengths = st.integers(0, 12) | st.integers(0, 2**40)
+    return _drawn(count=st.integers(1, 20), length=lengths)
+
+
+def some_bytes() -> st.SearchStrategy[dict[str, Any]]:
+    """Bytes of a body."""
+    return _drawn(length=st.integers(0, 200))
+
+
+def _drawn(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
     paths = st.text(st.characters(codec="utf-8"), max_size=9).map(lambda text: f"/{text}")
     return st.fixed_dictionaries(
         {
@@ -74,7 +92,7 @@ def draws() -> st.SearchStrategy[dict[str, Any]]:
             "label": st.sampled_from(LABELS),
             "resource": st.sampled_from(ALL_CODES) | paths,
             "attempt": st.integers(0, 12),
-            "purpose": st.sampled_from(["bucket", "status", "delay", "bytes"]),
+            **more,
         }
     )
 

@@ -25,8 +25,8 @@ from mockservers.faults import (
     Truncate,
 )
 from mockservers.flags2.codes import is_code, packaged_codes, path_of_code
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import RequestForm
 from mockservers.plan import LABELS, Plan
 from mockservers.strategies import WITHOUT_RANGES, plain
 

@@ -92,7 +92,7 @@ def _how_far(entry: RequestEntry) -> str:
 def _pause_s(case: Case, entry: RequestEntry) -> float:
     """The longest pause of a response that arrives whole."""
     name = entry.code or entry.path
-    fault = fate(case.plan, entry.server, name, max(entry.attempt, 1), entry.path)
+    fault = fate(case.plan, entry.server, name, entry.attempt or 1, entry.path)
     piece_s = (fault.piece_bytes or 1) / fault.bytes_per_s if isinstance(fault, Drip) else 0.0
     return max(fault.wait_s, piece_s)
 

@@ -16,7 +16,8 @@ from mockservers.content.resources import FlagCatalogue
 from mockservers.flags2.arguments import add_flags2_arguments
 from mockservers.flags2.codes import is_code
 from mockservers.journal_json import JournalFile
-from mockservers.kinds.resource import Catalogue, as_sent, normalised
+from mockservers.kinds.names import as_sent, normalised
+from mockservers.kinds.resource import Catalogue
 from mockservers.plan import LABELS, SEED_BOUND, Plan
 from mockservers.plan_json import plan_from_json
 from mockservers.profiles import PROFILES

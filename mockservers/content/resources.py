@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from mockservers.content.flag_images import flag
 from mockservers.content.folder import FolderCatalogue, content_type
 from mockservers.flags2.codes import name_of, packaged_codes, path_of_code
-from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo, as_sent, normalised
+from mockservers.kinds.names import as_sent, normalised
+from mockservers.kinds.resource import Catalogue, Resource, ResourceInfo
 
 
 class _Named:

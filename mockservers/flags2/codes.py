@@ -5,7 +5,7 @@ from importlib import resources
 from itertools import product
 from string import ascii_uppercase
 
-from mockservers.kinds.resource import as_sent, normalised
+from mockservers.kinds.names import as_sent, normalised
 from mockservers.kinds.values import shorten
 
 ALL_CODES = tuple(map("".join, product(ascii_uppercase, repeat=2)))

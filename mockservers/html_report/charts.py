@@ -14,7 +14,7 @@ from msgspec import structs, to_builtins
 from mockservers.faults import KINDS
 from mockservers.journal import Line, RequestEntry
 from mockservers.kinds.base import Look
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.names import normalised
 from mockservers.ledger.text import met
 
 MOST_POINTS = 4_000

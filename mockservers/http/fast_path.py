@@ -15,7 +15,7 @@ from msgspec import structs
 
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
 from mockservers.journal import template_of
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.request import RequestForm
 from mockservers.run_state import Request, ServerRun
 
 MAX_SECTIONS, MAX_SECTION_BYTES, MAX_REQUESTS = 1024, 1024, 4096
@@ -147,10 +147,10 @@ def _prepared(name: str, request: Request) -> Prepared:
     response, resource = request.response, request.resource
     assert response
     assert request.body
-    body = request.body.read(response.body_stop)
+    body, unchanged = request.body.read(response.body_stop), None
+    data = response.head + request.body.framed(body)
     request.body.count(body)
     template = template_of(request.entry(0, complete=True, client_gone=False))
-    data, unchanged = response.head + body + response.tail, None
     if resource and resource.unchanged:
         unchanged, request.resource = resource.unchanged, structs.replace(resource, body=None)
     return Prepared((name, template), data, request, unchanged, request.server_run.run.requests)

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import httptools
 
-from mockservers.kinds.coding import offers_gzip
+from mockservers.kinds.request import CONDITIONS, RequestForm, logged, members
 from mockservers.kinds.resource import Fields
-from mockservers.kinds.response import CONDITIONS, Conditions, RequestForm, logged
 
 MAX_TARGET = 8_192
 """Longest request target, in bytes; a longer one is rejected with 414."""
@@ -215,10 +214,9 @@ class RequestParser:
 
     def _check_fields(self) -> None:
         hosts = self._fields.get(b"host", [])
-        codings = self._members(b"transfer-encoding")
+        codings = members(self._fields, b"transfer-encoding")
         # Without its zeros: int() refuses thousands of them. It has been read as a number before.
         length = int(self._fields.get(b"content-length", [b""])[0].lstrip(b"0") or 0)
-        options = self._members(b"connection")
         # httptools leaves a body after Upgrade to the other protocol: its end is unknown.
         unread = self._whole and bool(codings or length)
         if len(hosts) > 1 or (self._minor and not hosts):  # RFC 9112, section 3.2
@@ -232,18 +230,9 @@ class RequestParser:
         elif length > MAX_BODY:
             self._reject(413, "request body too long")
         else:
-            self._form = RequestForm(
-                head_only=self._method == b"HEAD",
-                # RFC 9112, section 9.3. After CONNECT, there may be anything.
-                keep_alive=b"close" not in options
-                and (self._minor == 1 or b"keep-alive" in options)
-                and self._method != b"CONNECT"
-                and not unread,
-                minor=self._minor,
-                gzip=offers_gzip(self._members(b"accept-encoding")),
-                conditions=Conditions.of(self._fields),
-            )
-            expects = b"100-continue" in self._members(b"expect")
+            form = RequestForm.of(self._method, self._minor, self._fields)
+            self._form = form._replace(keep_alive=False) if unread else form
+            expects = b"100-continue" in members(self._fields, b"expect")
             if expects and self._minor and not self._whole:
                 self._events.append(Continue())
             self._part = _Part.BODY
@@ -281,11 +270,6 @@ class RequestParser:
 
     def _logged(self) -> Fields | None:
         return logged(self._lines) if self._log_headers else None
-
-    def _members(self, name: bytes) -> list[bytes]:
-        """The members of a list field, from all lines, in lower case (RFC 9110, section 5.6)."""
-        lines = self._fields.get(name, [])
-        return [member.strip(b" \t").lower() for line in lines for member in line.split(b",")]
 
 
 def _parts(method: bytes, target: bytes) -> tuple[bytes | None, bytes | None]:

@@ -45,16 +45,29 @@ class Sender:
         self._handed = written[len(self._response.head) :][: self._response.body_stop]
         self._since = monotonic()
         self._timer: asyncio.Handle | None = None
+        self._head_due = False  # some of the header section is sent later
         self._socket: int = transport.get_extra_info("socket").fileno()
 
     def start(self) -> None:
         """Send as much as is taken at once."""
         self._body.open()
-        self._send(self._response.head)
+        self._send_head()
+
+    def _send_head(self, sent: int = 0) -> None:
+        """Hand over what is due of the header section, and the body with the last of it."""
+        head, rate = self._response.head, self._response.head_bytes_per_s
+        due = int((monotonic() - self._since) * rate) if rate else len(head)
+        self._head_due = due < len(head)
+        if not rate or not self._head_due:
+            self._send(head[sent:])
+            return
+        self._transport.write(head[sent:due])
+        wait_s = max((due + 1) / rate + self._since - monotonic(), LOOK_S)
+        self._timer = asyncio.get_running_loop().call_later(wait_s, self._send_head, due)
 
     def go_on(self) -> None:
         """Count what was taken, and send what is left."""
-        if not self._transport.is_closing() and not self._count():
+        if not self._transport.is_closing() and not self._head_due and not self._count():
             self._send()
 
     def cancel(self) -> None:
@@ -94,10 +107,7 @@ class Sender:
                 self._request.response = self._request.first_byte_s = None
             self._missing()
             return
-        data = head + piece
-        if stop == response.body_stop:
-            data += response.tail
-        if data:
+        if data := head + self._body.framed(piece):
             transport.write(data)
         if transport.is_closing() or transport.get_write_buffer_size() or self._count():
             return
@@ -129,7 +139,16 @@ class Closing:
         self._timer: asyncio.TimerHandle | None = None
         self.resets = False  # a reset is due, whatever the client does
 
-    def linger(self) -> None:
+    def end(self, after_s: float, *, reset: bool) -> None:
+        """Close, or reset, so many seconds from now."""
+        self.resets = reset
+        end = self._reset if reset else self._linger
+        if after_s:
+            self._timer = asyncio.get_running_loop().call_later(after_s, end)
+        else:
+            end()
+
+    def _linger(self) -> None:
         """Close our side; wait for the client to close its own.
 
         To close at once, with something unread, would make the operating system send a reset,
@@ -140,16 +159,11 @@ class Closing:
         self._timer = asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)
         self._transport.resume_reading()
 
-    def reset(self) -> None:
+    def _reset(self, until: float | None = None) -> None:
         """Reset once the client has all that was planned: a reset discards the rest."""
-        self.resets = True
-        self._reset_when_sent(monotonic() + RESET_S)
-
-    def _reset_when_sent(self, until: float) -> None:
-        sock = self._transport.get_extra_info("socket")
+        sock, until = self._transport.get_extra_info("socket"), until or monotonic() + RESET_S
         if not self._transport.is_closing() and unsent(sock.fileno()) and monotonic() < until:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(LOOK_S, self._reset_when_sent, until)
+            self._timer = asyncio.get_running_loop().call_later(LOOK_S, self._reset, until)
             return
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()

@@ -7,13 +7,15 @@ strategy, SPEC.md or a page needs to know of it is derived from the class or che
 
 import copy
 import re
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from msgspec.structs import force_setattr
 
 from mockservers.kinds.chance import Chance
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import RequestForm, Response, bodiless, whole
+from mockservers.kinds.response import Response, bodiless, whole
 from mockservers.kinds.values import Delay, Grow, Value, Version
 
 KINDS: dict[str, type["Fault"]] = {}
@@ -77,6 +79,11 @@ class Fault(Value, frozen=True, kw_only=True):
         """Seconds from the turn of a request to the first byte, or the end, once resolved."""
         return self.fixed_delay_s
 
+    @property
+    def uses_date(self) -> bool:
+        """Whether the response depends on the time, and has a Date."""
+        return False
+
     def resolved(self, chance: Chance) -> Self:
         """The same fault with nothing left to draw."""
         if isinstance(self.delay_s, int | float):
@@ -89,6 +96,10 @@ class Fault(Value, frozen=True, kw_only=True):
         for name, value in values.items():
             force_setattr(made, name, value)
         return made
+
+    def located(self, origins: Mapping[str, str]) -> "Fault":
+        """The same fault where the servers have these origins, by label."""
+        return self
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> "Fault":
         """The fault that acts on this request: `truncate` of a missing path is a plain `serve`.

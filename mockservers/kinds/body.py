@@ -4,6 +4,8 @@ import contextlib
 import hashlib
 from functools import lru_cache
 
+from msgspec import Struct
+
 from mockservers.kinds.resource import OpenFile, Resource
 from mockservers.kinds.response import Response
 
@@ -18,11 +20,22 @@ PIECE = 1_048_576
 """Bytes that are read at once to be digested later."""
 
 
+class Decoded(Struct, frozen=True):
+    """A body without its content coding."""
+
+    length: int
+    sha256: str | None
+    """None where it is long, or has changed."""
+
+
 class Body:
     """The bytes of a body, and how many of them were sent."""
 
     def __init__(self, response: Response, resource: Resource | None) -> None:
         self._response = response
+        self._plain = resource
+        if resource and response.made:
+            resource = response.made(resource)
         self._resource = resource
         self._whole = response.body
         if self._whole is None and resource and resource.body is not None:
@@ -51,7 +64,7 @@ class Body:
     @property
     def sends(self) -> bool:
         """Whether the operating system can send it by itself (`send`)."""
-        return self._file is not None and self._file.sends
+        return bool(self._file and self._file.sends and not self._response.chunks)
 
     def send(self, to: int, stop: int) -> tuple[bytes, int]:
         """Send the next bytes to a socket that does not block, as many as it takes, and count them.
@@ -83,6 +96,15 @@ class Body:
         """The next bytes, up to `stop`; fewer when the file has shrunk, or gone."""
         return self._between(self.sent, stop) if stop > self.sent else b""
 
+    def framed(self, piece: bytes) -> bytes:
+        """The bytes that `read` gave as they are sent, with what comes after the last of them."""
+        response, stop = self._response, self.sent + len(piece)
+        framed = response.chunks.framed(piece, self.sent) if response.chunks else piece
+        if stop < response.body_stop:
+            return framed
+        more = self._between(stop, stop + response.surplus) if response.surplus else b""
+        return framed + more + response.tail
+
     def count(self, piece: bytes) -> None:
         """These were sent."""
         if piece and self._whole is None and not self.is_long:
@@ -100,6 +122,14 @@ class Body:
         remembered = len(self._whole) <= REMEMBERED and not self._changes
         find = _digest_remembered if remembered else _digest
         return find(self._whole, self._start, self._start + self.sent)
+
+    def decoded(self) -> Decoded | None:
+        """The body without its coding; None for one that has none, or is not whole."""
+        length = self._response.decoded
+        if length is None or self.sent < self._response.body_stop or self._plain is None:
+            return None
+        is_long = length > DIGESTED_AT_ONCE
+        return Decoded(length, None if is_long else _digest_read(self._plain, 0, length))
 
     def digested_later(self) -> str | None:
         """The same, read once more; None where the file has changed, or cannot be read. It takes

@@ -1,4 +1,4 @@
-"""Responses that end early, or never begin."""
+"""Responses that end early or never begin, and connections that do."""
 
 from typing import Annotated
 
@@ -6,15 +6,16 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import Ending, RequestForm, Response, whole
+from mockservers.kinds.response import Ending, Response, whole
 from mockservers.kinds.values import Bytes, Seconds
 
 HeadBytes = Annotated[
     int, Meta(ge=1, le=11, description="a whole number from 1 to 11, less than a status takes")
 ]
 
-__all__ = ["CutHeaders", "Empty", "Hang", "Reset", "Stall", "Truncate"]
+__all__ = ["CloseAfter", "CutHeaders", "Empty", "Hang", "Reset", "Stall", "Truncate"]
 
 
 class Empty(Fault, frozen=True):
@@ -134,3 +135,21 @@ class Hang(Fault, frozen=True):
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
         return Response(b"", 0, Ending.CLOSE, None, None)
+
+
+class CloseAfter(OfResource, frozen=True):
+    """The resource, in a response that keeps the connection open; an orderly close `after_s` later,
+    or a reset. Meanwhile no request on this connection is read (RFC 9112, section 9.5).
+    """
+
+    after_s: Seconds = 0.0
+    reset: bool = False
+
+    look = Look("good", "falling")
+    may_be_unclear = True
+
+    def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
+        """See `OfResource.of_resource`."""
+        end = Ending.RESET if self.reset else Ending.CLOSE
+        served = whole(form, info)
+        return replace(served, ending=end, open_s=self.after_s, unclear=self.reset)

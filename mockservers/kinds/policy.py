@@ -1,5 +1,7 @@
 """Responses that send a client elsewhere, or ask it to wait."""
 
+import re
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -7,8 +9,11 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, Look
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import RequestForm, Response, bodiless
+from mockservers.kinds.response import Response, bodiless, http_date
+from mockservers.kinds.values import PlanError
+from mockservers.kinds.whole import Reason
 
 __all__ = ["RateLimit", "Redirect", "RedirectLoop"]
 
@@ -26,16 +31,34 @@ LimitStatus = Annotated[Literal[429, 503], Meta(description="429 or 503")]
 WholeSeconds = Annotated[
     int, Meta(ge=0, le=1_000_000, description="a whole number of seconds from 0 to 1000000")
 ]
+DateIn = Annotated[
+    int,
+    Meta(
+        ge=-1_000_000,
+        le=1_000_000,
+        description="a whole number of seconds from -1000000 to 1000000",
+    ),
+]
+
+_ORIGIN = re.compile(r"\{([A-Z]+)\}")
 
 
 class Redirect(Fault, frozen=True):
     """A redirect to another place (RFC 9110, section 15.4)."""
 
     to: Target
-    """A URL, or a path on the same server: the value of the Location field."""
+    """A URL of any scheme, or a path on the same server: the value of the Location field.
+    `{LOCAL}`, `{DELAY}` or `{ERROR}` at its beginning stands for the origin of that server."""
     status: RedirectStatus = 302
 
     look = Look("elsewhere", "level")
+
+    def located(self, origins: Mapping[str, str]) -> "Redirect":
+        """See `Fault.located`."""
+        named = _ORIGIN.match(self.to)
+        if named is None or named[1] not in origins:
+            return self
+        return self.with_drawn(to=origins[named[1]] + self.to[named.end() :])
 
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
@@ -56,16 +79,39 @@ class RedirectLoop(Fault, frozen=True):
 
 
 class RateLimit(Fault, frozen=True):
-    """429 (RFC 6585, section 4), or 503, with a Retry-After field."""
+    """429 (RFC 6585, section 4), or 503, with a Retry-After field (RFC 9110, section 10.2.3)."""
 
-    retry_after_s: WholeSeconds = 1
+    retry_after_s: WholeSeconds | None = None
+    """Seconds; None: 1, if there is nothing else for the field to say."""
     status: LimitStatus = 429
+    retry_after: Reason | None = None
+    """The field as it is, right or wrong, in place of `retry_after_s`."""
+    date_in_s: DateIn | None = None
+    """A date, so many seconds from now; below 0 it is over. The response then has a Date."""
 
     look = Look("refused", "falling")
 
+    def __post_init__(self) -> None:
+        """One of the three."""
+        super().__post_init__()
+        ways = ("retry_after_s", "retry_after", "date_in_s")
+        given = [way for way in ways if getattr(self, way) is not None]
+        if len(given) > 1:
+            raise PlanError(f"{given[1]}: {given[0]} is there already; one is enough")
+
+    @property
+    def uses_date(self) -> bool:
+        """See `Fault.uses_date`."""
+        return self.date_in_s is not None
+
     def response(self, form: RequestForm, info: ResourceInfo | None, path: str) -> Response:
         """See `Fault.response`."""
-        return bodiless(self.status, form, (("Retry-After", str(self.retry_after_s)),))
+        says = self.retry_after
+        if self.date_in_s is not None:
+            says = http_date((form.now_s or 0) + self.date_in_s)
+        elif says is None:
+            says = str(1 if self.retry_after_s is None else self.retry_after_s)
+        return bodiless(self.status, form, (("Retry-After", says),))
 
 
 def redirect(to: str, form: RequestForm, status: int = 302) -> Response:

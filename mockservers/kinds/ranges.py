@@ -5,10 +5,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
+from mockservers.kinds.chance import Chance, bytes_of
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import RequestForm, Response, whole
+from mockservers.kinds.response import Response, whole
 from mockservers.kinds.selection import unsatisfied
-from mockservers.kinds.whole import HTML, PageBytes, page_of, with_body
+from mockservers.kinds.whole import HTML, PageBytes, with_body
 
 __all__ = ["BadRange", "Unsatisfiable"]
 
@@ -79,9 +81,17 @@ class Unsatisfiable(_ActsOnParts, frozen=True):
     total: Total = "right"
     """What Content-Range says of the length of the resource; `wrong`: one byte more."""
     body_bytes: PageBytes = 0
-    """Bytes of a page that comes with it."""
+    """Drawn bytes of a body that comes with it."""
+    draw: str = ""
+    """The text that those are drawn with: not part of a plan."""
 
     look = Look("refused", "level")
+    drawn = ("draw",)
+
+    def resolved(self, chance: Chance) -> "Unsatisfiable":
+        """See `Fault.resolved`."""
+        delayed = super().resolved(chance)
+        return delayed.with_drawn(draw=chance.text("bytes")) if self.body_bytes else delayed
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
@@ -90,5 +100,5 @@ class Unsatisfiable(_ActsOnParts, frozen=True):
         described = (("Content-Type", HTML), *info.fields)
         fields = described if self.body_bytes else info.fields
         response = unsatisfied(form, fields, content_range, self.body_bytes)
-        page = page_of(self.body_bytes)
-        return with_body(response, page, form) if page else response
+        body = bytes_of(self.draw, self.body_bytes)
+        return with_body(response, body, form) if body else response

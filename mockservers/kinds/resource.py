@@ -1,40 +1,10 @@
 """What servers need to know of content: a set of resources by path, and versions of a resource."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
-from urllib.parse import quote
 
 from msgspec import Struct
-
-_ESCAPE = re.compile("%([0-9A-Fa-f]{2})")
-_NEVER_SENT = re.compile(r'[^!"$-~]+')  # in the target of a request
-_STRAY = re.compile("%(?![0-9A-Fa-f]{2})")
-_UNRESERVED = re.compile("[A-Za-z0-9._~-]")
-
-
-def normalised(path: str) -> str:
-    """The one spelling of a path that rules, names and content are looked up by.
-
-    RFC 3986, sections 6.2.2.1 and 6.2.2.2: an escaped unreserved character is decoded, and the
-    hex digits of any other are capitals. Dot segments and empty segments stay. A path with a
-    percent sign that escapes nothing is no path of a URI, and has no other spelling.
-    """
-    if "%" not in path or _STRAY.search(path):
-        return path
-    return _ESCAPE.sub(_in_one_spelling, path)
-
-
-def as_sent(path: str) -> str:
-    """The path with what no request line can have escaped."""
-    return _NEVER_SENT.sub(lambda found: quote(found[0], errors="surrogatepass"), path)
-
-
-def _in_one_spelling(escape: re.Match[str]) -> str:
-    character = chr(int(escape[1], 16))
-    return character if _UNRESERVED.fullmatch(character) else escape[0].upper()
-
 
 Fields = tuple[tuple[str, str], ...]
 """Header fields, in order."""
@@ -143,6 +113,10 @@ _ALL = bytes(range(256))
 
 def _moved(by: int) -> bytes:
     return _ALL[by:] + _ALL[:by]
+
+
+Made = Callable[[Resource], Resource]
+"""What is done to the bytes of a resource before they are sent."""
 
 
 class Catalogue(Protocol):

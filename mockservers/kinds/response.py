@@ -1,15 +1,15 @@
 """A response as exact bytes, what ends it, and how its header section is made."""
 
-from collections.abc import Iterable, Mapping
+from email.utils import formatdate
 from enum import Enum, auto
 from http import HTTPStatus
-from itertools import islice
 from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from mockservers.kinds.resource import Fields, ResourceInfo
+from mockservers.kinds.request import RequestForm
+from mockservers.kinds.resource import Fields, Made, ResourceInfo
 
 PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     # Python names these differently from version to version; RFC 9110, section 15.5.
@@ -36,63 +36,25 @@ class Ending(Enum):
     """It is reset (RST)."""
 
 
-CONDITIONS = (b"range", b"if-range", b"if-none-match", b"if-modified-since")
-"""Header fields that a response may depend on."""
+class Chunks(NamedTuple):
+    """How a body is divided into chunks (RFC 9112, section 7.1)."""
 
+    size: int
+    """Bytes of each chunk but the last."""
+    length: int
+    """Bytes of the body, if nothing is missing."""
 
-class Conditions(NamedTuple):
-    """What a request makes its response depend on: header fields, as they came (RFC 9110)."""
-
-    range: str | None = None
-    """Section 14.2."""
-    if_range: str | None = None
-    """Section 13.1.5."""
-    if_none_match: str | None = None
-    """Section 13.1.2."""
-    if_modified_since: str | None = None
-    """Section 13.1.3."""
-
-    @classmethod
-    def of(cls, fields: Mapping[bytes, list[bytes]]) -> "Conditions | None":
-        """Those among header fields, if any; the lines of a field are one list (section 5.3)."""
-        if not any(name in fields for name in CONDITIONS):
-            return None
-        lines = (fields.get(name) for name in CONDITIONS)
-        return cls(*(b", ".join(found).decode("latin-1") if found else None for found in lines))
-
-
-MAX_LOGGED, MAX_LOGGED_BYTES = 64, 8_192
-"""How many header fields are logged, and how many bytes of them, at most."""
-_SECRET = {b"authorization", b"proxy-authorization", b"cookie"}
-
-
-def logged(lines: Iterable[tuple[bytes, bytes]]) -> Fields:
-    """Header fields of a request for the journal, as far as there is room; secrets as `***`."""
-    fields, room = [], MAX_LOGGED_BYTES
-    for name, value in islice(lines, MAX_LOGGED):
-        shown = b"***" if name.lower() in _SECRET else value
-        room -= len(name) + len(shown)
-        if room < 0:
-            break
-        fields.append((name.decode("latin-1"), shown.decode("latin-1")))
-    return tuple(fields)
-
-
-class RequestForm(NamedTuple):
-    """The part of a request that decides the form of its response."""
-
-    head_only: bool = False
-    """HEAD: the header fields of a GET, no body (RFC 9110, section 9.3.2)."""
-    keep_alive: bool = True
-    """The client wants the connection to persist (RFC 9112, section 9.3)."""
-    minor: int = 1
-    """Minor HTTP version: 1.0 or 1.1."""
-    gzip: bool = False
-    """The client offers gzip (RFC 9110, section 12.5.3)."""
-    conditions: Conditions | None = None
-    """None where there are none."""
-    date: str | None = None
-    """The Date that a response is to have; None: it has none."""
+    def framed(self, piece: bytes, at: int) -> bytes:
+        """Bytes of the body that begin at `at`, with the lines around each chunk."""
+        framed, stop = bytearray(), at + len(piece)
+        for start in range(at - at % self.size, stop, self.size):
+            end = min(start + self.size, self.length)
+            if start >= at:
+                framed += b"%x\r\n" % (end - start)
+            framed += piece[max(start - at, 0) : end - at]
+            if end <= stop:
+                framed += b"\r\n"
+        return bytes(framed)
 
 
 class Response(Struct, frozen=True):
@@ -105,7 +67,7 @@ class Response(Struct, frozen=True):
     status: int | None
     """The status that a client can read; None where the header section is not sent whole."""
     length: int | None
-    """Body bytes announced; None where no length is."""
+    """Body bytes announced, or in chunks; None where no length is, or the last chunk is missing."""
     unclear: bool = False
     """Whether some correct clients call it a success, and others an error."""
     body: bytes | None = None
@@ -124,6 +86,24 @@ class Response(Struct, frozen=True):
     """Seconds of silence between the last byte and the end; less, if the client closes."""
     piece: int = 1
     """Bytes of a body with a rate that are sent at once, at least."""
+    made: Made | None = None
+    """What is done to the bytes of the resource; None: nothing."""
+    decoded: int | None = None
+    """Bytes of the body without its coding, if it is coded and can be decoded."""
+    chunks: Chunks | None = None
+    """How the body is divided into chunks, if it is."""
+    surplus: int = 0
+    """Bytes of the resource that are sent after the body, and before `tail`."""
+    head_bytes_per_s: float | None = None
+    """The rate of `head`; None: at once."""
+    open_s: float = 0.0
+    """Seconds from the last byte to the end of the connection, in which no request is read."""
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether it is sent as fast as it is taken, and the connection stays open."""
+        slow = self.bytes_per_s or self.head_bytes_per_s
+        return not slow and self.ending is Ending.KEEP
 
     def due(self, sent: int, after_s: float) -> int:
         """Up to where the body is to be sent, so many seconds after its beginning."""
@@ -192,6 +172,13 @@ def rejection(status: int, form: RequestForm) -> Response:
     return bodiless(status, form._replace(keep_alive=keep_alive), fields)
 
 
+def interim(status: int) -> bytes:
+    """The header section of an interim response."""
+    phrase = PHRASES.get(status, "")
+    link = "Link: </>; rel=preload\r\n" if status == HTTPStatus.EARLY_HINTS else ""
+    return f"HTTP/1.1 {status} {phrase}\r\n{link}\r\n".encode()
+
+
 def ending(form: RequestForm) -> Ending:
     """What a complete response does to the connection."""
     return Ending.KEEP if form.keep_alive else Ending.CLOSE
@@ -207,8 +194,8 @@ def header_section(
     """Status line and header fields; without a Content-Length where `length` is None."""
     phrase = PHRASES.get(status, "") if reason is None else reason
     lines = [f"HTTP/1.1 {status} {phrase}", "Server: mockservers"]
-    if form.date is not None and not any(name.lower() == "date" for name, _ in fields):
-        lines.append(f"Date: {form.date}")
+    if form.now_s is not None and not any(name.lower() == "date" for name, _ in fields):
+        lines.append(f"Date: {http_date(form.now_s)}")
     lines += [f"{name}: {value}" for name, value in fields]
     if length is not None:
         lines.append(f"Content-Length: {length}")
@@ -218,3 +205,8 @@ def header_section(
     elif form.minor == 0:
         lines.append("Connection: keep-alive")
     return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+
+def http_date(seconds: int) -> str:
+    """`Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7)."""
+    return formatdate(seconds, usegmt=True)

@@ -4,7 +4,7 @@
 """
 
 import re
-from email.utils import formatdate, mktime_tz, parsedate_tz
+from email.utils import mktime_tz, parsedate_tz
 from functools import lru_cache
 from typing import Annotated, Literal, NamedTuple
 
@@ -12,8 +12,9 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from mockservers.kinds.base import Fault, OfResource, Serve
+from mockservers.kinds.request import Conditions, RequestForm
 from mockservers.kinds.resource import Fields, Resource, ResourceInfo
-from mockservers.kinds.response import Conditions, RequestForm, Response, bodiless
+from mockservers.kinds.response import Response, bodiless, http_date
 
 ETagForm = Annotated[
     Literal["strong", "weak", "none", "per_request"],
@@ -198,11 +199,6 @@ def _opaque(tag: str) -> str:
 
 
 # --- dates ----------------------------------------------------------------------------------
-
-
-def http_date(seconds: int) -> str:
-    """`Sun, 06 Nov 1994 08:49:37 GMT` (section 5.6.7)."""
-    return formatdate(seconds, usegmt=True)
 
 
 def _seconds(date: str | None) -> int | None:

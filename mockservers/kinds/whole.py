@@ -3,20 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from functools import lru_cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 from msgspec.structs import force_setattr, replace
 
 from mockservers.kinds.base import Fault, Look, OfResource, Serve
-from mockservers.kinds.chance import Chance
-from mockservers.kinds.resource import Fields, ResourceInfo
-from mockservers.kinds.response import BODILESS, RequestForm, Response, bodiless, whole
+from mockservers.kinds.chance import Chance, bytes_of, places_in
+from mockservers.kinds.request import RequestForm
+from mockservers.kinds.resource import Fields, Resource, ResourceInfo
+from mockservers.kinds.response import BODILESS, Response, bodiless, whole
 from mockservers.kinds.values import PlanError, check, shorten
 
-__all__ = ["Drip", "HugeHeaders", "Page", "Serve", "Status", "WrongType"]
+__all__ = ["Drip", "Flip", "Page", "Serve", "Status", "WrongType"]
 
 StatusCode = Annotated[int, Meta(ge=201, le=999, description="a status code from 201 to 999")]
 Statuses = Annotated[
@@ -51,6 +51,7 @@ ContentType = Annotated[
 BytesPerSecond = Annotated[
     float, Meta(ge=1, le=1e12, description="a number of bytes per second from 1 to 1e12")
 ]
+FlipCount = Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")]
 PieceBytes = Annotated[
     int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
 ]
@@ -58,13 +59,6 @@ PieceBytes = Annotated[
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TAKEN = ("content-length", "transfer-encoding", "connection", "location", "uri")
 _VALUE = re.compile(r"([\x21-\x7e]([\x20-\x7e\t]{0,4000}[\x21-\x7e])?)?")
-
-MANY_FIELDS = (
-    *((f"X-Huge-{n}", "x" * 20) for n in range(1, 200)),
-    ("X-Huge-200", "x" * 102_400),
-)
-"""The header fields of `huge_headers`."""
-
 
 HTML = "text/html"
 SIGN_IN = "<!DOCTYPE html>\n<title>Sign in</title>\n<p>Sign in to use this network.</p>\n"
@@ -83,11 +77,14 @@ class Status(Fault, frozen=True):
     body: Text | None = None
     """The body; 204, 205 and 304 have none (RFC 9110, sections 6.4.1 and 15.3.6)."""
     body_bytes: PageBytes | None = None
-    """Bytes of a page in HTML, in place of `body`."""
+    """The length of a body of drawn bytes, in place of `body` (SPEC.md, "The draw")."""
     content_type: ContentType | None = None
     """That of the body; None: HTML."""
+    draw: str = ""
+    """The text that those are drawn with: not part of a plan."""
 
     look = Look("refused", "rising")
+    drawn = ("draw",)
 
     def __post_init__(self) -> None:
         """Take an integer and a dictionary, too; check the header fields."""
@@ -118,6 +115,8 @@ class Status(Fault, frozen=True):
     def resolved(self, chance: Chance) -> "Status":
         """See `Fault.resolved`."""
         delayed = super().resolved(chance)
+        if self.body_bytes:
+            delayed = delayed.with_drawn(draw=chance.text("bytes"))
         if len(self.status) == 1:
             return delayed
         index = int(chance.number("status") * len(self.status))
@@ -135,7 +134,7 @@ class Status(Fault, frozen=True):
     def _body(self) -> bytes:
         if self.body is not None:
             return self.body.encode("utf-8", "surrogatepass")
-        return page_of(self.body_bytes or 0)
+        return bytes_of(self.draw, self.body_bytes or 0)
 
 
 class Page(Fault, frozen=True):
@@ -158,13 +157,6 @@ class Page(Fault, frozen=True):
 def with_body(response: Response, body: bytes, form: RequestForm) -> Response:
     """The response with a body of its own; none for HEAD."""
     return replace(response, body=body, body_stop=0 if form.head_only else len(body))
-
-
-@lru_cache(maxsize=16)
-def page_of(length: int) -> bytes:
-    """Text of that length, that is no part of any resource here."""
-    line = b"<p>This is not what you asked for.</p>\n"
-    return (line * (length // len(line) + 1))[:length]
 
 
 class Drip(OfResource, frozen=True):
@@ -194,12 +186,44 @@ class WrongType(OfResource, frozen=True):
         return whole(form, info._replace(content_type=HTML))
 
 
-class HugeHeaders(OfResource, frozen=True):
-    """The whole resource after 200 header fields, one of them of 100 KB."""
+class Flip(OfResource, frozen=True):
+    """The resource at its right length, `count` bytes of it wrong: all their bits are turned over.
 
-    look = Look("slow", "upright")
+    No client can tell without a digest of the right bytes (RFC 9530).
+    """
+
+    count: FlipCount = 1
+    draw: str = ""
+    """The text that the places are drawn with: not part of a plan."""
+
+    look = Look("good", "cross")
     may_be_unclear = True
+    drawn = ("draw",)
+
+    def resolved(self, chance: Chance) -> "Flip":
+        """See `Fault.resolved`."""
+        return super().resolved(chance).with_drawn(draw=chance.text("places"))
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
-        return replace(whole(form, info, MANY_FIELDS), unclear=True)
+        flipped = _Flipped(self.draw, self.count)
+        return replace(whole(form, info), made=flipped, unclear=not form.head_only)
+
+
+class _Flipped(NamedTuple):
+    """Turns bytes of a resource over."""
+
+    draw: str
+    wrong: int
+
+    def __call__(self, resource: Resource) -> Resource:
+        places = places_in(self.draw, self.wrong, resource.info.length)
+
+        def read(start: int, stop: int) -> bytes:
+            piece = bytearray(resource.read(start, stop))
+            for place in places:
+                if start <= place < start + len(piece):
+                    piece[place - start] ^= 0xFF
+            return bytes(piece)
+
+        return Resource(resource.info, read, tag=resource.tag, unchanged=resource.unchanged)

@@ -21,7 +21,7 @@ from mockservers.flags2.codes import (
     path_of_code,
 )
 from mockservers.journal import Claims, End, Files, Header, RequestEntry
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.names import normalised
 from mockservers.ledger.collected import Collected
 from mockservers.ledger.model import Account, Evidence
 from mockservers.ledger.ownership import Owners, own

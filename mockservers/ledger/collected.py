@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from msgspec import Struct, structs
 
-from mockservers.journal import DigestEntry, End, GateEntry, Header, Line, RequestEntry
-from mockservers.kinds.resource import normalised
+from mockservers.journal import AwayEntry, DigestEntry, End, GateEntry, Header, Line, RequestEntry
+from mockservers.kinds.names import normalised
 from mockservers.ledger.redirects import path_of, target_of
 
 STRAYS = 1000
@@ -64,6 +64,8 @@ def collect(journal: Iterable[Line]) -> Collected:
                     collector.digests[n] = sha256
             case GateEntry(server=server, held=held, filled=False):
                 notes.append(f"the gate of {server} opened by its time: {held} held")
+            case AwayEntry(server, for_s):
+                notes.append(f"{server} went away for {for_s:g} s, as its plan says")
             case End():
                 end = line
     # Entries come as requests end: one that was led there may come before what led it there.

@@ -13,7 +13,7 @@ from msgspec import structs
 from mockservers.faults import KINDS
 from mockservers.journal import Claimed, RequestEntry
 from mockservers.kinds.base import OfResource
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.names import normalised
 from mockservers.ledger.model import (
     Account,
     Arrived,
@@ -25,6 +25,7 @@ from mockservers.ledger.model import (
     Row,
     Seen,
     in_parts,
+    is_unclear,
     seen_of,
 )
 
@@ -47,23 +48,16 @@ def judge_rows(
 
 def _claim(said: Mapping[tuple[str | None, str], Claimed], account: Account) -> Claimed | None:
     """What is said of a resource, or of one to which it was redirected."""
-    for server, path in _places(account):
+    for server, path in places_of(account):
         if one := said.get((server, path)) or said.get((None, path)):
             return one
     return None
 
 
-def _places(account: Account) -> list[tuple[str | None, str]]:
+def places_of(account: Account) -> list[tuple[str | None, str]]:
+    """Servers and paths that a claim about it may name."""
     ends = [(entry.server, normalised(entry.path)) for entry in account.requests]
     return [(account.server, account.path), *dict.fromkeys(ends)]
-
-
-def claimed_in_vain(evidence: Evidence) -> list[Claimed]:
-    """Claims that something is ok that was never requested, and is not to be fetched."""
-    places = {place for one in evidence.accounts.values() for place in _places(one)}
-    asked = places | {(None, path) for _, path in places}
-    claims = evidence.claims.downloads
-    return [one for one in claims if one.outcome == "ok" and (one.server, one.path) not in asked]
 
 
 # --- a row -----------------------------------------------------------------------------------
@@ -121,17 +115,17 @@ def span_of(entry: RequestEntry) -> Span | None:
     kind = KINDS.get(entry.do or "")
     if entry.status not in (200, 206) or not entry.do:
         return None
-    if kind and not (issubclass(kind, OfResource) and kind.decodable):
+    if kind and not (issubclass(kind, OfResource) and (kind.decodable or entry.decoded)):
         return None
-    start, total = 0, entry.length
+    start, total, sent = 0, entry.length, entry.bytes_sent
+    if entry.decoded:
+        total = sent = entry.decoded.length
     if entry.status == 206:
         found = _CONTENT_RANGE.fullmatch(entry.content_range or "")
         if not found:
             return None
         start, total = int(found[1]), int(found[2])
-    return Span(
-        (normalised(entry.path), entry.version or 1, total), start, start + entry.bytes_sent
-    )
+    return Span((normalised(entry.path), entry.version or 1, total), start, start + sent)
 
 
 def arrived(account: Account, *, had: bool) -> Arrived:
@@ -141,10 +135,9 @@ def arrived(account: Account, *, had: bool) -> Arrived:
     requests = account.requests
     certain, possible = list[Span](), list[Span]()
     for entry in requests:
-        span, kind = span_of(entry), KINDS.get(entry.do or "")
-        if span:
+        if span := span_of(entry):
             possible.append(span)
-            clear = entry.do != "reset" and not (kind and kind.may_be_unclear)
+            clear = entry.do != "reset" and not is_unclear(entry)
             if clear and entry.complete and not entry.client_gone:
                 certain.append(span)
     if _cover(certain):

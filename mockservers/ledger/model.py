@@ -205,22 +205,28 @@ class Evidence(Struct, frozen=True, kw_only=True):
 def seen_of(entry: RequestEntry) -> Seen:
     """What a client can make of the response to a request."""
     kind = KINDS.get(entry.do or "")
-    unclear = kind is not None and kind.may_be_unclear
+    unclear = is_unclear(entry)
     if entry.status is None:  # unclear: `cut_headers`
         return Seen.INDETERMINATE if unclear and entry.complete else Seen.ERROR
     if entry.status == 404:
         return Seen.NOT_FOUND
     if in_parts(entry):
         return Seen.INDETERMINATE
-    if entry.status != 200 or (kind and not kind.decodable):
-        return Seen.ERROR
-    if unclear:
+    if entry.status == 200 and unclear:
         return Seen.INDETERMINATE
+    if entry.status != 200 or (kind and not kind.decodable and not entry.decoded):
+        return Seen.ERROR
     if entry.bytes_sent != entry.length:
         return Seen.ERROR
     # A reset after the whole body, or a client that left: it may not have read all of it.
     doubtful = entry.do == "reset" or not entry.complete
     return Seen.INDETERMINATE if doubtful else Seen.OK
+
+
+def is_unclear(entry: RequestEntry) -> bool:
+    """Whether the response is up to the client; an older journal does not say so of each."""
+    kind = KINDS.get(entry.do or "")
+    return entry.unclear if entry.unclear is not None else bool(kind and kind.may_be_unclear)
 
 
 def in_parts(entry: RequestEntry) -> bool:
@@ -232,4 +238,4 @@ def digest_sent(entry: RequestEntry) -> str | None:
     """The SHA-256 of the file that a response makes; None where that is not known."""
     if in_parts(entry) or (entry.bytes_sent and entry.sha256 is None):
         return None
-    return entry.sha256 or NOTHING
+    return entry.decoded.sha256 if entry.decoded else entry.sha256 or NOTHING

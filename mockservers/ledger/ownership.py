@@ -10,7 +10,7 @@ from itertools import takewhile
 from urllib.parse import unquote
 
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.names import normalised
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import (
     NOTHING,
@@ -153,12 +153,28 @@ def _alike_at_the_end(path: str, name: str) -> int:
 
 def untouched(before: Files, after: Files) -> set[str]:
     """The names of files that are as they were, or were moved."""
-    moved = {file.identity for file in before.values()} - {None}
+    moved = {_identity(file) for file in before.values()} - {None}
     return {
         name
         for name, file in after.items()
-        if file.same_as(before.get(name)) or file.identity in moved
+        if same(file, before.get(name)) or _identity(file) in moved
     }
+
+
+def same(file: KeptFile, before: KeptFile | None) -> bool:
+    """Whether a file was not written again: what is known of both is equal."""
+    if before is None or file.size != before.size:
+        return False
+    both = ((file.sha256, before.sha256), (file.mtime_ns, before.mtime_ns))
+    known = [(a, b) for a, b in (*both, (file.inode, before.inode)) if a and b]
+    return bool(known) and all(a == b for a, b in known)
+
+
+def _identity(file: KeptFile) -> tuple[int, int, int] | None:
+    """What is the same of a file that is moved."""
+    if file.inode is None or file.mtime_ns is None:
+        return None
+    return file.inode, file.size, file.mtime_ns
 
 
 def own(
@@ -207,6 +223,8 @@ def what_is(file: KeptFile, requests: Sequence[RequestEntry]) -> tuple[Kept, boo
         e for e in requests if (digest_sent(e) == file.sha256 if file.size else not e.bytes_sent)
     ]
     unclear = any(seen_of(entry) is Seen.INDETERMINATE and not in_parts(entry) for entry in sent)
+    if any(entry.decoded and entry.sha256 == file.sha256 for entry in requests):
+        return Kept.AS_SENT, True  # it is kept as it was coded
     if file.what:
         return Kept(file.what), unclear
     if any(map(_is_whole, sent)):

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from mockservers.faults import KINDS
-from mockservers.journal import Piece, RequestEntry
-from mockservers.ledger.judge import claimed_in_vain, span_of
+from mockservers.journal import Claimed, Piece, RequestEntry
+from mockservers.ledger.judge import places_of, span_of
 from mockservers.ledger.model import (
     Account,
     Arrived,
@@ -65,10 +65,18 @@ def told(evidence: Evidence, rows: Mapping[str, Row], found: Iterable[Found]) ->
     else:
         for notes in again.values():
             yield from notes
-    for claim in claimed_in_vain(evidence):
+    for claim in _claimed_in_vain(evidence):
         where = " ".join(filter(None, (claim.server, claim.path)))
         expected = "a request for it"
         yield Imbalance("unexpected", claim.path, "no request", "ok", expected, where)
+
+
+def _claimed_in_vain(evidence: Evidence) -> list[Claimed]:
+    """Claims that something is ok that was never requested, and is not to be fetched."""
+    places = {place for one in evidence.accounts.values() for place in places_of(one)}
+    asked = places | {(None, path) for _, path in places}
+    claims = evidence.claims.downloads
+    return [one for one in claims if one.outcome == "ok" and (one.server, one.path) not in asked]
 
 
 def _noted(evidence: Evidence, what: str, alike: Sequence[Found]) -> Iterator[str]:

@@ -41,7 +41,8 @@ PRM-1 MUST An odd number | PRM-2 MUST NOT even numbers |
 QKS-1 MUST ascending order | QKS-2 MUST each as often | QKS-3 MUST 10,000 numbers |
 QKS-4 MUST trace |
 SRV-1 MUST exactly | SRV-2 MUST for `bucket` | SRV-3 MUST for `status` | SRV-4 MUST for `delay` |
-SRV-5 MUST for `bytes` | SRV-6 MUST rule for a path |
+SRV-5 MUST bytes of `garbage` | SRV-6 MUST rule for a path |
+SRV-7 MUST places of `flip` | OUT-7 MAY In these five cases too | OUT-8 SHOULD Interim responses |
 REQ-10 MUST stops in the middle | REQ-11 MUST NOT shorter than 10 seconds |
 HOOK-1 SHOULD `FLAGS2_LOCAL_URL` | HOOK-2 MAY `FLAGS2_TIMEOUT_S` |
 HOOK-3 MUST `{"unsupported": true}` |
@@ -56,8 +57,8 @@ RECORDED = [
     re.fullmatch(rf"(\w+-\d+) ({'|'.join(KEYWORDS)}) (.*)", one.strip()).groups()
     for one in KNOWN.split(" |")
 ]
-EXAMPLES = 65
-"""X-1 to X-65 have been used."""
+EXAMPLES = 72
+"""X-1 to X-72 have been used."""
 CHAPTERS = {clause.partition("-")[0] for clause, *_ in RECORDED} | {"L", "R", "D", "X"}
 ID = re.compile(rf"(?<![\w-])(?:{'|'.join(CHAPTERS)})-\d+(?![\w-])")
 

@@ -19,6 +19,7 @@ from conformance import vectors
 from conformance.clauses import clauses
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.flags2.arguments import parse_flags2
+from mockservers.kinds.chance import Chance, bytes_of, places_in
 from mockservers.plan import draw, noise
 from mockservers.plan_json import fault_to_json, plan_from_json
 from mockservers.predict import predict, totals
@@ -108,6 +109,12 @@ def draws(case, capsys, monkeypatch):
         resource, attempt, purpose = rest.rsplit("|", 2)
         return {"u": draw(int(seed), label, resource, int(attempt), purpose)}
     asked = given["label"], given["resource"], given["attempt"]
+    if "count" in given:
+        text = Chance(given["seed"], *asked).text("places")
+        return {"places": list(places_in(text, given["count"], given["length"]))}
+    if "length" in given:
+        text = Chance(given["seed"], *asked).text("bytes")
+        return {"hex": bytes_of(text, given["length"]).hex()}
     if "seed" in given:
         return {"hex": noise(given["seed"], *asked).hex()}
     reply = fault_to_json(fate_of(plan_from_json(json.dumps(given["plan"])), *asked))

@@ -198,6 +198,12 @@ def draws() -> Iterator[Body]:
     for case in data["noise"]:
         given = {key: case[key] for key in ("seed", "label", "resource", "attempt")}
         yield body(["SRV-5"], "the bytes of garbage", given, {"hex": case["hex"]})
+    for case in data["bytes"]:
+        given = {key: case[key] for key in case if key != "hex"}
+        yield body(["SRV-7"], "the bytes of a body", given, {"hex": case["hex"]})
+    for case in data["places"]:
+        given = {key: case[key] for key in case if key != "places"}
+        yield body(["SRV-7"], "the places of flip", given, {"places": case["places"]})
     for case in data["fates"]:
         given = {key: case[key] for key in ("plan", "label", "resource", "attempt")}
         ids = ["SRV-6"] if "rules" in case["plan"] else ["SRV-2"]
@@ -282,7 +288,11 @@ SOURCES = {
         " from input to result do as well.",
         RECORDED,
     ),
-    "draws": (draws, "Draws, noise and fates; delays within a microsecond.", "SPEC.md, The draw"),
+    "draws": (
+        draws,
+        "Draws, bytes, places and fates; delays within a microsecond.",
+        "SPEC.md, The draw",
+    ),
     "scenarios": (
         scenarios,
         "What a plan and arguments come to, code by code; depends: ok or error.",

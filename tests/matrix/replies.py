@@ -31,8 +31,8 @@ from mockservers.faults import (
     WrongType,
 )
 from mockservers.flags2.codes import path_of_code
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import RequestForm
 from mockservers.plan import Plan
 
 CODE = "BR"

@@ -18,6 +18,7 @@ from support.replayed import (
 )
 
 from mockservers.faults import Garbage
+from mockservers.kinds.chance import Chance, bytes_of, places_in
 from mockservers.plan import LABELS, Bucket, Plan, draw, noise
 from mockservers.plan_json import fault_to_json, plan_from_json, plan_to_json
 from mockservers.strategies import codes, plans, range_plans, seeds
@@ -71,7 +72,7 @@ def test_the_vectors_are_what_the_spec_says():
     text = VECTORS.read_text(encoding="utf-8")
     vectors, fresh = json.loads(text), completed(json.loads(text))
     assert vectors["vectors"] == 1
-    for name in ("draw", "noise"):
+    for name in ("draw", "noise", "bytes", "places"):
         assert vectors[name] == fresh[name]
     for vector, again in zip(vectors["fates"], fresh["fates"], strict=True):
         assert same(vector["reply"], again["reply"]), vector
@@ -88,10 +89,20 @@ def test_the_vectors_are_what_the_servers_do():
     for vector in vectors["noise"]:
         drawn = noise(vector["seed"], vector["label"], vector["resource"], vector["attempt"])
         assert drawn.hex() == vector["hex"]
+    for vector in vectors["bytes"]:
+        assert bytes_of(text_of(vector, "bytes"), vector["length"]).hex() == vector["hex"]
+    for vector in vectors["places"]:
+        drawn = places_in(text_of(vector, "places"), vector["count"], vector["length"])
+        assert list(drawn) == vector["places"]
     for vector in vectors["fates"]:
         plan = plan_from_json(json.dumps(vector["plan"]))
         reply = fate_of(plan, vector["label"], vector["resource"], vector["attempt"])
         assert same(fault_to_json(reply), vector["reply"]), vector
+
+
+def text_of(vector, purpose):
+    asked = (vector[key] for key in ("seed", "label", "resource", "attempt"))
+    return Chance(*asked).text(purpose)
 
 
 def node_can_run():

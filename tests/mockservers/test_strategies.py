@@ -10,8 +10,11 @@ from mockservers.content.flag_images import flag
 from mockservers.content.resources import FlagCatalogue, info_in
 from mockservers.faults import (
     KINDS,
+    Attachment,
+    Chunked,
     CutHeaders,
     Drip,
+    Gzip,
     Hang,
     Lognormal,
     NoLength,
@@ -91,7 +94,15 @@ CAN_BE_DRAWN = {
         lambda reply: not FLAGS.find(reply.to),
         lambda reply: reply.status == 308,
     ],
-    replies(RateLimit): [lambda reply: reply.retry_after_s > 1, lambda reply: reply.status == 503],
+    replies(RateLimit): [
+        lambda reply: (reply.retry_after_s or 0) > 1,
+        lambda reply: reply.status == 503,
+        lambda reply: reply.retry_after,
+        lambda reply: (reply.date_in_s or 0) < 0,
+    ],
+    replies(Attachment): [lambda reply: ".." in reply.filename],
+    replies(Chunked): [lambda reply: reply.cut == "end", lambda reply: reply.chunk_bytes < 1024],
+    replies(Gzip): [lambda reply: reply.cut and not reply.unasked, lambda reply: reply.unasked],
     replies(Serve): [
         lambda reply: isinstance(reply.delay_s, Uniform) and reply.delay_s.high_s > 0,
         lambda reply: isinstance(reply.delay_s, Lognormal) and reply.delay_s.sigma > 1,

@@ -23,7 +23,6 @@ from support.plain_ledger import path_of
 from support.plain_run import (  # noqa: F401 - of which the state machine takes the rest
     CODE_AT,
     FLAGS,
-    ON_WHAT_EXISTS,
     PATIENCE_S,
     PlainRun,
     Wire,
@@ -39,11 +38,8 @@ REPLIES = (
     *map(faults.Redirect, LEADS), faults.Serve(), faults.Empty(), faults.Garbage(),
     faults.RedirectLoop(), faults.RateLimit(),
     faults.Stall(100, for_s=0.001), faults.Page(), faults.Status((503,), body="busy"),
-    *(
-        kind()
-        for kind in ON_WHAT_EXISTS
-        if kind not in (faults.Truncate, faults.Drip, faults.Stall)
-    ),
+    faults.CutHeaders(), faults.TooLong(), faults.NoLength(), faults.BadChunk(), faults.BadGzip(),
+    faults.WrongType(), faults.HugeHeaders(), faults.Attachment("a"), faults.CloseAfter(),
     faults.Hang(60), faults.Serve(delay_s=60),  # no client waits for these
 )  # fmt: skip
 TARGETS = (*map(path_of, CODES), "/elsewhere")

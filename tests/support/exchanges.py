@@ -5,26 +5,14 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from mockservers.content.flag_images import flag
-from mockservers.faults import (
-    BadChunk,
-    BadGzip,
-    CutHeaders,
-    Drip,
-    HugeHeaders,
-    NoLength,
-    Stall,
-    TooLong,
-    Truncate,
-    WrongType,
-)
+from mockservers.faults import KINDS
 from mockservers.flags2.codes import path_of_code
 
 WAIT_S = 30
 """Seconds after which a test gives up."""
-NEVER_ABSENT = (
-    Truncate, CutHeaders, TooLong, NoLength, Drip, BadChunk, BadGzip, WrongType, HugeHeaders,
-    Stall,
-)  # fmt: skip
+NEVER_ABSENT = tuple(
+    kind for kind in KINDS.values() if kind.needs_resource and not kind.needs_ranges
+)
 """What can only happen to a resource that is there."""
 BR = flag("BR")
 PATH = path_of_code("BR")

@@ -1,7 +1,7 @@
 """A request parser, fed with pieces."""
 
 from mockservers.http.request_parser import RequestComplete, RequestLine, RequestParser
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.request import RequestForm
 
 
 def read(*pieces, parser_class=RequestParser):

@@ -11,14 +11,11 @@ from mockservers import faults
 from mockservers.content.flag_images import flag
 from mockservers.flags2.codes import packaged_codes
 from support.drawn_ledgers import CODES, sha
+from support.exchanges import NEVER_ABSENT
 from support.faults import fate_of
 from support.plain_ledger import path_of
 
 FLAGS = {path_of(code): flag(code) for code in CODES if code in packaged_codes()}
-ON_WHAT_EXISTS = (
-    faults.Truncate, faults.CutHeaders, faults.TooLong, faults.NoLength, faults.Drip,
-    faults.BadChunk, faults.BadGzip, faults.WrongType, faults.HugeHeaders, faults.Stall,
-)  # fmt: skip
 STATUS = {"redirect": 302, "redirect_loop": 302, "rate_limit": 429}
 NO_HEAD = ("empty", "hang", "garbage", "cut_headers")
 PATIENCE_S = 30
@@ -114,7 +111,7 @@ class Asked:
         reply = self.reply
         if self.state in ("left", "dropped"):
             return reply.do
-        needs_body = isinstance(reply, ON_WHAT_EXISTS) or getattr(reply, "after_bytes", 0)
+        needs_body = isinstance(reply, NEVER_ABSENT) or getattr(reply, "after_bytes", 0)
         if needs_body and self.path not in FLAGS:
             return "serve"
         return "truncate" if isinstance(reply, faults.BadGzip) and not self.gzip else reply.do

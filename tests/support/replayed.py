@@ -24,6 +24,23 @@ def noise_by_the_spec(seed, label, resource, attempt):
     return bytes(drawn)
 
 
+def bytes_by_the_spec(seed, label, resource, attempt, length):
+    text, drawn = f"v1|{seed}|{label}|{resource}|{attempt}|bytes", b""
+    for k in range(length):
+        drawn += hashlib.sha256(f"{text}|{k}".encode()).digest()
+        if len(drawn) >= length:
+            break
+    return drawn[:length]
+
+
+def places_by_the_spec(seed, label, resource, attempt, count, length):
+    text, places, k = f"v1|{seed}|{label}|{resource}|{attempt}|places", set(), 0
+    while len(places) < count and len(places) < length:
+        places |= {math.floor(length * u_by_the_spec(f"{text}|{k}"))}
+        k += 1
+    return sorted(places)
+
+
 def normal_quantile(u):
     """The z below which a normal variable stays with probability `u`, by bisection."""
     if u > 0.5:
@@ -73,6 +90,10 @@ def completed(vectors):
     for vector in vectors["noise"]:
         asked = (vector[key] for key in ("seed", "label", "resource", "attempt"))
         vector["hex"] = noise_by_the_spec(*asked).hex()
+    for name, of in (("bytes", bytes_by_the_spec), ("places", places_by_the_spec)):
+        for vector in vectors[name]:
+            drawn = of(**{key: vector[key] for key in vector if key not in ("hex", "places")})
+            vector |= {"hex": drawn.hex()} if name == "bytes" else {"places": drawn}
     for vector in vectors["fates"]:
         asked = (vector[key] for key in ("plan", "label", "resource", "attempt"))
         vector["reply"] = fate_by_the_spec(*asked)
@@ -85,6 +106,6 @@ def laid_out(vectors):
         f'"{name}": [\n'
         + ",\n".join(json.dumps(vector, ensure_ascii=False) for vector in vectors[name])
         + "\n]"
-        for name in ("draw", "noise", "fates")
+        for name in ("draw", "noise", "bytes", "places", "fates")
     )
     return '{"vectors": 1,\n' + ",\n".join(lists) + "}\n"

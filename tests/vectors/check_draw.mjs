@@ -13,6 +13,19 @@ function noise({ seed, label, resource, attempt }) {
   return Buffer.concat(blocks).toString("hex");
 }
 
+function bytes({ seed, label, resource, attempt, length }) {
+  const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, k) =>
+    sha256(`v1|${seed}|${label}|${resource}|${attempt}|bytes|${k}`));
+  return Buffer.concat(blocks).subarray(0, length).toString("hex");
+}
+
+function places({ seed, label, resource, attempt, count, length }) {
+  const found = new Set();
+  for (let k = 0; found.size < Math.min(count, length); k++)
+    found.add(Math.floor(length * draw(`v1|${seed}|${label}|${resource}|${attempt}|places|${k}`)));
+  return [...found].sort((a, b) => a - b);
+}
+
 function normal(z) { // the distribution function, by the series of its odd powers
   let sum = z, term = z;
   for (let n = 3; sum !== (sum += term *= z * z / n); n += 2);
@@ -51,6 +64,8 @@ const vectors = JSON.parse(readFileSync(process.argv[2] ?? new URL("draw.json", 
 try {
   for (const vector of vectors.draw) assert.equal(draw(vector.text), vector.u);
   for (const vector of vectors.noise) assert.equal(noise(vector), vector.hex);
+  for (const vector of vectors.bytes) assert.equal(bytes(vector), vector.hex);
+  for (const vector of vectors.places) assert.deepEqual(places(vector), vector.places);
   for (const vector of vectors.fates) {
     const { delay_s: here = 0, ...reply } = fate(vector);
     const { delay_s: there = 0, ...expected } = vector.reply;

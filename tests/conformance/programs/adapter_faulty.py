@@ -85,6 +85,17 @@ def draw(question):
     return {"result": plan.draw(**question)}
 
 
+def drawn_by(name, purpose):
+    def answer(question):
+        from mockservers.kinds import chance
+
+        asked = [question.pop(key) for key in ("count", "length") if key in question]
+        drawn = getattr(chance, name)(chance.Chance(**question).text(purpose), *asked)
+        return {"result": drawn.hex() if name == "bytes_of" else drawn}
+
+    return answer
+
+
 def fate(question):
     from mockservers import plan, plan_json
     from mockservers.flags2.codes import is_code, path_of_code
@@ -303,6 +314,8 @@ CORRECT = {
     "quicksort": quicksort,
     "draw": draw,
     "fate": fate,
+    "places": drawn_by("places_in", "places"),
+    "bytes": drawn_by("bytes_of", "bytes"),
 }
 
 FAULTS = {
@@ -350,6 +363,8 @@ FAULTS = {
     "delay-by-bucket": ("SRV-4", drawing("delay", lambda right, *a: right(*a[:-1], "bucket"))),
     "slower": ("SRV-4", {"fate": no_delay}),
     "tame-noise": ("SRV-5", {"fate": tame_noise}),
+    "places-by-bucket": ("SRV-7", {"places": drawn_by("places_in", "bucket")}),
+    "bytes-by-places": ("SRV-7", {"bytes": drawn_by("bytes_of", "places")}),
     "no-rules": ("SRV-6", planning(lambda rules, question: {})),
     "code-beats-path": ("SRV-6", planning(by_code_first)),
     "in-turns": ("SRV-6", planning(in_turns)),

@@ -21,7 +21,7 @@ from mockservers.http.request_parser import (
     RequestLine,
     RequestParser,
 )
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.request import RequestForm
 
 
 def in_bytes(data):

@@ -20,7 +20,7 @@ from mockservers.http.request_parser import (
     RequestLine,
     RequestParser,
 )
-from mockservers.kinds.response import RequestForm
+from mockservers.kinds.request import RequestForm
 
 # --- what comes out, event by event ----------------------------------------------------
 

@@ -31,6 +31,9 @@ class Endless:
     def read(self, stop):
         return bytes(stop - self.sent)
 
+    def framed(self, piece):
+        return piece
+
     def send(self, to, stop):
         assert stop - self.sent <= SLICE
         self.sent = stop
@@ -88,7 +91,7 @@ def test_a_client_that_has_just_reset_the_connection_is_no_error_of_ours():
         transport = mock.Mock()
         transport.write_eof.side_effect = OSError(errno.ENOTCONN, "not connected")
         closing = Closing(transport)
-        closing.linger()
+        closing.end(0, reset=False)
         transport.resume_reading.assert_called_once_with()  # so the loop sees that it has gone
         closing.cancel()
 

@@ -24,8 +24,9 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
+from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
-from mockservers.kinds.response import Ending, RequestForm, Response, rejection
+from mockservers.kinds.response import Ending, Response, rejection
 
 KEEP, CLOSE, RESET = Ending.KEEP, Ending.CLOSE, Ending.RESET
 GET = RequestForm(head_only=False, keep_alive=True, minor=1, gzip=False)

@@ -23,10 +23,13 @@ from support.exchanges import (
     head,
     whole,
 )
+from support.replayed import bytes_by_the_spec
 
 from mockservers.faults import (
+    Attachment,
     BadChunk,
     BadGzip,
+    BadLength,
     CutHeaders,
     Drip,
     Empty,
@@ -111,7 +114,7 @@ ROWS = [
         Status(416, body_bytes=45),
         head("416 Range Not Satisfiable", "Content-Type: text/html", "Content-Length: 45"),
         416,
-        body=b"<p>This is not what you asked for.</p>\n<p>Thi"[:45],
+        body=bytes_by_the_spec(5, "LOCAL", "BR", 0, 45),
     ),
     whole(
         Page("<p>Sign in</p>"),
@@ -214,7 +217,8 @@ def test_a_kind_is_exactly_its_bytes_its_ending_and_its_entry(servers, row):
 
 @pytest.mark.parametrize("kind", [*NEVER_ABSENT, Reset])
 def test_an_absent_flag_is_a_whole_404_instead(servers, kind):
-    reply = {Drip: Drip(1.0), Reset: Reset(9)}.get(kind) or kind()
+    made = {Drip: Drip(1.0), Reset: Reset(9), Attachment: Attachment("a")}
+    reply = made.get(kind) or (BadLength("more") if kind is BadLength else kind())
     entries = servers.begin_run(Plan(rules={"ZZ": (reply,)}))
     asks = get("/flags/zz/zz.gif", "Accept-Encoding: gzip")
     received, ending = exchange(servers, asks, get("/flags/zz/zz.gif", "Connection: close"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from support.examples import examples
 from support.rows import each
 
-from mockservers.kinds.resource import normalised
+from mockservers.kinds.names import normalised
 
 
 @each(

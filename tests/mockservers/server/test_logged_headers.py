@@ -10,7 +10,7 @@ from support.rows import each
 from support.server_in_loop import port_of
 
 from mockservers import running
-from mockservers.kinds.response import MAX_LOGGED, MAX_LOGGED_BYTES, logged
+from mockservers.kinds.request import MAX_LOGGED, MAX_LOGGED_BYTES, logged
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,14 @@ from unittest import mock
 
 import pytest
 from support import TESTS
-from support.downloaders import DOWNLOADERS, run_main, workplace
+from support.downloaders import DOWNLOADERS, play_sockets, run_main, workplace
 from support.raw_responses import BODY, CODES, HIT, ROWS, serving
 
+from mockservers.faults import Interim
 from mockservers.flags2.codes import ALL_CODES
 from mockservers.flags2.output import claims_of
-from reference import flags2_common, flags2_threadpool
+from mockservers.plan import Plan
+from reference import flags2_asyncio, flags2_common, flags2_threadpool
 
 GOLDEN = TESTS / "golden/rows.json"
 LISTINGS = json.loads(GOLDEN.read_text(encoding="ascii"))["rows"]
@@ -121,6 +123,13 @@ def test_a_server_that_is_silent_for_one_code_holds_up_no_other(downloader):
     assert (claims.totals["ok"], claims.totals["error"]) == (4, 1)
     assert claims.outcomes[HIT] == {"error": 1}
     assert set(files) == {f"{cc.lower()}.gif" for cc in CODES if cc != HIT}
+
+
+def test_an_interim_response_is_passed_over_or_an_error(servers):
+    for downloader, outcome in ((flags2_threadpool, "error"), (flags2_asyncio, "ok")):
+        run = play_sockets(servers, downloader, Plan(rules={"BR": Interim()}), ["-v", "BR", "CN"])
+        assert run.ledger.balanced
+        assert run.outcomes == {"BR": outcome, "CN": "ok"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc/self/fd")
