@@ -33,13 +33,12 @@ class BadStatus(Exception):
 async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> bytes:
     """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case.
 
-    Raises web.HTTPNotFound for a 404, BadStatus for any other status but 200, and exceptions of
-    aiohttp if the connection or the response fails.
+    Raises web.HTTPNotFound, BadStatus, TimeoutError, and what aiohttp raises for a failure.
     """
     if common.interrupted:
         raise NotStarted
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"
-    # sock_read is off after an interim response (1xx). This limit includes connecting (R-3).
+    # sock_read is off after an interim response, and after a bad chunk. Hence these limits (R-3).
     async with asyncio.timeout(2 * common.TIMEOUT_S):
         resp = await session.get(url, headers=common.HEADERS)
     async with resp:
@@ -48,7 +47,10 @@ async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> by
         if resp.status != 200:
             raise BadStatus(common.one_line(f"HTTP {resp.status} - {resp.reason}"))
         common.refuse_coding(",".join(resp.headers.getall("Content-Encoding", [])))
-        return await resp.read()
+        body = b""
+        while piece := await asyncio.wait_for(resp.content.readany(), common.TIMEOUT_S):
+            body += piece
+        return body
 
 
 async def download_one(

@@ -7,21 +7,29 @@ from conformance.cases.build import HANG_S, report_case, rules
 from conformance.cases.model import Case
 from mockservers.content.flag_images import flag
 from mockservers.faults import (
+    Attachment,
     BadChunk,
     BadGzip,
+    BadLength,
+    Chunked,
+    CloseAfter,
     CutHeaders,
     Drip,
     Empty,
     Fault,
+    Flip,
     Garbage,
+    Gzip,
     Hang,
     HugeHeaders,
+    Interim,
     NoLength,
     RateLimit,
     Redirect,
     RedirectLoop,
     Reset,
     Serve,
+    SlowHead,
     Stall,
     Status,
     TooLong,
@@ -48,11 +56,17 @@ RESPONSES: Mapping[str, Mapping[str, Fault]] = {
         "delay": Serve(delay_s=0.5),
         "drip": Drip(bytes_per_s=2_000),
         "wrong-type": WrongType(),
+        "chunked": Chunked(),
+        "gzip": Gzip(),
+        "slow-head": SlowHead(bytes_per_s=200),
+        "attachment": Attachment(filename="../other.gif"),
     },
     "OUT-2": {"404": Status((404,))},
     "OUT-3": {
         **{str(n): Status((n,)) for n in (201, 204, 206, 301, 304, 400, 403, 410, 418, 500, 503)},
         "429": RateLimit(),
+        "429-until": RateLimit(date_in_s=2),
+        "503-soon": RateLimit(status=503, retry_after="soon"),
     },
     "OUT-4": {
         "empty": Empty(),
@@ -67,6 +81,9 @@ RESPONSES: Mapping[str, Mapping[str, Fault]] = {
         "reset-in-the-body": Reset(after_bytes=1000),
         "bad-chunk": BadChunk(),
         "bad-gzip": BadGzip(),
+        "cut-gzip": Gzip(cut=True),
+        "cut-after-a-chunk": Chunked(cut="chunk"),
+        "cut-in-a-chunk": Chunked(cut="data"),
         "stall": Stall(for_s=HANG_S),
     },
     "OUT-6": {
@@ -74,14 +91,25 @@ RESPONSES: Mapping[str, Mapping[str, Fault]] = {
         "cut-headers": CutHeaders(),
         "too-long": TooLong(),
         "huge-headers": HugeHeaders(),
+        "too-short-a-length": BadLength(how="fewer"),
     },
+    "OUT-7": {
+        "flip": Flip(),
+        "cut-after-the-chunks": Chunked(cut="end"),
+        "two-lengths": BadLength(how="two"),
+        "length-and-chunks": BadLength(how="with_chunked"),
+        "gzip-unasked": Gzip(unasked=True),
+    },
+    "OUT-8": {"interim": Interim()},
     "REQ-9": {
         "redirect": Redirect(to=path_of_code("AD")),
         "redirect-to-nothing": Redirect(to=path_of_code("ZZ")),
         "redirect-loop": RedirectLoop(),
     },
 }
-"""Responses by the clause that says how to count them. Those of OUT-6 and REQ-9 have a run each."""
+"""Responses by the clause that says how to count them."""
+ALONE = ("OUT-6", "OUT-7", "OUT-8", "REQ-9")
+"""The clauses whose responses have a run each."""
 
 _HAVE_FLAGS = (
     "BR CN DE ET FR ID IN IR JP MX NG PH PK RU TR US VN AE AF AG AL AM AO AR AT AU".split()
@@ -158,10 +186,10 @@ def _responses() -> list[Case]:
         report_case(name, f"{clause} OUT-1", "-v BR CN", "one response", plan=rules(BR=response))
         for clause, responses in RESPONSES.items()
         for name, response in responses.items()
-        if clause in ("OUT-6", "REQ-9")
+        if clause in ALONE
     ]
     for clause, responses in RESPONSES.items():
-        if clause in ("OUT-6", "REQ-9"):
+        if clause in ALONE:
             continue
         codes = dict(zip(_HAVE_FLAGS, responses.values(), strict=False))
         plan = rules(**codes)
@@ -201,7 +229,14 @@ def _responses() -> list[Case]:
         "one more attempt is served",
         plan=rules(BR=(Reset(), Serve()), CN=(Empty(), Serve())),
     )
-    return [*cases, absent, refused, again, never, once]
+    closed = report_case(
+        "closed-connection",
+        "REQ-4 REQ-5 OUT-1",
+        "-v -m 1 BR CN US",
+        "a connection ends after a whole response that lets it stay open",
+        plan=rules(BR=CloseAfter(), CN=CloseAfter(after_s=0.1)),
+    )
+    return [*cases, absent, refused, again, never, once, closed]
 
 
 def _runs() -> list[Case]:

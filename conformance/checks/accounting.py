@@ -57,6 +57,7 @@ def check_accounting(reading: Reading) -> list[Finding]:
         *_never_requested(accounts),
         *_lines_of_codes(accounts),
         *_saved_nothing(accounts),
+        *_took_an_interim_response(accounts),
     ]
 
 
@@ -215,8 +216,10 @@ def _never_requested(accounts: Accounts) -> list[Finding]:
     if case.plan.refuse or case.expects == "interrupt":
         return []
     reported = {one.code for one in accounts.ledger.imbalances}
+    # What is sent on a connection that is being closed is not seen.
+    unseen = any(entry.do == "close_after" for entry in accounts.reading.requests)
     for code, row in accounts.ledger.rows.items():
-        if not row.requests and code not in reported:
+        if not row.requests and code not in reported and not (unseen and "error" in row.claims):
             claimed, expected = "/".join(row.claims) or None, _EXPECTED["REQ-2"]
             return [
                 broken("REQ-2", "lost", "no request", claimed=claimed, expected=expected, code=code)
@@ -246,8 +249,19 @@ def _saved_nothing(accounts: Accounts) -> list[Finding]:
     return [_called_an_error(actual, counted(errors, "error"), whole[0])]
 
 
-def _called_an_error(actual: str, claimed: str, code: str) -> Finding:
-    return broken("OUT-1", "miscounted", actual, claimed=claimed, expected="downloaded", code=code)
+def _took_an_interim_response(accounts: Accounts) -> list[Finding]:
+    """Flags that arrived whole after an interim response and were counted as errors."""
+    for code, row in accounts.ledger.rows.items():
+        final = row.finals[-1] if row.finals else None
+        whole = final and final.status == 200 and final.bytes_sent == final.length
+        if final and final.do == "interim" and whole and "error" in row.claims:
+            actual = f"{responses_text(row)} after an interim response"
+            return [_called_an_error(actual, "error", code, "OUT-8")]
+    return []
+
+
+def _called_an_error(actual: str, claimed: str, code: str, clause: str = "OUT-1") -> Finding:
+    return broken(clause, "miscounted", actual, claimed=claimed, expected="downloaded", code=code)
 
 
 def _lines_of_codes(accounts: Accounts) -> list[Finding]:

@@ -46,12 +46,18 @@ def _file_state(evidence: Evidence, account: Account) -> FileState:
     if file is None:
         return FileState.ABSENT
     untouched = evidence.files_before.get(account.file_name) == file
-    served = {digest_sent(entry) for entry in account.finals}
+    served = {digest for entry in account.finals for digest in _digests(entry)}
     if None in served and not untouched:
         return FileState.UNKNOWN
     if not {file.sha256, None} & served:
         return FileState.OLD if untouched else FileState.DIFFERENT
     return FileState.KEPT if untouched else FileState.SAME
+
+
+def _digests(entry: RequestEntry) -> set[str | None]:
+    """Digests of the file that a response may make; what is coded unasked may stay so."""
+    coded = {entry.sha256} if entry.decoded and entry.unclear else set()
+    return {digest_sent(entry), *coded}
 
 
 def _accepts_of(
@@ -84,8 +90,9 @@ def _by_the_ends(
     for entry in account.finals:
         came_to = seen_of(entry)
         if came_to is Seen.NOT_FOUND:
-            # A client that had closed its side may not have read the 404.
-            accepts |= {"not_found", "error"} if entry.client_closed else {"not_found"}
+            # A client that had closed its side, or took an interim response, may not have read it.
+            missed = entry.client_closed or entry.unclear
+            accepts |= {"not_found", "error"} if missed else {"not_found"}
         elif came_to is Seen.ERROR:
             accepts.add("error")
         elif is_kept(entry):
@@ -116,6 +123,6 @@ def _accepts(evidence: Evidence, account: Account, state: FileState) -> set[str]
     def is_kept(entry: RequestEntry) -> bool:
         if evidence.files_after is None:
             return True
-        return file is not None and digest_sent(entry) in (None, file.sha256)
+        return file is not None and not _digests(entry).isdisjoint((None, file.sha256))
 
     return _by_the_ends(account, state, is_kept, may_fail=True)

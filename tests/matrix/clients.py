@@ -13,6 +13,8 @@ import platform
 import re
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from unittest import mock
 from urllib.parse import urlsplit
 
 import aiohttp
+import httpx
 import requests
 import urllib3
 from support.downloaders import run_main, workplace
@@ -118,6 +121,32 @@ def ask_aiohttp(question: Question) -> Told:
     try:
         return asyncio.run(ask())
     except (aiohttp.ClientError, TimeoutError) as exc:
+        return _failed(exc)
+
+
+def ask_httpx(question: Question) -> Told:
+    try:
+        with httpx.Client(trust_env=False, timeout=question.patience_s) as client:
+            reply = client.get(question.url, headers=question.coding)
+            if not reply.is_success:
+                return _bad_status(reply.status_code)
+            question.file.write_bytes(reply.content)
+            return Told("ok")
+    except httpx.HTTPError as exc:
+        return _failed(exc)
+
+
+def ask_urllib_request(question: Question) -> Told:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(question.url, headers=question.coding)
+    try:
+        with opener.open(asked, timeout=question.patience_s) as reply:
+            question.file.write_bytes(reply.read())
+            return Told("ok")
+    except urllib.error.HTTPError as exc:
+        exc.close()
+        return _bad_status(exc.code)
+    except (OSError, http.client.HTTPException) as exc:
         return _failed(exc)
 
 
@@ -284,6 +313,18 @@ CLIENTS = [
         _libraries(),
         _at_once(ask_http_client),
         "`HTTPConnection.request`, `.getresponse().read()`; as urllib3, and follows no redirect",
+    ),
+    Client(
+        "urllib.request",
+        _libraries(),
+        _at_once(ask_urllib_request),
+        "`urllib.request.urlopen(url)`, `.read()`; ok is what raises nothing",
+    ),
+    Client(
+        "httpx",
+        _libraries(httpx),
+        _at_once(ask_httpx),
+        "`httpx.get(url)`; ok is its `.is_success`, a status from 200 to 299; follows no redirect",
     ),
     Client(
         "curl",

@@ -38,19 +38,22 @@ def _cell(ask: Ask, row: Row) -> Cell:
     code, name = row.code, f"{row.code.lower()}.gif"
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, name)
-        with running(row.plan) as servers:  # of its own: no connection is left from another row
+        # Servers of its own: no connection is left from another row.
+        with running(row.plan, content=row.content) as servers:
             url = f"{servers.urls['LOCAL']}/{code.lower()}/{name}"
             told = ask(Question(url, file, row.patience_s, row.gzip))
             if row.impatient:
                 _let_arrive(servers.urls["DELAY"])
+        lines = servers.entries
         entries = [
-            entry
-            for entry in servers.entries
-            if entry["type"] == "request" and entry["server"] == "LOCAL"
+            entry for entry in lines if entry["type"] == "request" and entry["server"] == "LOCAL"
         ]
         files = files_in(Path(folder))
         saved = file.read_bytes() if file.exists() else None
-    served = (entries[-1]["sha256"] if entries else None) or hashlib.sha256(b"").hexdigest()
+    digests = {entry["n"]: entry["sha256"] for entry in lines if entry["type"] == "digest"}
+    entries = [entry | {"sha256": digests.get(entry["n"], entry["sha256"])} for entry in entries]
+    last = entries[-1] if entries else {}
+    served = (last.get("decoded") or last).get("sha256") or hashlib.sha256(b"").hexdigest()
     judged = _judge(row, told.outcome, entries, files)
     had_it_saved = _judge(row, told.outcome, entries, {name: {"size": 0, "sha256": served}})
     says = told.says

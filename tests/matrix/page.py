@@ -20,11 +20,15 @@ Matrix = dict[str, Any]
 BESIDE = "plain curl"
 """The client that has no column: it only differs from the one before it."""
 
+LARGE = ", 2 MiB"
+"""The end of the name of a row for a large file."""
+
 OUTCOMES = {"ok": "ok", "not_found": "404", "error": "err"}
 SAVED = {"part": "½", "empty": "∅", "other": "≠"}
 
 HEADERS = {
     "http.client": "http.<br>client",
+    "urllib.request": "urllib.<br>request",
     "flags2-threadpool": "flags2<br>threads",
     "flags2-asyncio": "flags2<br>asyncio",
 }
@@ -83,7 +87,8 @@ def page(matrix: Matrix) -> str:
     remarks = REMARKS.format(loops=_loops(matrix), plain=_plain(matrix)).split("\n\n")
     return PAGE.format(
         versions=_filled(f"Measured with {used}, on {matrix['platform']}."),
-        table=_lines(_table(matrix)),
+        table=_lines(_table(matrix, large=False)),
+        large=_lines(_table(matrix, large=True)),
         remarks="\n".join(_filled(remark, "- ") for remark in remarks),
         clients=_lines([f"`{name}`", c["asked"]] for name, c in matrix["clients"].items()),
         names=_lines(_names(matrix)),
@@ -100,13 +105,20 @@ def _lines(rows: Iterable[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _table(matrix: Matrix) -> Iterator[list[str]]:
+def _table(matrix: Matrix, *, large: bool) -> Iterator[list[str]]:
+    """The rows for flags; or those for a large file that differ from these."""
     columns = [name for name in matrix["clients"] if name != BESIDE]
     yield ["response", *(HEADERS.get(name, name) for name in columns), "ledger"]
     yield ["---"] * (len(columns) + 2)
     for name, row in matrix["rows"].items():
         cells = [short(row["cells"].get(column)) for column in columns]
-        yield [_label(name), *cells, _accepted(row["cells"].values())]
+        if name.endswith(LARGE):
+            of_flag = matrix["rows"][name.removesuffix(LARGE)]["cells"]
+            if not large or cells == [short(of_flag.get(column)) for column in columns]:
+                continue
+        elif large:
+            continue
+        yield [_label(name.removesuffix(LARGE)), *cells, _accepted(row["cells"].values())]
 
 
 def _label(name: str) -> str:
@@ -158,6 +170,8 @@ def _plain(matrix: Matrix) -> str:
     beside = names[names.index(BESIDE) - 1]
     differ: dict[str, list[str]] = {}
     for name, row in matrix["rows"].items():
+        if name.endswith(LARGE):
+            continue
         sign = short(row["cells"][BESIDE])
         if sign != short(row["cells"][beside]):
             differ.setdefault(sign, []).append(_label(name))
@@ -172,7 +186,7 @@ def _names(matrix: Matrix) -> Iterator[list[str]]:
         called: dict[str, list[str]] = {}
         for name, row in matrix["rows"].items():
             cell = row["cells"].get(client, {})
-            if name.endswith("then serve"):
+            if name.endswith(("then serve", LARGE)):
                 continue  # as without it
             if cell.get("exit"):
                 says = f"{cell['exit']}, {EXITS[client].get(cell['exit'], 'see its manual')}"

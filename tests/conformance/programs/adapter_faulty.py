@@ -234,8 +234,7 @@ def drawing(purpose, change):
 
 def tame_noise(question):
     answer = fate(question)
-    noise = answer["result"].get("noise")
-    if noise:
+    if noise := answer["result"].get("noise"):
         answer["result"]["noise"] = f"{int(noise[:2], 16) & 0x7F:02x}{noise[2:]}"
     return answer
 

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, parse_headers
 from pathlib import Path
 from string import ascii_uppercase
 from urllib.parse import urlsplit
@@ -45,12 +45,24 @@ def timeout_s() -> float:
     return 30.0
 
 
+class FinalResponse(HTTPResponse):
+    """http.client passes over 100 only, and not over other interim responses."""
+
+    def _read_status(self):  # type: ignore[no-untyped-def]
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        while 100 < status < 200:
+            parse_headers(self.fp)
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+        return version, status, reason
+
+
 class Downloader:
     """Keeps every clause. A faulty implementation replaces one of its small methods."""
 
     usual_connections = 5
     most_connections = 100
     method = "GET"
+    response_class: type[HTTPResponse] = FinalResponse
     usage_status = 2
 
     def __init__(self) -> None:
@@ -303,6 +315,7 @@ class Downloader:
         parts = urlsplit(url)
         connection = HTTPConnection(parts.hostname or "", parts.port, timeout=self.timeout_s)
         try:
+            connection.response_class = self.response_class
             connection.request(self.method, parts.path, headers=self.headers())
             reply = connection.getresponse()
             return reply.status, self.read(reply)

@@ -10,6 +10,7 @@ import faulty_arguments  # noqa: F401 - fills the tables
 import faulty_lax  # noqa: F401
 import faulty_reports  # noqa: F401
 import faulty_requests  # noqa: F401
+import faulty_responses  # noqa: F401
 from downloader import FAULTY, LAX, PROGRAMS, run
 
 __all__ = ["FAULTY", "LAX", "PROGRAMS", "run"]

@@ -11,8 +11,8 @@ from support import TESTS
 from support.downloaders import DOWNLOADERS, play_sockets, run_main, workplace
 from support.raw_responses import BODY, CODES, HIT, ROWS, serving
 
-from mockservers.faults import Interim
-from mockservers.flags2.codes import ALL_CODES
+from mockservers.faults import BadChunk, Interim
+from mockservers.flags2.codes import ALL_CODES, path_of_code
 from mockservers.flags2.output import claims_of
 from mockservers.plan import Plan
 from reference import flags2_asyncio, flags2_common, flags2_threadpool
@@ -126,10 +126,24 @@ def test_a_server_that_is_silent_for_one_code_holds_up_no_other(downloader):
 
 
 def test_an_interim_response_is_passed_over_or_an_error(servers):
-    for downloader, outcome in ((flags2_threadpool, "error"), (flags2_asyncio, "ok")):
-        run = play_sockets(servers, downloader, Plan(rules={"BR": Interim()}), ["-v", "BR", "CN"])
+    plan = Plan(rules={"BR": Interim(), "ZZ": Interim()})
+    both_outcomes = {flags2_threadpool: ("error", "error"), flags2_asyncio: ("ok", "not_found")}
+    for downloader, (there, absent) in both_outcomes.items():
+        run = play_sockets(servers, downloader, plan, ["-v", "BR", "CN", "ZZ"])
         assert run.ledger.balanced
-        assert run.outcomes == {"BR": outcome, "CN": "ok"}
+        assert run.outcomes == {"BR": there, "CN": "ok", "ZZ": absent}
+
+
+@both
+def test_a_bad_chunk_that_comes_late_ends_the_download(servers, downloader):
+    content = {path_of_code("BR"): bytes(1_000_000), path_of_code("CN"): b"CN"}
+    servers.begin_run(Plan(rules={"BR": BadChunk()}), content=content)
+    silence = mock.patch.object(flags2_common, "TIMEOUT_S", 0.3)
+    with silence, workplace({"LOCAL": servers.urls["LOCAL"]}) as folder:
+        stdout = run_main(downloader, ["program", "-v", "BR", "CN"])
+        assert [path.name for path in folder.glob("*")] == ["cn.gif"]
+    totals = claims_of(stdout.splitlines()).totals
+    assert (totals["ok"], totals["error"]) == (1, 1)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc/self/fd")
