@@ -8,6 +8,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from mockservers.flags2.codes import CODE_OF_PATH, is_code, path_of_code
 from mockservers.kinds.base import OfResource
+from mockservers.kinds.cut import CloseAfter
 from mockservers.kinds.names import normalised
 from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
@@ -58,6 +59,9 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
         return dict.fromkeys(codes, Forecast("refuse", None, "error"))
     paths = {name: name if name.startswith("/") else path_of_code(name) for name in codes}
     oracle = _Oracle(plan, label, find, crowded=len(paths) > 1)
+    # A request may be sent on a connection that the server is about to close.
+    closes = len(paths) > 1 and any(isinstance(fault, CloseAfter) for fault in plan.faults())
+    by_others = closes or plan.limit or plan.away
     # A client that is redirected to a code makes an attempt at it: which is the first?
     targets = {target for path in paths.values() for target in oracle.targets(path)}
     forecasts = {}
@@ -68,7 +72,7 @@ def predict(plan: Plan, label: str, codes: Iterable[str], find: Find) -> dict[st
             continue
         attempts = oracle.attempts(path) if path in targets else (1,)
         possible = frozenset().union(*(oracle.outcomes(path, n) for n in attempts))
-        sure = len(possible) == 1 and not (plan.limit or plan.away)
+        sure = len(possible) == 1 and not by_others
         outcome = next(iter(possible)) if sure else "depends"
         forecasts[code] = Forecast(do, response.status, outcome)
     return forecasts

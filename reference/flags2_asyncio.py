@@ -31,10 +31,7 @@ class BadStatus(Exception):
 
 
 async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> bytes:
-    """The body of `{base_url}/{cc}/{cc}.gif`, with the code in lower case.
-
-    Raises web.HTTPNotFound, BadStatus, TimeoutError, and what aiohttp raises for a failure.
-    """
+    """The flag of `cc`; raises web.HTTPNotFound, BadStatus, TimeoutError, and errors of aiohttp."""
     if common.interrupted:
         raise NotStarted
     url = f"{base_url}/{cc.lower()}/{cc.lower()}.gif"

@@ -8,7 +8,7 @@ from matrix.page import JSON_FILE, PAGE_FILE, dumps, page
 from matrix.replies import ROWS
 from support.rows import each
 
-from mockservers.content.resources import FlagCatalogue, info_in
+from mockservers.content.resources import BytesCatalogue, FlagCatalogue, info_in
 from mockservers.faults import KINDS
 from mockservers.plan_json import plan_to_json
 from mockservers.predict import predict
@@ -56,8 +56,8 @@ def test_the_downloaders_agree_on_the_kinds_that_are_called_clear():
 
 
 def test_the_downloaders_meet_what_was_predicted():
-    find = info_in(FlagCatalogue())
     for row in ROWS:
+        find = info_in(BytesCatalogue(row.content) if row.content else FlagCatalogue())
         (forecast,) = predict(row.plan, "LOCAL", [row.code], find).values()
         for name in DOWNLOADERS:
             outcome = cells(row).get(name, {}).get("outcome")
