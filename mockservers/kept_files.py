@@ -6,8 +6,10 @@ The files are looked at while the bytes are at hand: at the end of `mockservers 
 
 import contextlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +22,7 @@ from mockservers.files import files_in, stats_of
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
 from mockservers.journal_json import read_journal
 from mockservers.kinds.base import OfResource
+from mockservers.kinds.coding import Gzip
 from mockservers.kinds.names import normalised
 from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import Catalogue, Resource
@@ -256,27 +259,25 @@ def _body_sent(
     entry: RequestEntry, fault: Fault, version: Resource | None, path: str
 ) -> Sent | None:
     unclear = seen_of(entry) is Seen.INDETERMINATE
-    span = span_of(entry)
+    span, sent = span_of(entry), entry.bytes_sent
     planned = _planned(entry, fault, version, path)
-    if planned and planned.made and version:
-        version = planned.made(version)
-        if planned.decoded is not None or not span:  # coded: nothing of it is where it belongs
-            coded, n = version.read, entry.bytes_sent
-            unclear = unclear or entry.decoded is not None
-            return Sent(entry.n, n, lambda a, b: coded(a, min(b, n)), None, unclear=unclear)
-    if span and version:
-        start = span.start
+    if version and sent and (span or (planned and planned.body is None)):
+        source = planned.made(version) if planned and planned.made else version
+        if entry.do == Gzip.do:  # nothing of it is where it belongs
+            coded = source.read  # who does not decode it cannot tell that it is cut
+            return Sent(entry.n, sent, lambda a, b: coded(a, min(b, sent)), None, unclear=True)
+        first = re.search(r"\d+", entry.content_range or "")
+        start = int(first[0]) if first and entry.status == HTTPStatus.PARTIAL_CONTENT else 0
 
         def read(a: int, b: int) -> bytes:
-            return version.read(start + a, start + min(b, entry.bytes_sent))
+            return source.read(start + a, start + min(b, sent))
 
-        unclear = unclear and entry.status != 206
-        what = span.version
-        return Sent(entry.n, entry.bytes_sent, read, start, unclear=unclear, version=what)
-    body = planned.body if planned and entry.bytes_sent else b""
-    if body is None or (planned is None and entry.bytes_sent):
+        unclear = unclear and entry.status != HTTPStatus.PARTIAL_CONTENT
+        what = span.version if span else None
+        return Sent(entry.n, sent, read, start, unclear=unclear, version=what)
+    if sent and (planned is None or planned.body is None):
         return None
-    body = body[: entry.bytes_sent]
+    body = (planned.body or b"")[:sent] if planned else b""
     is_page = entry.status is not None and entry.status >= 300
     return Sent(entry.n, len(body), lambda a, b: body[a:b], None, is_page, unclear)
 

@@ -121,7 +121,7 @@ def _clause_shown(fault: Fault, info: ResourceInfo | None) -> str | None:
         return "OUT-4"
     if response.status != 200:
         return "OUT-2" if response.status == 404 else "OUT-3"
-    complete = fault.decodable and response.body_stop == response.length
+    complete = fault.gives_resource and response.body_stop == response.length
     return "OUT-1" if complete else "OUT-5"
 
 

@@ -50,8 +50,8 @@ class Fault(Value, frozen=True, kw_only=True):
     may_be_unclear: ClassVar[bool] = False
     """Whether there are responses of this kind that some correct clients call a success, and others
     an error (`Response.unclear`)."""
-    decodable: ClassVar[bool] = True
-    """Whether a client can decode a complete 200 of this kind."""
+    gives_resource: ClassVar[bool] = True
+    """Whether the body of a complete 200 of this kind is the resource, as its length says."""
     silent_end: ClassVar[str] = "an end"
     """What a client sees where no response has begun."""
     needs_ranges: ClassVar[bool] = False

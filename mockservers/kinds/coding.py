@@ -23,7 +23,7 @@ class BadGzip(OfResource, frozen=True):
     """A complete response whose body is labelled gzip and cannot be inflated."""
 
     look = Look("broken", "grid")
-    decodable = False
+    gives_resource = False
 
     def sends_parts(self, form: RequestForm) -> bool:
         """A part of what is coded is nothing that can be inflated."""
@@ -55,7 +55,7 @@ class Gzip(OfResource, frozen=True):
 
     look = Look("elsewhere", "grid")
     may_be_unclear = True
-    decodable = False  # but where `Response.decoded` says so
+    gives_resource = False  # but what is decoded, where `Response.decoded` says so
 
     def sends_parts(self, form: RequestForm) -> bool:
         """What is coded has no parts here."""

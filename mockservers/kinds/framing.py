@@ -173,6 +173,7 @@ class BadLength(OfResource, frozen=True):
 
     look = Look("silent", "grid")
     may_be_unclear = True
+    gives_resource = False
 
     def effective(self, form: RequestForm, info: ResourceInfo | None) -> Fault:
         """HTTP/1.0 has no chunks: half of the body is missing instead."""

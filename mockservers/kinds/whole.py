@@ -198,6 +198,7 @@ class Flip(OfResource, frozen=True):
 
     look = Look("good", "cross")
     may_be_unclear = True
+    gives_resource = False
     drawn = ("draw",)
 
     def resolved(self, chance: Chance) -> "Flip":

@@ -115,7 +115,7 @@ def span_of(entry: RequestEntry) -> Span | None:
     kind = KINDS.get(entry.do or "")
     if entry.status not in (200, 206) or not entry.do:
         return None
-    if kind and not (issubclass(kind, OfResource) and (kind.decodable or entry.decoded)):
+    if kind and not (issubclass(kind, OfResource) and (kind.gives_resource or entry.decoded)):
         return None
     start, total, sent = 0, entry.length, entry.bytes_sent
     if entry.decoded:

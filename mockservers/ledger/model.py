@@ -214,7 +214,7 @@ def seen_of(entry: RequestEntry) -> Seen:
         return Seen.INDETERMINATE
     if entry.status == 200 and unclear:
         return Seen.INDETERMINATE
-    if entry.status != 200 or (kind and not kind.decodable and not entry.decoded):
+    if entry.status != 200 or (kind and not kind.gives_resource and not entry.decoded):
         return Seen.ERROR
     if entry.bytes_sent != entry.length:
         return Seen.ERROR

@@ -10,6 +10,7 @@ from itertools import takewhile
 from urllib.parse import unquote
 
 from mockservers.journal import Claimed, Files, KeptFile, RequestEntry
+from mockservers.kinds.coding import Gzip
 from mockservers.kinds.names import normalised
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import (
@@ -223,7 +224,7 @@ def what_is(file: KeptFile, requests: Sequence[RequestEntry]) -> tuple[Kept, boo
         e for e in requests if (digest_sent(e) == file.sha256 if file.size else not e.bytes_sent)
     ]
     unclear = any(seen_of(entry) is Seen.INDETERMINATE and not in_parts(entry) for entry in sent)
-    if any(entry.decoded and entry.sha256 == file.sha256 for entry in requests):
+    if any(entry.do == Gzip.do and entry.sha256 == file.sha256 for entry in requests):
         return Kept.AS_SENT, True  # it is kept as it was coded
     if file.what:
         return Kept(file.what), unclear
