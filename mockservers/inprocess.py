@@ -23,8 +23,10 @@ from msgspec import structs
 
 from mockservers.content.resources import FlagCatalogue
 from mockservers.faults import (
+    Attachment,
     Empty,
     Fault,
+    Flip,
     Hang,
     RateLimit,
     Reset,
@@ -47,7 +49,16 @@ BASE_URL = "http://inprocess.invalid/flags"
 """What to give a downloader as its base URL; no such host can exist (RFC 6761)."""
 
 
-CARRIED: tuple[type[Fault], ...] = (Serve, Status, Empty, Hang, RateLimit, WrongType)
+CARRIED: tuple[type[Fault], ...] = (
+    Serve,
+    Status,
+    Empty,
+    Hang,
+    RateLimit,
+    WrongType,
+    Flip,
+    Attachment,
+)
 """The kinds that these carriers can carry, and `Reset` before the first byte."""
 
 
@@ -57,9 +68,9 @@ class CannotCarryError(ValueError):
 
 def refuse_what_needs_sockets(plan: Plan) -> None:
     """Raise CannotCarryError unless every response of `plan` can be carried without sockets."""
-    if plan.gate or plan.refuse or plan.ranges:
-        what = "a gate" if plan.gate else "refuse" if plan.refuse else "ranges"
-        raise CannotCarryError(f"{what} needs sockets: use mockservers.running")
+    for name in ("gate", "limit", "away", "refuse", "ranges"):
+        if getattr(plan, name):
+            raise CannotCarryError(f"{name} needs sockets: use mockservers.running")
     for fault in plan.faults():
         if isinstance(fault, CARRIED) or (isinstance(fault, Reset) and not fault.after_bytes):
             continue

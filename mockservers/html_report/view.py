@@ -156,7 +156,8 @@ class _Planned:
     def add(self, entry: RequestEntry) -> None:
         """Count a request."""
         waits = entry.delay_s
-        if entry.do in ("hang", "stall"):  # as long as the client had patience
+        nothing_follows = entry.do == "interim" and entry.status is None
+        if entry.do in ("hang", "stall") or nothing_follows:  # as long as the client had patience
             start, end = span(entry)
             waits = max(waits, end - start)
         elif entry.do == "drip":
