@@ -273,7 +273,8 @@ def _body_sent(
             return source.read(start + a, start + min(b, sent))
 
         unclear = unclear and entry.status != HTTPStatus.PARTIAL_CONTENT
-        what = span.version if span else None
+        # Its bytes are wrong, or its length is: it is of that version, and like no other.
+        what = span.version if span else (path, entry.version or 1, version.info.length, entry.n)
         return Sent(entry.n, sent, read, start, unclear=unclear, version=what)
     if sent and (planned is None or planned.body is None):
         return None

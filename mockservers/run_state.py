@@ -252,10 +252,10 @@ class Request:
     """The client waits for permission to send its body (100 Continue)."""
     response: Response | None = None
     """The response, once it has begun."""
-    client_closed: bool = False
-    """Whether the client had closed its side before that."""
+    client_closed: bool = False  # the client had closed its side before that
     silent: bool = False
     """Whether all planned bytes were sent, and a silence follows."""
+    partial: bool = False  # some of the header section is still to be sent
     first_byte_s: float | None = None
     body: Body | None = None
     version: int | None = None
@@ -314,7 +314,7 @@ class Request:
 
     def entry(self, conn: int, complete: bool, client_gone: bool) -> RequestEntry:
         """The journal entry of a request that ends now."""
-        response, fault, body = self.response, self.fault, self.body
+        response, fault, body = None if self.partial else self.response, self.fault, self.body
         conditions = self.form.conditions if self.form else None
         return RequestEntry(
             n=self.n,

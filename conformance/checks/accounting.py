@@ -14,7 +14,7 @@ from mockservers.journal import End, Header
 from mockservers.ledger import Imbalance, Ledger, Row, balance
 from mockservers.text import code_list, counted
 
-SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5")
+SUSPECTS = ("FIL-4", "FIL-1", "REQ-2", "OUT-1", "OUT-2", "OUT-3", "OUT-4", "OUT-5", "OUT-9")
 """Where several downloads may be the one miscounted, the first of these clauses is reported."""
 
 
@@ -171,7 +171,9 @@ def _outcome_clause(accounts: Accounts, row: Row) -> str:
         return "REQ-2"
     if entry is None or entry.status is None:
         return "OUT-4"
-    return "OUT-3" if entry.status != 200 else "OUT-5"
+    if entry.status != 200:
+        return "OUT-3"
+    return "OUT-9" if entry.do == "gzip" else "OUT-5"
 
 
 _CLAUSE_OF_KIND: Mapping[str, Callable[[Accounts, Imbalance, Row | None], str | None]] = {

@@ -45,7 +45,6 @@ class Sender:
         self._handed = written[len(self._response.head) :][: self._response.body_stop]
         self._since = monotonic()
         self._timer: asyncio.Handle | None = None
-        self._head_due = False  # some of the header section is sent later
         self._socket: int = transport.get_extra_info("socket").fileno()
 
     def start(self) -> None:
@@ -57,8 +56,8 @@ class Sender:
         """Hand over what is due of the header section, and the body with the last of it."""
         head, rate = self._response.head, self._response.head_bytes_per_s
         due = int((monotonic() - self._since) * rate) if rate else len(head)
-        self._head_due = due < len(head)
-        if not rate or not self._head_due:
+        self._request.partial = due < len(head)
+        if not rate or not self._request.partial:
             self._send(head[sent:])
             return
         self._transport.write(head[sent:due])
@@ -67,7 +66,7 @@ class Sender:
 
     def go_on(self) -> None:
         """Count what was taken, and send what is left."""
-        if not self._transport.is_closing() and not self._head_due and not self._count():
+        if not self._transport.is_closing() and not self._request.partial and not self._count():
             self._send()
 
     def cancel(self) -> None:

@@ -76,8 +76,8 @@ class Gzip(OfResource, frozen=True):
         return replace(
             whole(form, coded, (("Content-Encoding", "gzip"),)),
             made=gzipped,
-            decoded=None if self.cut else info.length,
-            unclear=not form.gzip,
+            decoded=None if self.cut or form.head_only else info.length,
+            unclear=not form.gzip and not form.head_only,
         )
 
     def _codes(self, form: RequestForm) -> bool:

@@ -98,6 +98,11 @@ class Interim(OfResource, frozen=True):
     needs_resource = False
     may_be_unclear = True
 
+    @property
+    def sends_resource(self) -> bool:
+        """See `OfResource.sends_resource`."""
+        return self.then == "serve"
+
     def __post_init__(self) -> None:
         """101 would be another protocol."""
         super().__post_init__()

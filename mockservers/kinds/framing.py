@@ -163,12 +163,12 @@ def _middle_chunk(size: int, length: int) -> tuple[int, int]:
 
 
 class BadLength(OfResource, frozen=True):
-    """A Content-Length that is not that of the body; the connection stays open."""
+    """A Content-Length that is not that of the body; the connection stays open, but for `two`."""
 
     how: Off
     """`more`, `fewer`: it is `by` bytes too large, or too small, and the body is whole. `two`: the
-    right one, and a second one that is `by` bytes larger. `with_chunked`: the right one, and the
-    body is in one chunk."""
+    right one, and a second one that is `by` bytes larger, and then a close. `with_chunked`: the
+    right one, and the body is in one chunk."""
     by: OffBytes = 100
 
     look = Look("silent", "grid")
@@ -194,6 +194,7 @@ class BadLength(OfResource, frozen=True):
                 surplus = length - fewer
                 sent = replace(said, body_stop=fewer, surplus=surplus, unclear=surplus > 0)
             case "two":
+                form = form._replace(keep_alive=False)
                 said = headed(form, info, (("Content-Length", str(length)),), length + self.by)
                 sent = replace(said, body_stop=length, length=length, unclear=True)
             case "with_chunked":

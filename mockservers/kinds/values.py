@@ -66,7 +66,7 @@ def check(name: str, value: Any, wanted: Any) -> Any:
         wanted = Seconds
     try:
         checked = convert(value, wanted)
-    except ValidationError:
+    except (ValidationError, UnicodeEncodeError):  # half a character of UTF-16 is no text
         raise PlanError(f"{name}: {shorten(value)} is not {described(wanted)}") from None
     return value if checked == value else checked  # 1 stays 1, and does not become 1.0
 

@@ -42,7 +42,8 @@ class Sent(NamedTuple):
     unclear: bool = False
     """Whether the response is a success is up to the client."""
     version: object = None
-    """What is equal for bodies of one version of a resource; None: it is like no other."""
+    """What is equal for bodies of one version of a resource; None: it is like no other. Of a tuple,
+    the first three items are the version, and another one what makes this body different."""
 
 
 class Version(NamedTuple):
@@ -71,7 +72,28 @@ def explain(
         return Kept.PAGE, pieces
     if size in longest:
         return Kept.PART, pieces
-    return (Kept.AS_SENT if equal else Kept.MIXED), pieces
+    return (
+        Kept.AS_SENT if equal or _together(size, sent, versions, pieces) else Kept.MIXED
+    ), pieces
+
+
+def _together(
+    size: int, sent: Sequence[Sent], versions: Sequence[Version], pieces: Sequence[Piece]
+) -> bool:
+    """Whether a file has the length of a version, and bodies of one version that were sent, each
+    where it belongs, though bytes of some of them are wrong.
+    """
+    bodies = {one.n: one for one in sent}
+    parts = [bodies[piece.n] for piece in pieces if piece.n in bodies]
+    places = [(one.start or 0) + (piece.at or 0) for one, piece in zip(parts, pieces, strict=False)]
+    of = [one.version for one in parts if isinstance(one.version, tuple)]
+    return (
+        any(size == version.length for version in versions)
+        and len(of) == len(pieces) < MOST_PIECES
+        and places == [piece.start for piece in pieces]
+        and len({version[:3] for version in of}) == 1
+        and any(len(version) > 3 for version in of)
+    )
 
 
 def _different(sent: Sequence[Sent]) -> list[Sent]:

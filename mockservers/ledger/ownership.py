@@ -21,6 +21,7 @@ from mockservers.ledger.model import (
     Seen,
     digest_sent,
     in_parts,
+    is_unclear,
     seen_of,
 )
 
@@ -224,10 +225,12 @@ def what_is(file: KeptFile, requests: Sequence[RequestEntry]) -> tuple[Kept, boo
         e for e in requests if (digest_sent(e) == file.sha256 if file.size else not e.bytes_sent)
     ]
     unclear = any(seen_of(entry) is Seen.INDETERMINATE and not in_parts(entry) for entry in sent)
-    if any(entry.do == Gzip.do and entry.sha256 == file.sha256 for entry in requests):
+    coded = any(entry.do == Gzip.do and entry.sha256 == file.sha256 for entry in requests)
+    if file.sha256 and coded:
         return Kept.AS_SENT, True  # it is kept as it was coded
-    if file.what:
-        return Kept(file.what), unclear
+    if file.what:  # of several bodies, each where it belongs: as unclear as one of them
+        together = file.what == Kept.AS_SENT and len(file.pieces) > 1
+        return Kept(file.what), unclear or (together and any(map(is_unclear, requests)))
     if any(map(_is_whole, sent)):
         return Kept.WHOLE, unclear
     if sent and unclear:

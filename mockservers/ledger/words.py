@@ -140,7 +140,8 @@ def file_in_words(row: Row, owned: Owned) -> str:
         case Kept.PAGE:
             return f"has the {size} bytes of an error page"
         case Kept.AS_SENT:
-            return f"has the {size} bytes of one response"
+            several = len(owned.file.pieces) > 1
+            return f"has the {size} bytes of {'several responses' if several else 'one response'}"
         case Kept.PART:
             totals = {span.version[2] for span in map(span_of, row.requests) if span} - {None}
             of = f" of {totals.pop()}" if len(totals) == 1 else ""

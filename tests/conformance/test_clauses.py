@@ -43,6 +43,7 @@ QKS-4 MUST trace |
 SRV-1 MUST exactly | SRV-2 MUST for `bucket` | SRV-3 MUST for `status` | SRV-4 MUST for `delay` |
 SRV-5 MUST bytes of `garbage` | SRV-6 MUST rule for a path |
 SRV-7 MUST places of `flip` | OUT-7 MAY In these five cases too | OUT-8 SHOULD Interim responses |
+OUT-9 SHOULD which the program offered, ends too early |
 REQ-10 MUST stops in the middle | REQ-11 MUST NOT shorter than 10 seconds |
 HOOK-1 SHOULD `FLAGS2_LOCAL_URL` | HOOK-2 MAY `FLAGS2_TIMEOUT_S` |
 HOOK-3 MUST `{"unsupported": true}` |

@@ -54,8 +54,7 @@ ABSENT = "ZZ"
 PATIENT_S = 10.0
 """Seconds of silence that a client bears; no reply takes so long."""
 BRIEF_S = 1.5
-"""The same where some clients wait for what does not come."""
-WAITED_FOR = ("bad_length, two",)
+"""The same for a large file, where some clients wait for what does not come."""
 HASTY_S = 0.2
 """The same in the one row in which nobody answers."""
 
@@ -140,10 +139,6 @@ def _bodies(length: int) -> list[tuple[str, tuple[Fault, ...]]]:
     ]
 
 
-def _row(name: str, replies: tuple[Fault, ...]) -> Row:
-    return Row(name, replies, patience_s=BRIEF_S if name in WAITED_FOR else PATIENT_S)
-
-
 def _large(name: str, replies: tuple[Fault, ...], *, gzip: bool | None = None) -> Row:
     """The same for a file of 2 MiB."""
     return Row(f"{name}, 2 MiB", replies, patience_s=BRIEF_S, gzip=gzip, large=True)
@@ -183,7 +178,7 @@ ROWS = [
     Row("hang, then closed", (Hang(or_s=0.02),)),
     Row("hang, the client gives up", (Hang(or_s=60),), patience_s=HASTY_S),
     Row("garbage", (Garbage(),)),
-    *[_row(name, replies) for name, replies in _bodies(_BODY)],
+    *[Row(name, replies) for name, replies in _bodies(_BODY)],
     Row("bad_length, more: the client gives up", (BadLength(how="more"),), patience_s=HASTY_S),
     Row("gzip, gzip offered", (Gzip(),), gzip=True),
     Row("gzip, cut, gzip offered", (Gzip(cut=True),), gzip=True),

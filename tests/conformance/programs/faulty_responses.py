@@ -17,7 +17,7 @@ from downloader import DOWNLOADS, Downloader, breaks, misses
 from faulty_requests import OffersGzipAndCannotInflate
 
 
-@breaks("OUT-5")
+@misses("OUT-9")
 class TakesACutStreamForAWholeOne(OffersGzipAndCannotInflate):
     def read(self, reply):
         body = reply.read()

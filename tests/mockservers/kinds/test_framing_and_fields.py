@@ -85,7 +85,8 @@ ROWS = [
     (BadLength("fewer", 4), "", length(6) + BODY, None,
      {"length": 6, "bytes_sent": 6, "unclear": True}),
     (BadLength("fewer"), "", length(0) + BODY, None, {"length": 0, "bytes_sent": 0}),
-    (BadLength("two", 7), "", length(17, "Content-Length: 10") + BODY, None,
+    (BadLength("two", 7), "",
+     length(17, "Content-Length: 10")[:-2] + b"Connection: close\r\n\r\n" + BODY, "FIN",
      {"length": 10, "unclear": True}),
     (BadLength("with_chunked"), "",
      length(10, "Transfer-Encoding: chunked") + b"a\r\n" + BODY + b"\r\n0\r\n\r\n", None,
@@ -255,6 +256,30 @@ def test_a_slow_head_keeps_its_rate(servers):
     assert entries[0]["end_s"] - entries[0]["first_byte_s"] >= 0.29
 
 
+def test_a_header_section_that_is_not_sent_whole_has_no_status(servers):
+    entries = begin(servers, SlowHead(20))
+    with socket.create_connection(("127.0.0.1", port_of(servers)), 30) as sock:
+        sock.sendall(get("/r"))
+        assert sock.recv(1) == b"H"
+    servers.settle()
+    says = ("status", "length", "bytes_sent", "complete", "client_gone")
+    assert [entries[0][key] for key in says] == [None, None, 0, False, True]
+
+
+def test_what_hangs_after_interim_responses_heeds_no_condition(servers):
+    begin(servers, Interim(then="hang"), ranges=True)
+    for field in ("If-None-Match: *", "Range: bytes=99-"):
+        with socket.create_connection(("127.0.0.1", port_of(servers)), 30) as sock:
+            sock.sendall(get("/r", field))
+            assert exactly(sock, len(HINTS)) == HINTS
+
+
+def test_head_has_no_body_that_could_be_decoded(servers):
+    entries = begin(servers, Gzip(unasked=True))
+    exchange(servers, get("/r", "Connection: close", method="HEAD"))
+    assert (entries[0].get("decoded"), entries[0]["unclear"]) == (None, False)
+
+
 def test_no_request_is_read_before_a_close(servers):
     entries = begin(servers, CloseAfter(0.2))
     with socket.create_connection(("127.0.0.1", port_of(servers)), 30) as sock:
@@ -308,6 +333,7 @@ def test_a_redirect_may_name_another_server(servers, to, label, leads):
         (lambda: Interim([200]), "statuses"),
         (lambda: Flip(0), "count: 0 is not"),
         (lambda: Chunked(cut="half"), "cut: 'half' is not one of"),
+        (lambda: Chunked(cut="\ud800"), r"cut: '\\ud800' is not one of"),
     ],
 )
 def test_what_cannot_be_is_named(make, says):

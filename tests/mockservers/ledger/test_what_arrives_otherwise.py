@@ -10,6 +10,7 @@ import zlib
 import pytest
 from support.journals import balance
 from support.server_in_loop import port_of
+from support.small_ledgers import request
 
 from mockservers.faults import (
     Attachment,
@@ -21,6 +22,7 @@ from mockservers.faults import (
     Interim,
     Page,
     SlowHead,
+    Truncate,
 )
 from mockservers.plan import Plan
 
@@ -74,11 +76,11 @@ KEPT = [
 ]
 
 
-def fetch(servers, *, offers):
+def fetch(servers, *, offers, fields=None):
     """The body, as far as it comes."""
     client = http.client.HTTPConnection("127.0.0.1", port_of(servers), timeout=30)
     try:
-        client.request("GET", PATH, headers=OFFER if offers else {})
+        client.request("GET", PATH, headers=(OFFER if offers else {}) | (fields or {}))
         return client.getresponse().read()
     except http.client.IncompleteRead as cut:
         return cut.partial
@@ -103,6 +105,29 @@ def test_the_books_say_so_with_bytes_and_with_digests(
     header = {"journal": 1, "command": ["x"], "dest": "out", "dest_given": True}
     by_digests = balance([header, *servers.entries, end])
     assert [one.kind for one in by_digests.imbalances] == found
+
+
+def test_parts_of_which_one_has_wrong_bytes_are_what_was_sent(servers, tmp_path):
+    plan = Plan(7, rules={PATH: (Truncate(1000), Flip(900))}, ranges=True)
+    servers.begin_run(plan, content={PATH: BODY[:3000]})
+    kept = fetch(servers, offers=False)
+    kept += fetch(servers, offers=False, fields={"Range": "bytes=1000-"})
+    (tmp_path / "r.bin").write_bytes(kept)
+    books = servers.ledger(said={PATH: "ok"}, asked=[PATH], files=tmp_path)
+    assert books.balanced, books.imbalances
+    (tmp_path / "r.bin").write_bytes(kept[:1000] + bytes(2000))
+    books = servers.ledger(said={PATH: "ok"}, asked=[PATH], files=tmp_path)
+    assert [one.kind for one in books.imbalances] == ["corrupt"]
+
+
+def test_a_whole_file_from_before_is_kept_though_a_coded_response_brought_nothing():
+    path = "/flags/br/br.gif"
+    entry = request("BR", status=None, do="gzip", server="LOCAL")
+    file = {"size": 3, "mtime_ns": 1, "inode": 2, "is": "whole", "of": path}
+    claims = {"fates": {}, "by": "exit"}
+    end = {"end": True, "claims": claims, "files_after": {"br.gif": file}}
+    header = {"journal": 1, "command": ["x"], "dest": "out", "dest_given": True}
+    assert balance([header | {"files_before": {"br.gif": file}}, entry, end]).balanced
 
 
 def digest(kept):

@@ -71,7 +71,8 @@ function expand({ a, e, l, codes }) {
 // Status and whole body. No total limit: the clock starts anew with every piece that comes.
 async function ask(url) {
   const silence = new AbortController();
-  const headers = { "accept-encoding": "identity", connection: "close" };
+  // With `connection: "close"`, undici takes the end of a connection for that of the chunks (OUT-5).
+  const headers = { "accept-encoding": "identity" };
   let timer;
   const wait = () => {
     clearTimeout(timer);
