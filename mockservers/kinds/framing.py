@@ -163,7 +163,7 @@ def _middle_chunk(size: int, length: int) -> tuple[int, int]:
 
 
 class BadLength(OfResource, frozen=True):
-    """A Content-Length that is not that of the body; the connection stays open, but for `two`."""
+    """A Content-Length that is not that of the body; the connection stays open except for `two`."""
 
     how: Off
     """`more`, `fewer`: it is `by` bytes too large, or too small, and the body is whole. `two`: the
