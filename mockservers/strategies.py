@@ -96,7 +96,7 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     # At this rate every flag takes less than 0.1 s.
     whole.BytesPerSecond: lambda: st.integers(500_000, 10_000_000),
     cut.HeadBytes: lambda: st.integers(1, 11),
-    whole.PieceBytes: lambda: st.integers(1, 5_000),
+    values.SomeBytes: lambda: st.integers(1, 5_000),
     policy.Target: lambda: codes().map(path_of_code),
     policy.RedirectStatus: lambda: st.sampled_from(_words(policy.RedirectStatus)),
     policy.LimitStatus: lambda: st.sampled_from(_words(policy.LimitStatus)),
@@ -106,10 +106,8 @@ FIELDS: dict[object, Callable[[], st.SearchStrategy[object]]] = {
     fields.Interims: lambda: st.sampled_from([(103,), (103, 103), (102, 103), (199,)]),
     # Not the silences whose length no plan says: `hang` here, and `more` there.
     fields.Then: lambda: st.just("serve"),
-    framing.ChunkBytes: lambda: st.just(1024) | st.integers(1, 5_000),
     framing.Cut: lambda: st.sampled_from(_words(framing.Cut)),
     framing.Off: lambda: st.sampled_from(("fewer", "two", "with_chunked")),
-    framing.OffBytes: lambda: st.integers(1, 1000),
     whole.FlipCount: lambda: st.integers(1, 20),
     bool: st.booleans,
 }

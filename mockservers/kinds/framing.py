@@ -11,17 +11,13 @@ from mockservers.kinds.cut import Truncate
 from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import ResourceInfo
 from mockservers.kinds.response import Chunks, Ending, Response, ending, headed, whole
-from mockservers.kinds.values import Bytes
+from mockservers.kinds.values import Bytes, SomeBytes
 
 Cut = Annotated[Literal["chunk", "data", "end"], Meta(description="one of chunk, data, end")]
-ChunkBytes = Annotated[
-    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
-]
 Off = Annotated[
     Literal["fewer", "more", "two", "with_chunked"],
     Meta(description="one of fewer, more, two, with_chunked"),
 ]
-OffBytes = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
 
 __all__ = ["BadChunk", "BadLength", "Chunked", "Garbage", "NoLength", "TooLong"]
 
@@ -30,8 +26,8 @@ SURPLUS = b"more than was announced\r\n" * 4
 BAD_SIZE = b"this is no size\r\n"
 """What `bad_chunk` sends in place of its second chunk size."""
 CHUNKED = ("Transfer-Encoding", "chunked")
-TRAILER = ("X-Trailer", "mockservers")
-"""The trailer field of `chunked`."""
+TRAILER, TRAILER_END = "X-Trailer", b"X-Trailer: mockservers\r\n\r\n"
+"""The name of the trailer field of `chunked`, and the trailer section."""
 LAST_CHUNK = b"0\r\n"
 
 
@@ -118,7 +114,7 @@ class Chunked(OfResource, frozen=True):
     end of the last one (RFC 9112, section 8: incomplete).
     """
 
-    chunk_bytes: ChunkBytes = 1024
+    chunk_bytes: SomeBytes = 1024
     cut: Cut | None = None
     """Where it is cut. `chunk`: after a whole chunk, that in the middle. `data`: in the middle of
     that chunk. `end`: after the size of the last chunk, 0. None: nowhere.
@@ -136,10 +132,11 @@ class Chunked(OfResource, frozen=True):
 
     def of_resource(self, form: RequestForm, info: ResourceInfo) -> Response:
         """See `OfResource.of_resource`."""
-        chunked = headed(form, info, (CHUNKED, ("Trailer", TRAILER[0])))
+        chunked = headed(form, info, (CHUNKED, ("Trailer", TRAILER)))
         if form.head_only:
             return replace(chunked, ending=ending(form))
         chunked = replace(chunked, chunks=Chunks(self.chunk_bytes, info.length))
+        every_chunk = replace(chunked, body_stop=info.length, length=info.length)
         start, stop = _middle_chunk(self.chunk_bytes, info.length)
         match self.cut:
             case "chunk":
@@ -148,12 +145,10 @@ class Chunked(OfResource, frozen=True):
                 half = (stop - start) // 2
                 size = b"" if half or start == stop else b"%x\r\n" % (stop - start)
                 return replace(chunked, body_stop=start + half, tail=size)
-            case _:
-                chunked = replace(chunked, body_stop=info.length, length=info.length)
-        if self.cut:  # the last chunk is there, and its end is missing: clients differ
-            return replace(chunked, tail=LAST_CHUNK, unclear=True)
-        trailer = f"{TRAILER[0]}: {TRAILER[1]}\r\n\r\n".encode()
-        return replace(chunked, tail=LAST_CHUNK + trailer, ending=ending(form))
+            case "end":  # clients differ in what they make of it
+                return replace(every_chunk, tail=LAST_CHUNK, unclear=True)
+            case None:
+                return replace(every_chunk, tail=LAST_CHUNK + TRAILER_END, ending=ending(form))
 
 
 def _middle_chunk(size: int, length: int) -> tuple[int, int]:
@@ -169,7 +164,7 @@ class BadLength(OfResource, frozen=True):
     """`more`, `fewer`: it is `by` bytes too large, or too small, and the body is whole. `two`: the
     right one, and a second one that is `by` bytes larger, and then a close. `with_chunked`: the
     right one, and the body is in one chunk."""
-    by: OffBytes = 100
+    by: SomeBytes = 100
 
     look = Look("silent", "grid")
     may_be_unclear = True

@@ -18,6 +18,7 @@ MAX_INTEGER = 2**53 - 1
 Bytes = Annotated[
     int, Meta(ge=0, le=MAX_INTEGER, description=f"a number of bytes from 0 to {MAX_INTEGER}")
 ]
+SomeBytes = Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")]
 Seconds = Annotated[float, Meta(ge=0, le=3600, description="a number of seconds from 0 to 3600")]
 Version = Annotated[int, Meta(ge=1, le=255, description="a whole number from 1 to 255")]
 Grow = Annotated[

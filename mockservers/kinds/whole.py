@@ -1,6 +1,7 @@
 """Complete responses: other statuses, other bodies, other rates, other header fields."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from mockservers.kinds.chance import Chance, bytes_of, places_in
 from mockservers.kinds.request import RequestForm
 from mockservers.kinds.resource import Fields, Resource, ResourceInfo
 from mockservers.kinds.response import BODILESS, Response, bodiless, whole
-from mockservers.kinds.values import PlanError, check, shorten
+from mockservers.kinds.values import PlanError, SomeBytes, check, shorten
 
 __all__ = ["Drip", "Flip", "Page", "Serve", "Status", "WrongType"]
 
@@ -51,10 +52,7 @@ ContentType = Annotated[
 BytesPerSecond = Annotated[
     float, Meta(ge=1, le=1e12, description="a number of bytes per second from 1 to 1e12")
 ]
-FlipCount = Annotated[int, Meta(ge=1, le=1000, description="a whole number from 1 to 1000")]
-PieceBytes = Annotated[
-    int, Meta(ge=1, le=1_000_000, description="a whole number from 1 to 1000000")
-]
+FlipCount = Annotated[int, Meta(ge=1, le=10_000, description="a whole number from 1 to 10000")]
 
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _TAKEN = ("content-length", "transfer-encoding", "connection", "location", "uri")
@@ -163,7 +161,7 @@ class Drip(OfResource, frozen=True):
     """The resource, its body at an even rate, in pieces of `piece_bytes`."""
 
     bytes_per_s: BytesPerSecond
-    piece_bytes: PieceBytes | None = None
+    piece_bytes: SomeBytes | None = None
     """None: as small as the clock allows."""
 
     look = Look("slow", "dots")
@@ -222,9 +220,9 @@ class _Flipped(NamedTuple):
 
         def read(start: int, stop: int) -> bytes:
             piece = bytearray(resource.read(start, stop))
-            for place in places:
-                if start <= place < start + len(piece):
-                    piece[place - start] ^= 0xFF
+            first, last = bisect_left(places, start), bisect_left(places, start + len(piece))
+            for place in places[first:last]:
+                piece[place - start] ^= 0xFF
             return bytes(piece)
 
         return Resource(resource.info, read, tag=resource.tag, unchanged=resource.unchanged)
