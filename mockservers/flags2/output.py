@@ -32,7 +32,7 @@ _UNSAVED = re.compile(
 _TOTAL = re.compile(r" *(\d+) (?:flags? (downloaded)|(not found)|(errors?)|(interrupted))\.")
 _ELAPSED = re.compile(r"Elapsed time: .*")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[@-~]")
-_BAR = re.compile(r"^.*%\|[^|]*\|[^]]*\]")
+_BAR = re.compile(r"^.*\d%\|[^|]*\|[^]]*\]")
 """A progress bar of tqdm before the text of a line."""
 
 _TOTALS = {"downloaded": "ok", "not found": "not_found", "errors": "error"}
@@ -53,7 +53,8 @@ class ClaimsReader:
         """Take in a line of output, without its line end; colours and progress bars are skipped."""
         parts = _COLOURS.sub("", line[:MAX_LINE]).split("\r")
         for part in parts:
-            shown = _BAR.sub("", part)
+            # The text of an error may look like a bar.
+            shown = part if _FATE.fullmatch(part) else _BAR.sub("", part)
             self._read(shown.rstrip() if len(parts) > 1 else shown)
 
     def _read(self, line: str) -> None:

@@ -143,6 +143,8 @@ def heard_in(claims):
         (["\x1b[32mBR OK\x1b[0m"], {"fates": {"BR": {"ok": 1}}}),
         (["  0%|          | 0/2 [00:00<?, ?it/s]\rBR OK   "], {"fates": {"BR": {"ok": 1}}}),
         (["100%|####| 2/2 [00:00<00:00, 9it/s]" + "-" * 20], {"totals": NONE_COUNTED}),
+        # Garbage in the text of an error, found by Hypothesis.
+        (["*** Error for AD: b'\\x11%|x|x' [y]"], {"fates": {"AD": {"error": 1}}}),
         (["-" * 20], {"totals": NONE_COUNTED}),
         (["-" * 20, "2 flags downloaded."], {"totals": NONE_COUNTED | {"ok": 2}}),
         (["-" * 20, "2 errors."], {"totals": NONE_COUNTED | {"error": 2}}),
