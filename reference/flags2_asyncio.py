@@ -44,9 +44,11 @@ async def get_flag(session: aiohttp.ClientSession, base_url: str, cc: str) -> by
         if resp.status != 200:
             raise BadStatus(common.one_line(f"HTTP {resp.status} - {resp.reason}"))
         common.refuse_coding(",".join(resp.headers.getall("Content-Encoding", [])))
-        body = b""
-        while piece := await asyncio.wait_for(resp.content.readany(), common.TIMEOUT_S):
-            body += piece
+        body, loop = b"", asyncio.get_running_loop()
+        async with asyncio.timeout(common.TIMEOUT_S) as limit:
+            while piece := await resp.content.readany():
+                body += piece
+                limit.reschedule(loop.time() + common.TIMEOUT_S)
         return body
 
 

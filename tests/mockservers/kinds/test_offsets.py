@@ -161,9 +161,7 @@ def test_a_response_that_breaks_off_is_judged_by_where(
         allowed = may_say(kind, stop)
         assert outcome in allowed
         assert forecasts[code].outcome == ("depends" if len(allowed) > 1 else outcome)
-        # Of a head that is cut, the journal does not say where.
-        unclear = len(allowed) > 1 or kind == "cut_headers"
-        assert row.seen == ("indeterminate" if unclear else outcome)
+        assert row.seen == ("indeterminate" if len(allowed) > 1 else outcome)
         saved = played.files.get(f"{code.lower()}.gif")
         assert saved == (comes(kind, code, stop) if outcome == "ok" else None)
         no_head = row.requests[0].status is None
