@@ -102,7 +102,7 @@ CAN_BE_DRAWN = {
     ],
     replies(Attachment): [lambda reply: ".." in reply.filename],
     replies(Chunked): [lambda reply: reply.cut == "end", lambda reply: reply.chunk_bytes < 1024],
-    replies(Gzip): [lambda reply: reply.cut and not reply.unasked, lambda reply: reply.unasked],
+    replies(Gzip): [lambda reply: not reply.unasked, lambda reply: reply.unasked],
     replies(Serve): [
         lambda reply: isinstance(reply.delay_s, Uniform) and reply.delay_s.high_s > 0,
         lambda reply: isinstance(reply.delay_s, Lognormal) and reply.delay_s.sigma > 1,

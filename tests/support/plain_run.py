@@ -196,7 +196,7 @@ class PlainRun:
         assert sorted(requests) == [asked.n for asked in ended]
         conns = {}
         for asked in ended:
-            entry, free = requests[asked.n], TIMES
+            entry, free = requests[asked.n], (*TIMES, "unclear")
             assert conns.setdefault(asked.wire, entry["conn"]) == entry["conn"]
             assert 0 <= entry["start_s"] <= entry["end_s"]
             if asked.state == "unread":
@@ -208,3 +208,4 @@ class PlainRun:
 
 
 TIMES = ("conn", "start_s", "first_byte_s", "end_s")
+"""Not known here, as is `unclear`, which is the word of each kind."""
