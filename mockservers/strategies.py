@@ -125,9 +125,9 @@ def plain(
     """A fault of one kind; every field is drawn, but no `cut` of `gzip`, and a version only if
     wanted: what it sends is not what the catalogue has. A silence is short, or lasts `silence_s`.
     """
-    left_out = () if versions else ("version", "grow")
-    if kind is Gzip:  # most libraries take a cut coding for whole, and their users cannot help it
-        left_out += ("cut",)
+    # Most libraries take a cut coding for whole, and their users cannot help it.
+    left_out = ["cut"] if kind is Gzip else []
+    left_out += [] if versions else ["version", "grow"]
     types = values.field_types(kind)
     long = st.just(float(silence_s))
     silences = st.one_of(st.floats(0, MAX_DELAY_S), long, long.map(float))  # mostly long
