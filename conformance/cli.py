@@ -1,4 +1,4 @@
-"""The command `conformance`: run, adapter, replay, vectors, clauses."""
+"""The command `conformance`: run, adapter, download, replay, vectors, clauses."""
 
 import argparse
 import os
@@ -17,6 +17,9 @@ from mockservers.plan import PlanError
 
 EXAMPLES = 20
 """Generated cases by default."""
+LONGEST_PATIENCE_S = 150.0
+"""Less than a run of a download may take."""
+KNOWN = "failures that are accepted, and why"
 
 
 class KitError(Exception):
@@ -64,9 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_ports(run)
     run.add_argument("--scheduler", metavar="ADDRESS", help="run the cases on this Dask cluster")
-    run.add_argument(
-        "--known", metavar="FILE", type=Path, help="failures that are accepted, and why"
-    )
+    run.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
     _add_command(run)
     run.set_defaults(action=commands.run)
 
@@ -75,11 +76,28 @@ def _parser() -> argparse.ArgumentParser:
     _add_command(adapter)
     adapter.set_defaults(action=commands.adapter)
 
+    download = subparsers.add_parser(
+        "download", help="judge any command that saves {url} as {file}, or in {dir}"
+    )
+    _add_only(download, "a clause (DL-LEN) or a situation (cut-first, onto-*); may be repeated")
+    download.add_argument(
+        "--jobs", metavar="N", type=_positive, default=(os.cpu_count() or 1) + 1,
+        help="runs at a time, beside those that wait for a silent server (default: CPUs + 1)",
+    )  # fmt: skip
+    _add_download_options(download)
+    download.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
+    _add_report(download)
+    download.add_argument("--json", action="store_true", help="print the report as JSON")
+    _add_command(download)
+    download.set_defaults(action=commands.download)
+
     replay = subparsers.add_parser("replay", help="run one case again, and show it")
     replay.add_argument(
-        "case", metavar="CASE", type=Path, help="a replay file of a report, or the id of a case"
-    )
+        "case", metavar="CASE", type=Path,
+        help="a replay file of a report, or the id of a case, or download/SITUATION",
+    )  # fmt: skip
     _add_ports(replay)
+    _add_download_options(replay)
     _add_command(replay)
     replay.set_defaults(action=commands.replay)
 
@@ -94,13 +112,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_judging(parser: argparse.ArgumentParser, examples: int) -> None:
-    parser.add_argument(
-        "--only",
-        metavar="CLAUSE",
-        action="append",
-        default=[],
-        help="a clause (REQ-4), a chapter (REQ) or a case; may be repeated",
-    )
+    _add_only(parser, "a clause (REQ-4), a chapter (REQ) or a case; may be repeated")
     parser.add_argument(
         "--examples",
         metavar="N",
@@ -111,7 +123,29 @@ def _add_judging(parser: argparse.ArgumentParser, examples: int) -> None:
     parser.add_argument(
         "--seed", metavar="N", type=_natural, default=0, help="seed of the generated cases"
     )
+    _add_report(parser)
+
+
+def _add_only(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--only", metavar="NAME", action="append", default=[], help=what)
+
+
+def _add_report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--report", metavar="DIR", type=Path, help="write JSON, JUnit XML and HTML")
+
+
+def _add_download_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--patience", metavar="S", type=_seconds, default=20.0,
+        help="seconds that a download may wait for a silent server (default: 20)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", metavar="N", type=_natural, default=0, help="seed of what is drawn (default: 0)"
+    )
+    parser.add_argument(
+        "--partial", metavar="GLOB", action="append", default=[],
+        help="names of files that are known to be incomplete; may be repeated",
+    )  # fmt: skip
 
 
 def _add_ports(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +178,17 @@ def _natural(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) < 16):
         raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= LONGEST_PATIENCE_S:
+        wanted = f"a number of seconds up to {LONGEST_PATIENCE_S:g} is needed"
+        raise argparse.ArgumentTypeError(f"{wanted}, not {text!r}")
+    return found
 
 
 def _positive(text: str) -> int:

@@ -20,6 +20,9 @@ from conformance.cases.fixed import fixed_cases
 from conformance.cases.model import Case, CaseError, case_from_json
 from conformance.clauses import clauses
 from conformance.dask_executor import cluster_executor
+from conformance.download import command
+from conformance.download.clauses import clauses as download_clauses
+from conformance.download.report import PREFIX
 from conformance.evidence_table import table_of_run
 from conformance.known_failures import KnownFailure, read_known_failures
 from conformance.program_runner import resolved
@@ -57,20 +60,20 @@ def _only(args: argparse.Namespace, cases: Collection[str]) -> Collection[str]:
 def run(args: argparse.Namespace) -> int:
     """Judge a downloader by its runs; return the exit status."""
     typed = _typed(args)
-    command = resolved(typed)
-    known = _known(args.known)
+    resolved_command = resolved(typed)
+    known = _known(args.known, clauses())
     every = scheduler.chosen_cases((), args.examples, args.seed)
     only = _only(args, [case.id for case in every])
     cases = scheduler.chosen_cases(only, args.examples, args.seed)
     if args.report is not None:
         _writable(args.report)
-    profile, problem = learn(command, args.ports)
+    profile, problem = learn(resolved_command, args.ports)
     if args.scheduler and profile.ports:
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tested on a cluster")
     jobs = 1 if profile.ports else args.jobs
     with _executors(args.scheduler, jobs) as (executor, waiting), _progress() as progress:
         found = scheduler.judge_program(
-            command,
+            resolved_command,
             cases,
             executor,
             profile,
@@ -129,11 +132,11 @@ def _progress() -> Iterator[scheduler.Progress]:
             bar.close()
 
 
-def _known(path: Path | None) -> list[KnownFailure]:
+def _known(path: Path | None, among: Collection[str]) -> list[KnownFailure]:
     if path is None:
         return []
     try:
-        return read_known_failures(path)
+        return read_known_failures(path, among)
     except OSError as exc:
         raise UsageError(f"cannot read {path}: {exc.strerror}") from None
     except ValueError as exc:
@@ -158,12 +161,15 @@ def _conclude(args: argparse.Namespace, found: dict[str, Any]) -> int:
     if found.get("errors"):
         verdicts.append(Verdict.KIT_ERROR)
     found["exit"] = 130 if found.get("interrupted") else exit_status(verdicts)
+    if found.get("smoke", {}).get("step") == "control":
+        found["exit"] = 3
     folder = args.report
     if folder is None and any(report_text.needs_file(row) for row in report_text.rows(found)):
         folder = Path(tempfile.mkdtemp(prefix="conformance-"))
     if folder is not None:
         report.write_reports(found, folder)
-    print(report_text.text_report(found, folder), flush=True)
+    as_json = getattr(args, "json", False)
+    print(json.dumps(found) if as_json else report_text.text_report(found, folder), flush=True)
     status: int = found["exit"]
     return status
 
@@ -186,17 +192,30 @@ def adapter(args: argparse.Namespace) -> int:
     return _conclude(args, found)
 
 
+def download(args: argparse.Namespace) -> int:
+    """Judge any command that downloads a file; return the exit status."""
+    typed = _typed(args)
+    known = _known(args.known, download_clauses())
+    if args.report is not None:
+        _writable(args.report)
+    with _progress() as progress:
+        found = command.download(args, typed, progress, known)
+    return _conclude(args, found)
+
+
 def replay(args: argparse.Namespace) -> int:
     """Run one case again and show it; return the exit status."""
     typed = _typed(args)
-    command = resolved(typed)
+    if str(args.case).startswith(PREFIX) and not args.case.exists():
+        return command.replay(args, typed, str(args.case))
+    resolved_command = resolved(typed)
     case = _read_case(args.case)
-    profile, problem = learn(command, args.ports)
+    profile, problem = learn(resolved_command, args.ports)
     if problem and problem.nothing_verified:
         raise UsageError(f"{problem.actual}; {problem.advice}")
     program_runner.stopping.clear()
     try:
-        run, found = worker.execute(worker.Task(command, case, profile))
+        run, found = worker.execute(worker.Task(resolved_command, case, profile))
     finally:
         worker.close_sandboxes()
     print(

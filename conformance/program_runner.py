@@ -138,7 +138,7 @@ class Sandbox:
             began = time.monotonic()
             ended, left = self._run([*command, *case.arguments], folder, env, case, limit_s)
             elapsed = time.monotonic() - began
-            self._settle()
+            settle(self._servers)
             return Run(
                 status=ended.status,
                 ended=ended.how,
@@ -221,14 +221,15 @@ class Sandbox:
             return "exit"
         return "timeout"
 
-    def _settle(self) -> None:
-        """Wait until every request has its entry; connections that stay open are closed."""
-        until = time.monotonic() + SETTLE_S
-        while self._servers.under_way and time.monotonic() < until:
-            time.sleep(POLL_S)
-        if self._servers.under_way:
-            self._servers.drop_connections()
-        self._servers.settle()
+
+def settle(servers: RunningServers) -> None:
+    """Wait until every request has its entry; connections that stay open are closed."""
+    until = time.monotonic() + SETTLE_S
+    while servers.under_way and time.monotonic() < until:
+        time.sleep(POLL_S)
+    if servers.under_way:
+        servers.drop_connections()
+    servers.settle()
 
 
 def _gate_size(case: Case, profile: Profile) -> int:

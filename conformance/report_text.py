@@ -9,6 +9,8 @@ from typing import Any
 from conformance.verdicts import FREE, SEVERITY, Finding, Verdict
 from mockservers.text import cut_in_the_middle, safe, shorten
 
+MOST_FINDINGS = 5
+"""Findings of one failure that are shown in full on the terminal."""
 MOST_OF_JSON = 300
 """Characters of a question or an answer on the terminal."""
 COLUMNS = 100
@@ -42,9 +44,16 @@ def text_report(report: Mapping[str, Any], folder: Path | None = None) -> str:
         *(_failure_lines(row, report, folder) for row in shown),
         [f"KIT-ERROR: {error}" for error in report.get("errors", ())],
         [f"listed as known, but passed or failed otherwise: {name}" for name in stale],
-        [sentence(report)],
+        [*_words_line(report), sentence(report)],
     ]
     return safe("\n\n".join("\n".join(lines) for lines in parts if lines))
+
+
+def _words_line(report: Mapping[str, Any]) -> list[str]:
+    """How often each thing happened to a download."""
+    words = report.get("words", {})
+    counts = ", ".join(f"{number} {word}" for word, number in words.items())
+    return [f"{sum(words.values())} situations: {counts}"] if words else []
 
 
 def _clause_lines(report: Mapping[str, Any]) -> list[str]:
@@ -56,9 +65,10 @@ def _clause_lines(report: Mapping[str, Any]) -> list[str]:
         known = " (known)" if row.get("known") else ""
         texts = how(report, name) or [(row["verdict"], shorten(row["text"], COLUMNS - 20))]
         lines += [f"{verdict:<11} {name:<7}{known} {text}" for verdict, text in texts]
-    if any(row["verdict"] in FREE for row in report.get("notes", ())):
-        command = _replay_command("CASE", report)
-        lines.append(f"to run a case above again, such as fixed/redirect: {command}")
+    free = [row for row in report.get("notes", ()) if row["verdict"] in FREE and row["replay"]]
+    if free:
+        command = _replay_command(free[0]["replay"], report)
+        lines.append(f"to run a case above again: {command}")
     return lines
 
 
@@ -71,9 +81,10 @@ def how(report: Mapping[str, Any], clause: str) -> list[tuple[str, str]]:
     found = []
     for row in report.get("notes", ()):
         case, verdict = row["cases"][0], row["verdict"]
+        more = f" and {len(row['cases']) - 1} more" if len(row["cases"]) > 1 else ""
         found += [
-            (verdict, f"{case}: {seen_of(one)}")
-            for one in row["findings"]
+            (verdict, f"{case}{more}: {seen_of(one)}")
+            for one in row["findings"][:1] if more else row["findings"]
             if one["clause"] == clause == row["clause"]
         ]
     return found
@@ -142,7 +153,10 @@ def _failure_lines(
 ) -> list[str]:
     known = f" (known: {failure['known']})" if failure.get("known") else ""
     lines = [f"{failure['verdict']} {failure['clause']} {failure['word']}{known}", failure["text"]]
-    lines += [f"  {finding_line(one)}" for one in failure.get("findings", ())]
+    found = failure.get("findings", ())
+    lines += [f"  {finding_line(one)}" for one in found[:MOST_FINDINGS]]
+    if others := [str(one["code"]) for one in found[MOST_FINDINGS:]]:
+        lines.append(f"  and {len(others)} more: {', '.join(others)}")
     if "question" in failure:
         lines.append(f"question {brief(failure['question'], MOST_OF_JSON)}")
         if "fault" not in failure["answer"]:  # else the finding says what came instead
@@ -152,6 +166,7 @@ def _failure_lines(
         lines += [f"{name:<8} {text}" for name, text in setting(failure["case"])]
         lines.append(f"command  {shell_command(failure, report['command'])}")
         lines += [] if report.get("smoke") else _table(failure.get("books", ()))
+        lines += [f"  {line}" for line in failure.get("story", ())]
     if failure.get("replay"):
         lines.append(replay_line(failure, report, folder))
     return lines
@@ -182,6 +197,7 @@ def needs_folder(replay: str) -> bool:
 def _replay_command(case: str, report: Mapping[str, Any]) -> str:
     ports = report.get("program", {}).get("fixed_ports")
     option = f" --ports {','.join(map(str, ports))}" if ports else ""
+    option += f" {report['replay_options']}" if report.get("replay_options") else ""
     return f"conformance replay{option} {case} -- {shlex.join(report['command'])}"
 
 

@@ -16,9 +16,9 @@ from typing import BinaryIO
 
 import aiohttp
 
-TRIES = 5
+TRIES = 4
 """Requests for the resource at most, without those that follow redirects."""
-PATIENCE_S = 20.0
+PATIENCE_S = 10.0
 """Seconds without a byte after which a request is given up."""
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 """Seconds before the second try, which double each time; and the most that a server may ask for."""

@@ -1,0 +1,304 @@
+"""Runs a command in one situation: starts it, serves it, ends it, and looks at what it left.
+
+Each run has folders, servers and ports of its own, so many may run side by side.
+"""
+
+import contextlib
+import os
+import site
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from msgspec import structs
+
+from conformance.download.content import (
+    NAME,
+    OneResource,
+    Page,
+    look_at,
+    the_resource,
+)
+from conformance.download.recording import Found, How, Ran, Recording
+from conformance.download.situations import PRIVATE, Situation
+from conformance.process_tree import MARK, SETTLE_S, end_all, still_running
+from conformance.program_runner import CannotStartError, Tail, settle, stopping
+from mockservers import running
+from mockservers.cli.child_process import environment, origin_of, signal_group
+from mockservers.faults import Fault, TooLong
+from mockservers.files import stats_in
+from mockservers.journal import AwayEntry, Files, RequestEntry
+from mockservers.journal_json import line_from_json
+from mockservers.kinds.base import OfResource
+from mockservers.kinds.coding import BadGzip, Gzip, gzipped
+from mockservers.kinds.request import RequestForm
+from mockservers.ledger.explain import Version
+from mockservers.ledger.ownership import is_control, is_marked, same
+from mockservers.plan import LABELS, Plan, fate
+from mockservers.running_servers import RunningServers
+
+IDLE_S = 60.0
+"""Seconds without a request after which a command is ended."""
+MOST_S = 180.0
+"""Seconds that a run may take."""
+MOST_REQUESTS = 100
+"""Requests that a run may make."""
+TERM_S = 2.0
+"""Seconds between SIGTERM and SIGKILL."""
+POLL_S = 0.01
+FOLDER = Path("a", "b", "c", "downloads")
+"""The folder of the command, so deep that a name that leads up still leads to where we look."""
+_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "all_proxy")
+_SETTINGS = ("CURL_HOME", "WGETRC", "NETRC", "ARIA2RC", *(f"XDG_{name}_HOME" for name in (
+    "CONFIG", "CACHE", "DATA", "STATE")))  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What holds for every run of a command."""
+
+    command: tuple[str, ...]
+    """With `{url}`, and `{file}` or `{dir}`; see `conformance.program_runner.resolved`."""
+    patience_s: float = 20.0
+    seed: int = 0
+    partial: tuple[str, ...] = ()
+    """Patterns of further names of incomplete files."""
+
+    @property
+    def names_file(self) -> bool:
+        """Whether the command is told the name of the file."""
+        return any("{file}" in word for word in self.command)
+
+
+def record(settings: Settings, situation: Situation) -> Recording:
+    """Run the command as often as the situation says; raises CannotStartError."""
+    with (
+        tempfile.TemporaryDirectory(prefix="conformance-", ignore_cleanup_errors=True) as name,
+        running(content=OneResource(), log_headers=True) as servers,
+    ):
+        place = _Place(Path(os.path.realpath(name)), settings, situation)
+        before = place.prepare()
+        outside = set(place.outside())
+        runs: list[Ran] = []
+        command: tuple[str, ...] = ()
+        pages: dict[str, Page] = {}
+        for step in situation.steps:
+            plan = step.plan(situation.path, settings.seed, place.root)
+            servers.begin_run(dict.fromkeys(LABELS, plan), OneResource())
+            command = place.filled_in(origin_of(servers.urls["LOCAL"]))
+            ran = _run(command, place, servers, situation, settings.patience_s)
+            runs.append(_after(runs, ran))
+            pages |= _pages(plan, ran, sum(len(run.entries) for run in runs[:-1]))
+            if ran.how is not How.EXIT:
+                break
+        ended = runs[-1].how is How.EXIT
+        return Recording(
+            command=command,
+            runs=tuple(replace(run, stderr=run.stderr.replace(name, "")) for run in runs),
+            files=place.files(before, [*pages.values()]) if ended else {},
+            final=NAME if settings.names_file else None,
+            outside=tuple(sorted(set(place.outside()) - outside)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The folders of one run."""
+
+    root: Path
+    settings: Settings
+    situation: Situation
+
+    @property
+    def folder(self) -> Path:
+        """Where the command runs, and saves."""
+        return self.root / FOLDER
+
+    def prepare(self) -> Files:
+        """Make the folders, and what is there before; gives that."""
+        for path in (self.folder, self.root / "home", self.root / "tmp"):
+            path.mkdir(parents=True)
+        (self.root / PRIVATE).write_text("no download may have this\n", encoding="ascii")
+        if self.situation.before:
+            data = the_resource().read(0, self.situation.before.size)
+            (self.folder / NAME).write_bytes(data)
+        return stats_in(self.folder)
+
+    def filled_in(self, origin: str) -> tuple[str, ...]:
+        """The command."""
+        values = {
+            "{url}": f"{origin}{self.situation.path}",
+            "{file}": str(self.folder / NAME),
+            "{dir}": str(self.folder),
+        }
+        words = list(self.settings.command)
+        for name, value in values.items():
+            words = [word.replace(name, value) for word in words]
+        return tuple(words)
+
+    def environment(self, servers: RunningServers) -> dict[str, str]:
+        """The environment of the command, without what a user has set up for other uses."""
+        dropped = {*_PROXIES, *(name.upper() for name in _PROXIES), *_SETTINGS}
+        base = {name: value for name, value in os.environ.items() if name not in dropped}
+        env = environment(base, servers.urls, 9)
+        # What a user has installed for herself has to be found from the new home.
+        env.setdefault("PYTHONUSERBASE", site.getuserbase())
+        tmp = str(self.root / "tmp")
+        return env | {"HOME": str(self.root / "home"), "TMPDIR": tmp, MARK: uuid.uuid4().hex}
+
+    def outside(self) -> Iterator[str]:
+        """Files that are neither in the folder, nor in HOME or TMPDIR."""
+        own = (f"{FOLDER.as_posix()}/", "home/", "tmp/")
+        return (name for name in stats_in(self.root) if not name.startswith(own))
+
+    def files(self, before: Files, pages: Sequence[Page]) -> dict[str, Found]:
+        """What the files in the folder are."""
+        there = stats_in(self.folder)
+        gzip = [gzipped(edition.resource) for edition in self.situation.editions]
+        coded = [Version(one.info.length, one.read) for one in gzip]
+        found = {}
+        for name in sorted(there, key=lambda name: name != NAME):
+            file = there[name]
+            if is_control(name):
+                continue
+            with contextlib.suppress(OSError), (self.folder / name).open("rb") as stream:
+
+                def read(start: int, stop: int) -> bytes:
+                    stream.seek(start)
+                    return stream.read(stop - start)
+
+                changed = not same(file, before.get(name))
+                marked = is_marked(name, there, self.settings.partial)
+                look = look_at(file.size, read, self.situation.editions, pages, coded)
+                found[name] = Found(look, file.size, changed, marked)
+        return found
+
+
+def _after(runs: Sequence[Ran], ran: Ran) -> Ran:
+    """A run whose numbers and times go on from those of the runs before."""
+    n = sum(len(run.entries) for run in runs)
+    at = sum(run.elapsed_s for run in runs)
+    moved: list[RequestEntry | AwayEntry] = []
+    for one in ran.entries:
+        if isinstance(one, AwayEntry):
+            moved.append(structs.replace(one, at_s=one.at_s + at))
+            continue
+        first = None if one.first_byte_s is None else one.first_byte_s + at
+        start_s, end_s = one.start_s + at, one.end_s + at
+        moved.append(
+            structs.replace(one, n=one.n + n, start_s=start_s, first_byte_s=first, end_s=end_s)
+        )
+    return replace(ran, entries=tuple(moved))
+
+
+def _pages(plan: Plan, run: Ran, before: int) -> dict[str, Page]:
+    """The bodies that were sent and are nothing of the resource, by their title."""
+    found = {}
+    for one in run.entries:
+        if isinstance(one, RequestEntry) and one.bytes_sent:
+            body = _body_of(one, fate(plan, one.server, one.path, one.attempt, one.path))
+            if body:
+                title = f"the body of {one.status} (request {one.n + before})"
+                found[title] = Page(title, body)
+    return found
+
+
+def _body_of(one: RequestEntry, fault: Fault) -> bytes:
+    """What a response sent that is nothing of the resource."""
+    if one.do != fault.do:
+        return b""
+    resource = the_resource()
+    if isinstance(fault, OfResource):
+        resource = resource.version(fault.sent_version, fault.grow)
+    try:
+        response = fault.response(RequestForm(gzip=True), resource.info, one.path)
+    except ValueError:
+        return b""
+    if isinstance(fault, Gzip | BadGzip) and response.made:
+        return response.made(resource).read(0, one.bytes_sent)
+    return response.body or (response.tail if isinstance(fault, TooLong) else b"")
+
+
+# --- one run ------------------------------------------------------------------------------------
+
+
+def _run(
+    command: Sequence[str],
+    place: _Place,
+    servers: RunningServers,
+    situation: Situation,
+    patience_s: float,
+) -> Ran:
+    env = place.environment(servers)
+    started, began = time.time(), time.monotonic()
+    try:
+        process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
+            command,
+            cwd=place.folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise CannotStartError(f"cannot execute {command[0]}: {reason}") from None
+    assert process.stdout
+    assert process.stderr
+    stdout, stderr = Tail(process.stdout), Tail(process.stderr)
+    try:
+        how = _wait(process, servers, situation.silent, patience_s)
+        if how is How.EXIT:
+            still_running(env[MARK], started)
+        else:
+            _terminate(process)
+    finally:
+        end_all(process, env[MARK], started)
+    for reader in (stdout, stderr):
+        reader.join(SETTLE_S)
+    settle(servers)
+    lines = [line_from_json(entry) for entry in servers.entries]
+    entries = [one for one in lines if isinstance(one, RequestEntry | AwayEntry)]
+    entries.sort(key=lambda one: one.n if isinstance(one, RequestEntry) else 0)
+    status = process.returncode if how is How.EXIT else None
+    return Ran(
+        status=128 - status if status is not None and status < 0 else status,
+        how=how,
+        entries=tuple(entries),
+        elapsed_s=round(time.monotonic() - began, 3),
+        stdout=stdout.text(),
+        stderr=stderr.text(),
+    )
+
+
+def _wait(
+    process: "subprocess.Popen[bytes]", servers: RunningServers, silent: bool, patience_s: float
+) -> How:
+    """How the command ends. Only the journal says that it hangs, never its age."""
+    began = since = time.monotonic()
+    seen: tuple[int, int] = (0, 0)
+    while process.poll() is None:
+        now, state = time.monotonic(), (servers.under_way, len(servers.entries))
+        if state != seen:
+            seen, since = state, now
+        if stopping.is_set():
+            return How.STOPPED
+        if silent and seen[0] and now - since > patience_s:
+            return How.HANGS
+        if not seen[0] and now - since > IDLE_S:
+            return How.WAITS
+        if now - began > MOST_S or seen[1] > MOST_REQUESTS:
+            return How.UNENDING
+        time.sleep(POLL_S)
+    return How.EXIT
+
+
+def _terminate(process: "subprocess.Popen[bytes]") -> None:
+    signal_group(process, "SIGTERM")
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(TERM_S)

@@ -1,0 +1,155 @@
+"""All situations of one command: run, repeated where it fails, and summed up as a report."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from conformance.download.judge import Judgement, judge
+from conformance.download.recording import Recording
+from conformance.download.resuming import CONTROL
+from conformance.download.runner import Settings, record
+from conformance.download.situations import Situation
+from conformance.program_runner import stopping
+from conformance.scheduler import Progress
+from conformance.verdicts import CONFIRMED, Verdict
+
+WAITING = 8
+"""Runs at a time that mostly wait; those that wait for a silent server wait all at once."""
+MOST_AT_A_TIME = 24
+REPEATS = 3
+"""Further runs in which a failure has to show again."""
+BY_TIME = ("hangs", "storm")
+"""Words that depend on time: they are seen again with nothing else running before they count."""
+
+
+class ControlFailedError(Exception):
+    """The command does not succeed where nothing goes wrong; the text says what it did."""
+
+    def __init__(self, text: str, seen: Recording) -> None:
+        super().__init__(text)
+        self.seen = seen
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The result of a situation."""
+
+    situation: Situation
+    judgement: Judgement
+    seen: Recording
+    repeated: int = 0
+    """In how many further runs it failed in the same way."""
+
+
+def control(settings: Settings) -> None:
+    """Raise ControlFailedError unless the command saves the resource whole, with status 0."""
+    seen = record(settings, CONTROL)
+    found = judge(CONTROL, seen)
+    if found.verdict is not Verdict.PASS:
+        said = next((one.actual for one in found.findings), found.word)
+        raise ControlFailedError(said, seen)
+
+
+@dataclass(slots=True)
+class Suite:
+    """The work on one command, and its results so far."""
+
+    settings: Settings
+    jobs: int
+    progress: Progress
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def examine_all(self, situations: Sequence[Situation]) -> None:
+        """Fill in the outcomes; those that may hang begin first, and wait side by side."""
+        self.progress.begin(len(situations), "situations")
+        order = sorted(situations, key=lambda one: (not one.silent, not one.slow))
+        waiting, quick = threading.Semaphore(WAITING), threading.Semaphore(self.jobs)
+
+        def run(one: Situation) -> Outcome:
+            if one.silent:
+                return self._examined(one)
+            with waiting if one.slow else quick:
+                return self._examined(one)
+
+        self._in_threads(run, order, self._take)
+        self._confirm()
+        places = {one.id: place for place, one in enumerate(situations)}
+        self.outcomes = dict(sorted(self.outcomes.items(), key=lambda item: places[item[0]]))
+
+    def _in_threads(
+        self,
+        run: Callable[[Situation], Outcome],
+        situations: Sequence[Situation],
+        take: Callable[[Outcome], None],
+    ) -> None:
+        pool = ThreadPoolExecutor(MOST_AT_A_TIME)
+        futures: list[tuple[Situation, Future[Outcome]]] = [
+            (one, pool.submit(run, one)) for one in situations
+        ]
+        try:
+            for one, future in futures:
+                try:
+                    take(future.result())
+                except Exception as exc:
+                    self.errors.append(f"{one.id}: {type(exc).__name__}: {exc}")
+                self.progress.step()
+        except KeyboardInterrupt:
+            stopping.set()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _take(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.situation.id] = outcome
+
+    def _examined(self, situation: Situation) -> Outcome:
+        seen = record(self.settings, situation)
+        return Outcome(situation, judge(situation, seen), seen)
+
+    # --- again ------------------------------------------------------------------------------------
+
+    def _confirm(self) -> None:
+        """Run again what failed, and last and apart what depends on time."""
+        failed = [one for one in self.outcomes.values() if _causes(one)]
+        by_time = [one for one in failed if _depends_on_time(one)]
+        others = [one for one in failed if not _depends_on_time(one)]
+        self.progress.begin(len(failed), "repeating")
+        quick = threading.Semaphore(self.jobs)
+
+        def again(situation: Situation) -> Outcome:
+            with quick:
+                return self._again(self.outcomes[situation.id], REPEATS)
+
+        def apart(situation: Situation) -> Outcome:
+            return self._again(self.outcomes[situation.id], 1)
+
+        self._in_threads(again, [one.situation for one in others], self._take)
+        self._in_threads(apart, [one.situation for one in by_time], self._take)
+
+    def _again(self, first: Outcome, times: int) -> Outcome:
+        """The outcome, as far as it is the same each time; FLAKY where a MUST is broken at times.
+
+        What does not show again, and is no broken MUST, is forgotten.
+        """
+        seen = [self._examined(first.situation) for _ in range(times)]
+        found = []
+        for one in first.judgement.findings:
+            again = sum(one.cause in _causes(other) for other in seen)
+            if one.verdict not in CONFIRMED or again == times:
+                found.append(one)
+            elif one.verdict is Verdict.FAIL:
+                found.append(replace(one, verdict=Verdict.FLAKY))
+        judgement = first.judgement
+        if judgement.verdict in CONFIRMED and not found:
+            return next((other for other in seen if not _causes(other)), seen[-1])
+        return replace(first, judgement=replace(judgement, findings=tuple(found)), repeated=times)
+
+
+def _causes(outcome: Outcome) -> set[tuple[str, str]]:
+    return {one.cause for one in outcome.judgement.findings if one.verdict in CONFIRMED}
+
+
+def _depends_on_time(outcome: Outcome) -> bool:
+    return any(one.kind in BY_TIME for one in outcome.judgement.findings)
