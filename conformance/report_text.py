@@ -81,10 +81,12 @@ def how(report: Mapping[str, Any], clause: str) -> list[tuple[str, str]]:
     found = []
     for row in report.get("notes", ()):
         case, verdict = row["cases"][0], row["verdict"]
-        more = f" and {len(row['cases']) - 1} more" if len(row["cases"]) > 1 else ""
+        findings = row["findings"]
+        if report["door"] == "download" and len(findings) > 1:  # one for each situation
+            case, findings = f"{case} and {len(findings) - 1} more", findings[:1]
         found += [
-            (verdict, f"{case}{more}: {seen_of(one)}")
-            for one in row["findings"][:1] if more else row["findings"]
+            (verdict, f"{case}: {seen_of(one)}")
+            for one in findings
             if one["clause"] == clause == row["clause"]
         ]
     return found
