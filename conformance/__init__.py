@@ -15,5 +15,9 @@ Each module imports only modules before it in this list, which is also the order
 - functions tested over a pipe: `adapter.answer` `adapter.cases` `adapter.generated`
   `adapter.primes` `adapter.fates` `adapter.checks` `adapter.report_model` `adapter.process`
   `adapter.session`
-- the command: `vectors` `report_text` `report` `commands` `cli` `__main__`
+- what is printed: `report_text`
+- any command that downloads: `download.clauses` `download.content` `download.recording`
+  `download.situations` `download.resuming` `download.story` `download.judge` `download.runner`
+  `download.suite` `download.report` `download.command`
+- the command: `vectors` `report` `commands` `cli` `__main__`
 """

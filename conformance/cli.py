@@ -56,41 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     subparsers = parser.add_subparsers(
         title="commands", metavar="COMMAND", required=True, parser_class=Parser
     )
-    run = subparsers.add_parser("run", help="judge a downloader by its runs")
-    _add_judging(run, EXAMPLES)
-    run.add_argument(
-        "--jobs",
-        metavar="N",
-        type=_positive,
-        default=(os.cpu_count() or 1) + 1,
-        help="runs at a time (default: CPUs + 1, because most of a run is waiting)",
-    )
-    _add_ports(run)
-    run.add_argument("--scheduler", metavar="ADDRESS", help="run the cases on this Dask cluster")
-    run.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
-    _add_command(run)
-    run.set_defaults(action=commands.run)
-
+    _add_run(subparsers)
     adapter = subparsers.add_parser("adapter", help="judge pure functions through an adapter")
     _add_judging(adapter, 100)
     _add_command(adapter)
     adapter.set_defaults(action=commands.adapter)
 
-    download = subparsers.add_parser(
-        "download", help="judge any command that saves {url} as {file}, or in {dir}"
-    )
-    _add_only(download, "a clause (DL-LEN) or a situation (cut-first, onto-*); may be repeated")
-    download.add_argument(
-        "--jobs", metavar="N", type=_positive, default=(os.cpu_count() or 1) + 1,
-        help="runs at a time, beside those that wait for a silent server (default: CPUs + 1)",
-    )  # fmt: skip
-    _add_download_options(download)
-    download.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
-    _add_report(download)
-    download.add_argument("--json", action="store_true", help="print the report as JSON")
-    _add_command(download)
-    download.set_defaults(action=commands.download)
-
+    _add_download(subparsers)
     replay = subparsers.add_parser("replay", help="run one case again, and show it")
     replay.add_argument(
         "case", metavar="CASE", type=Path,
@@ -109,6 +81,40 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--json", action="store_true", help="as one line of JSON")
     listing.set_defaults(action=commands.list_clauses)
     return parser
+
+
+def _add_run(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    run = subparsers.add_parser("run", help="judge a downloader by its runs")
+    _add_judging(run, EXAMPLES)
+    run.add_argument(
+        "--jobs",
+        metavar="N",
+        type=_positive,
+        default=(os.cpu_count() or 1) + 1,
+        help="runs at a time (default: CPUs + 1, because most of a run is waiting)",
+    )
+    _add_ports(run)
+    run.add_argument("--scheduler", metavar="ADDRESS", help="run the cases on this Dask cluster")
+    run.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
+    _add_command(run)
+    run.set_defaults(action=commands.run)
+
+
+def _add_download(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    download = subparsers.add_parser(
+        "download", help="judge any command that saves {url} as {file}, or in {dir}"
+    )
+    _add_only(download, "a clause (DL-LEN) or a situation (cut-first, onto-*); may be repeated")
+    download.add_argument(
+        "--jobs", metavar="N", type=_positive, default=(os.cpu_count() or 1) + 1,
+        help="runs at a time, beside those that wait for a silent server (default: CPUs + 1)",
+    )  # fmt: skip
+    _add_download_options(download)
+    download.add_argument("--known", metavar="FILE", type=Path, help=KNOWN)
+    _add_report(download)
+    download.add_argument("--json", action="store_true", help="print the report as JSON")
+    _add_command(download)
+    download.set_defaults(action=commands.download)
 
 
 def _add_judging(parser: argparse.ArgumentParser, examples: int) -> None:

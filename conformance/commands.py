@@ -20,8 +20,8 @@ from conformance.cases.fixed import fixed_cases
 from conformance.cases.model import Case, CaseError, case_from_json
 from conformance.clauses import clauses
 from conformance.dask_executor import cluster_executor
-from conformance.download import command
 from conformance.download.clauses import clauses as download_clauses
+from conformance.download.command import judge_download, replay_situation
 from conformance.download.report import PREFIX
 from conformance.evidence_table import table_of_run
 from conformance.known_failures import KnownFailure, read_known_failures
@@ -199,7 +199,7 @@ def download(args: argparse.Namespace) -> int:
     if args.report is not None:
         _writable(args.report)
     with _progress() as progress:
-        found = command.download(args, typed, progress, known)
+        found = judge_download(args, typed, progress, known)
     return _conclude(args, found)
 
 
@@ -207,7 +207,7 @@ def replay(args: argparse.Namespace) -> int:
     """Run one case again and show it; return the exit status."""
     typed = _typed(args)
     if str(args.case).startswith(PREFIX) and not args.case.exists():
-        return command.replay(args, typed, str(args.case))
+        return replay_situation(args, typed, str(args.case))
     resolved_command = resolved(typed)
     case = _read_case(args.case)
     profile, problem = learn(resolved_command, args.ports)

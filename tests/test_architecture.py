@@ -230,6 +230,8 @@ KIT_ORDER = re.findall(r"`([a-z_.]+)`", conformance.__doc__)
 KIT_PURE = [
     *"verdicts recording shrink evidence_table report_model".split(),
     *"adapter.answer adapter.cases adapter.primes adapter.checks adapter.report_model".split(),
+    *"download.content download.recording download.situations download.resuming".split(),
+    *"download.story download.judge download.report".split(),
     *(name for name in KIT_ORDER if name.startswith(("cases.", "checks."))),
 ]
 
@@ -270,14 +272,14 @@ def test_a_pure_module_of_the_kit_uses_no_process_thread_clock_or_file():
     assert {name: names for name, names in wrong.items() if names} == {}
 
 
-def test_three_modules_of_the_kit_start_processes_or_end_them():
+def test_four_modules_of_the_kit_start_processes_or_end_them():
     starts = {kit_name(path) for path in KIT if "subprocess" in imported(path)}
-    assert starts == {"program_runner", "process_tree", "adapter.process"}
+    assert starts == {"program_runner", "process_tree", "adapter.process", "download.runner"}
 
 
 # --- values ---------------------------------------------------------------------------------------
 
-FILLED = {"Prepared", "Progress", "Request", "_Schedule", "_Session", "_Unchanged"}
+FILLED = {"Prepared", "Progress", "Request", "Suite", "_Schedule", "_Session", "_Unchanged"}
 """Dataclasses that are filled while they live."""
 
 

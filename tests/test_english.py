@@ -56,7 +56,7 @@ FILES = sorted(
     path
     for pattern in (
         "*.md",
-        "docs/*.md",
+        "docs/**/*.md",
         "reference/**/*",
         "mockservers/**/*.py",
         "conformance/**/*.py",

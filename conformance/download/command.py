@@ -25,7 +25,7 @@ from mockservers.cli.command_line import UsageError
 from mockservers.text import safe
 
 
-def download(
+def judge_download(
     args: argparse.Namespace,
     typed: Sequence[str],
     progress: Progress,
@@ -75,7 +75,7 @@ def chosen_situations(only: Collection[str]) -> list[Situation]:
     return [one for one in every if one.id in found or not only]
 
 
-def replay(args: argparse.Namespace, typed: Sequence[str], name: str) -> int:
+def replay_situation(args: argparse.Namespace, typed: Sequence[str], name: str) -> int:
     """Run one situation again and show it; return the exit status."""
     found = [one for one in situations() if one.id == name.removeprefix(PREFIX)]
     if not found:

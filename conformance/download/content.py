@@ -2,7 +2,7 @@
 
 The resource has 4 MiB. Each 64 bytes of it have their offset and a checksum, so no two of them are
 alike; a version (SPEC.md, "Versions") differs from every other in each byte. So a file shows where
-its bytes come from, whoever wrote them, and whenever.
+its bytes come from, whatever program wrote them, and when.
 """
 
 from base64 import b64encode
@@ -87,7 +87,7 @@ class What(StrEnum):
     TRUNCATED = "truncated"
     """The beginning of a version."""
     APPENDED = "appended"
-    """A beginning, and behind it bytes that belong elsewhere, or nowhere."""
+    """A beginning, and after it bytes that belong elsewhere, or nowhere."""
     SPLICED = "spliced"
     """Parts of several versions, or parts at wrong places."""
     PAGE = "page"

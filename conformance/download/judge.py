@@ -190,9 +190,9 @@ def _left(situation: Situation, seen: Recording) -> tuple[str, Found] | None:
         if seen.final and name != seen.final:
             continue
         longer = situation.before is not None and file.look.what is What.TRUNCATED
-        if file.changed and not file.marked and not longer:
-            if file.look.what is not What.WHOLE and file.look.what not in situation.free:
-                return name, file
+        allowed = file.look.what is What.WHOLE or file.look.what in situation.free
+        if file.changed and not file.marked and not longer and not allowed:
+            return name, file
     return None
 
 

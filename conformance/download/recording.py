@@ -40,7 +40,7 @@ class Ran:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file in the folder of the command, or the one it was told to write."""
+    """A file in the folder of the command, or the one with the final name."""
 
     look: Look
     size: int

@@ -1,5 +1,6 @@
 """The report of `conformance download`, in the form of that of `conformance run`; pure."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -32,7 +33,7 @@ def report_of(
     known: Sequence[KnownFailure] = (),
     errors: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """The report, but for its time and its exit status (its form: report.schema.json)."""
+    """The report without its time and its exit status (its form: report.schema.json)."""
     outcomes = list(outcomes)
     accepted = {(one.case, one.clause, one.kind): one.why for one in known}
     groups = _groups(outcomes)
@@ -57,7 +58,7 @@ def report_of(
 def _options(settings: Settings) -> str:
     """What a replay needs to be the same."""
     usual = Settings(())
-    options = [f"--partial '{glob}'" for glob in settings.partial]
+    options = [f"--partial {shlex.quote(glob)}" for glob in settings.partial]
     if settings.seed != usual.seed:
         options.append(f"--seed {settings.seed}")
     if settings.patience_s != usual.patience_s:
@@ -189,8 +190,3 @@ def failed_control(typed: Sequence[str], reason: str, seen: Recording) -> dict[s
         "{file}, or in {dir}, and to end with status 0",
     }
     return report
-
-
-def verdict_of_rows(report: Mapping[str, Any]) -> list[Verdict]:
-    """The verdicts that decide the exit status."""
-    return [Verdict(row["verdict"]) for row in report["clauses"].values() if not row["known"]]

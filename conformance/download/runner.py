@@ -70,7 +70,7 @@ class Settings:
 
     @property
     def names_file(self) -> bool:
-        """Whether the command is told the name of the file."""
+        """Whether the command gets the name of the file, and does not choose it."""
         return any("{file}" in word for word in self.command)
 
 
@@ -87,7 +87,7 @@ def record(settings: Settings, situation: Situation) -> Recording:
         command: tuple[str, ...] = ()
         pages: dict[str, Page] = {}
         for step in situation.steps:
-            plan = step.plan(situation.path, settings.seed, place.root)
+            plan = step.plan(situation.path, settings.seed, str(place.root))
             servers.begin_run(dict.fromkeys(LABELS, plan), OneResource())
             command = place.filled_in(origin_of(servers.urls["LOCAL"]))
             ran = _run(command, place, servers, situation, settings.patience_s)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import PurePath
 
 from conformance.download.content import NAME, SIZE, Edition, What
 from conformance.download.recording import Recording
@@ -75,10 +74,10 @@ class Step:
         sent = [one for one in (*self.faults, *self.there) if isinstance(one, OfResource)]
         return tuple(Edition(one.sent_version, one.grow) for one in sent)
 
-    def plan(self, path: str, seed: int, root: PurePath | str = ROOT) -> Plan:
+    def plan(self, path: str, seed: int, root: str = ROOT) -> Plan:
         """The plan of every server, for the resource at `path`."""
         there = f"{path.removesuffix(NAME)}there/{NAME}"
-        faults = tuple(_filled_in(fault, str(root), there) for fault in self.faults)
+        faults = tuple(_filled_in(fault, root, there) for fault in self.faults)
         return Plan(
             seed,
             rules={path: faults, **({there: self.there} if self.there else {})},
@@ -201,7 +200,7 @@ _FAILING = [
     _Kind("cut-headers", CutHeaders(), ("DL-FIN",), "a close in the headers", (What.EMPTY,)),
     _Kind("garbage", Garbage(), ("DL-FIN",), "bytes that are not HTTP", (What.PAGE,)),
     _Kind("bad-chunk", BadChunk(), ("DL-CHK",), "a chunk whose size is no number"),
-    _Kind("cut-after-chunk", Chunked(cut="chunk"), ("DL-CHK",), "a close behind a whole chunk"),
+    _Kind("cut-after-chunk", Chunked(cut="chunk"), ("DL-CHK",), "a close after a whole chunk"),
     _Kind("cut-in-chunk", Chunked(cut="data"), ("DL-CHK",), "a close in a chunk"),
     _Kind("bad-gzip", BadGzip(), ("DL-COD",), "gzip that cannot be decoded", (What.PAGE,)),
     _Kind("cut-gzip", Gzip(cut=True), ("DL-COD",), "gzip that ends too early", (What.PAGE,)),
@@ -224,7 +223,7 @@ _ODD = [
     _Kind("length-more", BadLength("more"), ("DL-LEN",), "a Content-Length that is too large"),
     _Kind("length-chunked", BadLength("with_chunked"), ("DL-CHK",), "chunks and a Content-Length"),
     _Kind("no-length", NoLength(), ("DL-FIN",), "half of it, and no length", (What.TRUNCATED,)),
-    _Kind("too-long", TooLong(), ("DL-INT",), "bytes behind the announced end"),
+    _Kind("too-long", TooLong(), ("DL-INT",), "bytes after the announced end"),
     _Kind("page", Page(), ("DL-FIN",), "200 with another page", (What.PAGE,)),
     _Kind("flip", Flip(3), ("DL-FIN",), "three wrong bytes", (What.FLIPPED,)),
     _Kind("no-last-line", Chunked(cut="end"), ("DL-CHK",), "a close in the last chunk",
@@ -289,9 +288,11 @@ def _waits() -> Iterator[Situation]:
     )
     away = Step((Truncate(CUT), Serve()), away=Away(1, 1.0))
     yield Situation(
-        "away", ("DL-LEN",), "a cut, then nobody there for a second", (away,), _was_away, slow=True
+        "away", ("DL-LEN",), "a cut, then a closed port for a second", (away,), _was_away, slow=True
     )
-    yield Situation("refused", ("DL-FIN",), "nobody there", (Step(refuse=True),), always, slow=True)
+    yield Situation(
+        "refused", ("DL-FIN",), "a closed port", (Step(refuse=True),), always, slow=True
+    )
     closed = Step((Redirect(THERE),), there=(Empty(), Serve()))
     yield Situation(
         "idle-close",

@@ -8,6 +8,7 @@ from support import TOP
 
 from conformance.cases.fixed import fixed_cases
 from conformance.cases.model import CaseError, case_from_json
+from conformance.clauses import clauses
 from conformance.known_failures import KnownFailure, read_known_failures
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -80,7 +81,7 @@ KNOWN = {"case": "a", "clause": "OUT-2", "word": "lost", "why": "it is old"}
 def test_known_failures_are_read(tmp_path):
     file = tmp_path / "known.json"
     file.write_text(json.dumps([KNOWN]))
-    assert read_known_failures(file) == [KnownFailure("a", "OUT-2", "lost", "it is old")]
+    assert read_known_failures(file, clauses()) == [KnownFailure("a", "OUT-2", "lost", "it is old")]
 
 
 def test_a_wrong_list_of_known_failures_is_rejected_with_its_file_and_place(tmp_path):
@@ -95,5 +96,5 @@ def test_a_wrong_list_of_known_failures_is_rejected_with_its_file_and_place(tmp_
     ):
         file.write_text(text)
         with pytest.raises(ValueError, match="known") as caught:
-            read_known_failures(file)
+            read_known_failures(file, clauses())
         assert said in str(caught.value)

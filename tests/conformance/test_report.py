@@ -105,7 +105,7 @@ def test_a_freedom_is_a_line_with_its_case_and_the_command_that_runs_it_again():
     lines = text_report(found).splitlines()
     line = "INFO        OUT-6   fixed/no-length: `no_length` is counted as ok (either is allowed)"
     assert line in lines
-    assert "conformance replay CASE -- node flags2.mjs" in lines[lines.index(line) + 1]
+    assert "conformance replay fixed/no-length -- node flags2.mjs" in lines[lines.index(line) + 1]
     assert "counted as ok" in reports.report_html(found)
 
 
