@@ -32,14 +32,12 @@ def judge_download(
     known: Sequence[KnownFailure],
 ) -> dict[str, Any]:
     """Judge a command in every situation; gives the report."""
-    settings = _settings(args, typed)
     chosen = chosen_situations(args.only)
     program_runner.stopping.clear()
     began = time.monotonic()
     interrupted = False
-    suite = Suite(settings, args.jobs, progress)
+    suite = Suite(_settings(args, typed), args.jobs, progress)
     try:
-        control(settings)
         suite.examine_all(chosen)
     except ControlFailedError as exc:
         report = failed_control(typed, str(exc), exc.seen)
@@ -48,7 +46,7 @@ def judge_download(
     finally:
         program_runner.stopping.set()
     if interrupted or suite.outcomes or suite.errors:
-        report = report_of(typed, settings, suite.outcomes.values(), known, suite.errors)
+        report = report_of(typed, suite.settings, suite.outcomes.values(), known, suite.errors)
     report |= {"interrupted": interrupted, "seed": args.seed}
     report["elapsed_s"] = round(time.monotonic() - began, 1)
     return report | ({"only": list(args.only)} if args.only else {})
@@ -82,6 +80,10 @@ def replay_situation(args: argparse.Namespace, typed: Sequence[str], name: str) 
         raise UsageError(f"there is no situation {name}")
     settings = _settings(args, typed)
     program_runner.stopping.clear()
+    try:
+        settings = control(settings)
+    except ControlFailedError as exc:
+        raise UsageError(f"it fails where nothing goes wrong: {exc}") from None
     seen = record(settings, found[0])
     judged = judge(found[0], seen)
     plan = json.dumps(case_of(found[0], settings)["plan"])

@@ -110,7 +110,10 @@ def _row(
 
 def case_of(situation: Situation, settings: Settings) -> dict[str, Any]:
     """A situation as JSON: its plan, or the plan of each run."""
-    plans = [plan_to_json(step.plan(situation.path, settings.seed)) for step in situation.steps]
+    plans = [
+        plan_to_json(step.plan(situation.path, settings.seed, probes=settings.probes))
+        for step in situation.steps
+    ]
     case: dict[str, Any] = {"id": situation.id, "why": situation.why}
     case["plan"] = plans[0] if len(plans) == 1 else plans
     if situation.before:

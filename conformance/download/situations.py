@@ -74,10 +74,12 @@ class Step:
         sent = [one for one in (*self.faults, *self.there) if isinstance(one, OfResource)]
         return tuple(Edition(one.sent_version, one.grow) for one in sent)
 
-    def plan(self, path: str, seed: int, root: str = ROOT) -> Plan:
-        """The plan of every server, for the resource at `path`."""
+    def plan(self, path: str, seed: int, root: str = ROOT, probes: int = 0) -> Plan:
+        """The plan of every server, for the resource at `path`; so many requests come first."""
         there = f"{path.removesuffix(NAME)}there/{NAME}"
-        faults = tuple(_filled_in(fault, root, there) for fault in self.faults)
+        first = self.editions[0] if self.editions else Edition()
+        before = (Serve(version=first.number, grow=first.grow),) * probes
+        faults = (*before, *(_filled_in(fault, root, there) for fault in self.faults))
         return Plan(
             seed,
             rules={path: faults, **({there: self.there} if self.there else {})},

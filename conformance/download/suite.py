@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from conformance.download.judge import Judgement, judge
 from conformance.download.recording import Recording
 from conformance.download.resuming import CONTROL
-from conformance.download.runner import Settings, record
+from conformance.download.runner import Settings, record, with_probes
 from conformance.download.situations import Situation
 from conformance.program_runner import stopping
 from conformance.scheduler import Progress
@@ -42,13 +42,17 @@ class Outcome:
     """In how many further runs it failed in the same way."""
 
 
-def control(settings: Settings) -> None:
-    """Raise ControlFailedError unless the command saves the resource whole, with status 0."""
+def control(settings: Settings) -> Settings:
+    """The settings, with what the control run shows of the command.
+
+    Raises ControlFailedError unless the command saves the resource whole, with status 0.
+    """
     seen = record(settings, CONTROL)
     found = judge(CONTROL, seen)
     if found.verdict is not Verdict.PASS:
         said = next((one.actual for one in found.findings), found.word)
         raise ControlFailedError(said, seen)
+    return with_probes(settings, seen)
 
 
 @dataclass(slots=True)
@@ -62,7 +66,11 @@ class Suite:
     errors: list[str] = field(default_factory=list)
 
     def examine_all(self, situations: Sequence[Situation]) -> None:
-        """Fill in the outcomes; those that may hang begin first, and wait side by side."""
+        """Fill in the outcomes; those that may hang begin first, and wait side by side.
+
+        Raises ControlFailedError if the command fails where nothing goes wrong.
+        """
+        self.settings = control(self.settings)
         self.progress.begin(len(situations), "situations")
         order = sorted(situations, key=lambda one: (not one.silent, not one.slow))
         waiting, quick = threading.Semaphore(WAITING), threading.Semaphore(self.jobs)
