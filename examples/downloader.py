@@ -1,7 +1,7 @@
 """Download one URL into a file, whole or not at all: `python downloader.py URL FILE`.
 
-Status 0: the file is there, whole. Status 1: it is not, one line on stderr says why, and nothing
-that is not whole has its name. What comes is written to FILE.part, which is renamed at the end.
+Status 0: the file is there, whole. Status 1: one line on stderr says why not, and no part has its
+name. What comes is written to FILE.part, which is renamed at the end.
 """
 
 import asyncio
@@ -24,6 +24,7 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.5, 30.0
 """Seconds before the second try, which double each time; and the most that a server may ask for."""
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=PATIENCE_S)
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+HOPELESS = aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, aiohttp.TooManyRedirects
 
 
 class Failed(Exception):
@@ -42,8 +43,7 @@ class Part:
 
     file: BinaryIO
     size: int = 0
-    total: int | None = None
-    """The length of the resource, if it is known."""
+    total: int | None = None  # the length of the resource, if it is known
     etag: str | None = None
     """Its strong validator: without one, parts are never joined (RFC 9110, section 15.3.7.3)."""
 
@@ -75,7 +75,7 @@ async def fetch(url: str, part: Part) -> None:
             try:
                 await ask(session, url, part)
                 return
-            except (aiohttp.InvalidURL, aiohttp.TooManyRedirects) as exc:
+            except HOPELESS as exc:
                 raise Failed(f"{type(exc).__name__}: {exc}") from None
             # RuntimeError: to read on after a bad chunk, where the connection is closed already.
             except (aiohttp.ClientError, TimeoutError, RuntimeError, TryAgain) as exc:

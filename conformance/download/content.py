@@ -153,6 +153,9 @@ def _word(size: int, pieces: Sequence[Piece], versions: Sequence[Version], kept:
     if kept is Kept.PART:
         return What.TRUNCATED
     parts = [one for one in pieces if one.n is not None and one.n < len(versions)]
+    first = parts[0] if parts else None
+    if first and not first.start and first.to == versions[first.n or 0].length:
+        return What.APPENDED
     if any(one.n is not None and one.n >= len(versions) for one in pieces):
         return What.PAGE
     if any(one.n is None and one.at == 0 for one in pieces):

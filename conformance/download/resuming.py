@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conformance.download.content import SIZE, What
+from conformance.download.met import Met, asked, asked_for_a_part, did
 from conformance.download.recording import Recording
 from conformance.download.situations import (
     CUT,
     Before,
-    Met,
     Situation,
     Step,
-    asked_for_a_part,
-    did,
     of_one_run,
 )
 from mockservers.faults import BadRange, Fault, Serve, Status, Truncate, Unsatisfiable
@@ -115,13 +113,7 @@ def _onto_a_whole_file() -> Iterator[Situation]:
         why = f"version 1 is there, whole; {does}"
         steps = (Step((fault,)),)
         free = frozenset({What.WHOLE}) if name == "changed" else frozenset()
-        yield Situation(
-            f"whole-{name}", (clause,), why, steps, _always_asked, whole, free, slow=True
-        )
-
-
-def _always_asked(seen: Recording) -> bool:
-    return bool(seen.requests)
+        yield Situation(f"whole-{name}", (clause,), why, steps, asked, whole, free, slow=True)
 
 
 def situations() -> tuple[Situation, ...]:

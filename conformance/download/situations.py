@@ -1,10 +1,10 @@
 """What a command may meet, as data: the steps of the server, and what counts as what; pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from conformance.download.content import NAME, SIZE, Edition, What
-from conformance.download.recording import Recording
+from conformance.download.met import Met, always, closed_a_kept_connection, did, limited, was_away
 from mockservers.faults import (
     Attachment,
     BadChunk,
@@ -36,7 +36,6 @@ from mockservers.faults import (
     Truncate,
     WrongType,
 )
-from mockservers.journal import AwayEntry
 from mockservers.kinds.base import OfResource
 from mockservers.kinds.selection import ETagForm
 from mockservers.plan import Away, Limit, Plan
@@ -51,9 +50,6 @@ ROOT = "{root}"
 """In a name or a Location: the folder around everything that a run may write to."""
 PRIVATE = "private.txt"
 """A file in that folder that no command may read."""
-
-Met = Callable[[Recording], bool]
-"""Whether the situation came about, by the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,36 +137,6 @@ class Situation:
         return tuple(dict.fromkeys([Edition(), *had]))
 
 
-def did(*kinds: type[Fault]) -> Met:
-    """Whether a GET met one of these."""
-    names = {kind.do for kind in kinds}
-    return lambda seen: any(one.do in names and one.method == "GET" for one in seen.requests)
-
-
-def asked_for_a_part(seen: Recording) -> bool:
-    """Whether a part was asked for that does not begin at 0."""
-    return any(one.range and not one.range.startswith("bytes=0-") for one in seen.requests)
-
-
-def always(seen: Recording) -> bool:
-    """It needs nothing from the client."""
-    return True
-
-
-def _limited(seen: Recording) -> bool:
-    return any(one.limited for one in seen.requests)
-
-
-def _was_away(seen: Recording) -> bool:
-    return any(isinstance(one, AwayEntry) for one in seen.entries)
-
-
-def _closed_a_kept_connection(seen: Recording) -> bool:
-    """Whether a request met `empty` on a connection that had had a whole response before."""
-    had = {one.conn for one in seen.requests if one.do == Redirect.do and one.complete}
-    return any(one.do == Empty.do and one.conn in had for one in seen.requests)
-
-
 PAGE_503 = Status((503,), body_bytes=2048)
 
 
@@ -197,6 +163,7 @@ _FAILING = [
     _Kind("reset", Reset(), ("DL-FIN",), "a reset before the first byte"),
     _Kind("reset-body", Reset(after_bytes=CUT), ("DL-LEN",), "a reset in the body"),
     _Kind("cut", Truncate(CUT), ("DL-LEN",), "a close in the body"),
+    _Kind("cut-early", Truncate(1_000), ("DL-LEN",), "a close after 1,000 bytes", ways="first"),
     _Kind("cut-at-0", Truncate(0), ("DL-LEN",), "a close before the first byte of the body"),
     _Kind("cut-status", CutHeaders(8), ("DL-FIN",), "a close in the status line"),
     _Kind("cut-headers", CutHeaders(), ("DL-FIN",), "a close in the headers", (What.EMPTY,)),
@@ -224,6 +191,9 @@ _ODD = [
           (What.TRUNCATED,)),
     _Kind("length-more", BadLength("more"), ("DL-LEN",), "a Content-Length that is too large"),
     _Kind("length-chunked", BadLength("with_chunked"), ("DL-CHK",), "chunks and a Content-Length"),
+    _Kind("chunked", Chunked(65_536), ("DL-CHK",), "chunks, and a trailer field"),
+    _Kind("whole-no-length", NoLength(SIZE), ("DL-FIN",), "all of it, and no length"),
+    _Kind("wrong-type", WrongType(), ("DL-FIN",), "it is called HTML"),
     _Kind("no-length", NoLength(), ("DL-FIN",), "half of it, and no length", (What.TRUNCATED,)),
     _Kind("too-long", TooLong(), ("DL-INT",), "bytes after the announced end"),
     _Kind("page", Page(), ("DL-FIN",), "200 with another page", (What.PAGE,)),
@@ -237,10 +207,7 @@ _ODD = [
 
 _HARMLESS = [
     _Kind("serve", Serve(), ("DL-FIN",), "nothing special"),
-    _Kind("chunked", Chunked(65_536), ("DL-CHK",), "chunks, and a trailer field"),
-    _Kind("whole-no-length", NoLength(SIZE), ("DL-FIN",), "all of it, and no length"),
     _Kind("gzip", Gzip(), ("DL-COD",), "gzip, as offered"),
-    _Kind("wrong-type", WrongType(), ("DL-FIN",), "it is called HTML"),
     _Kind("drip", Drip(2_000_000), ("DL-LEN",), "two megabytes a second"),
     _Kind("slow-head", SlowHead(200), ("DL-FIN",), "the headers at 200 bytes a second"),
     _Kind("interim", Interim((103, 103)), ("DL-INT",), "two interim responses before it"),
@@ -286,11 +253,11 @@ def _waits() -> Iterator[Situation]:
         yield Situation(name, clauses, why, (Step((limit, Serve())),), did(RateLimit), slow=True)
     busy = Step(limit=Limit(1, PAGE_503))
     yield Situation(
-        "busy", ("DL-STA",), "503 for a second request at once", (busy,), _limited, slow=True
+        "busy", ("DL-STA",), "503 for a second request at once", (busy,), limited, slow=True
     )
     away = Step((Truncate(CUT), Serve()), away=Away(1, 1.0))
     yield Situation(
-        "away", ("DL-LEN",), "a cut, then a closed port for a second", (away,), _was_away, slow=True
+        "away", ("DL-LEN",), "a cut, then a closed port for a second", (away,), was_away, slow=True
     )
     yield Situation(
         "refused", ("DL-FIN",), "a closed port", (Step(refuse=True),), always, slow=True
@@ -301,7 +268,7 @@ def _waits() -> Iterator[Situation]:
         ("DL-FIN", "DL-IDL"),
         "a kept connection has ended when it is used again",
         (closed,),
-        _closed_a_kept_connection,
+        closed_a_kept_connection,
         harmless=True,
         slow=True,
     )
