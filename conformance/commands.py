@@ -40,6 +40,8 @@ def _typed(args: argparse.Namespace) -> tuple[str, ...]:
     command = args.command[1:] if args.command[:1] == ["--"] else args.command
     if not command:
         raise UsageError("a command is needed: conformance ... -- COMMAND ...")
+    if command[0].startswith("-"):
+        raise UsageError(f"{command[0]} is no command; options of replay stand before CASE")
     return tuple(command)
 
 

@@ -19,9 +19,9 @@ def did(*kinds: type[Fault]) -> Met:
     cuts = {kind.do for kind in (Reset, Stall, Truncate)}
 
     def met(one: RequestEntry) -> bool:
-        if one.do not in names or (one.do in cuts and one.complete):
+        if one.do not in names or (one.do in cuts and one.bytes_sent == (one.length or -1)):
             return False
-        return one.method == "GET" or not one.complete or one.status != OK
+        return one.method == "GET" or one.status != OK
 
     return lambda seen: any(map(met, seen.requests))
 

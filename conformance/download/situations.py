@@ -189,7 +189,8 @@ _ODD = [
           (What.WHOLE, What.TRUNCATED)),
     _Kind("length-fewer", BadLength("fewer"), ("DL-INT",), "a Content-Length that is too small",
           (What.TRUNCATED,)),
-    _Kind("length-more", BadLength("more"), ("DL-LEN",), "a Content-Length that is too large"),
+    _Kind("length-more", BadLength("more"), ("DL-LEN", "DL-SIL"),
+          "a Content-Length that is too large", silent=True),
     _Kind("length-chunked", BadLength("with_chunked"), ("DL-CHK",), "chunks and a Content-Length"),
     _Kind("chunked", Chunked(65_536), ("DL-CHK",), "chunks, and a trailer field"),
     _Kind("whole-no-length", NoLength(SIZE), ("DL-FIN",), "all of it, and no length"),
@@ -222,7 +223,7 @@ def _of_kinds() -> Iterator[Situation]:
             faults = (kind.fault, Serve()) if way == "first" else (kind.fault,)
             yield replace(_of_kind(kind, faults), id=f"{kind.name}-{way}", slow=True)
     for kind in _ODD:
-        yield replace(_of_kind(kind, (kind.fault,)), slow=kind.name == "length-more")
+        yield _of_kind(kind, (kind.fault,))
     for kind in _HARMLESS:
         yield replace(_of_kind(kind, (kind.fault,)), harmless=True)
 
