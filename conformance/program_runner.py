@@ -50,7 +50,7 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
     CannotStartError if there is no such command.
     """
     first, *rest = command
-    words = [str(Path(word).absolute()) if Path(word).exists() else word for word in rest]
+    words = [str(Path(word).absolute()) if _exists(word) else word for word in rest]
     if os.sep in first:
         found = shutil.which(Path(first).absolute())
     else:
@@ -62,6 +62,13 @@ def resolved(command: Sequence[str]) -> tuple[str, ...]:
         what = "cannot execute" if there else "command not found:"
         raise CannotStartError(f"{what} {first}")
     return (str(found), *words)
+
+
+def _exists(word: str) -> bool:
+    """Whether a word names something here; a whole program, as after `python -c`, does not."""
+    with contextlib.suppress(OSError):
+        return Path(word).exists()
+    return False
 
 
 _NO_URLS = dict.fromkeys(LABELS, "")

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from conformance.download.judge import Judgement, judge
-from conformance.download.recording import Recording
+from conformance.download.recording import How, Recording
 from conformance.download.resuming import CONTROL
 from conformance.download.runner import Settings, record, with_probes
 from conformance.download.situations import Situation
@@ -51,6 +51,8 @@ def control(settings: Settings) -> Settings:
     found = judge(CONTROL, seen)
     if found.verdict is not Verdict.PASS:
         said = next((one.actual for one in found.findings), found.word)
+        if not seen.requests and seen.last.how is How.EXIT:
+            said = f"it requested nothing, and ended with status {seen.last.status}"
         raise ControlFailedError(said, seen)
     return with_probes(settings, seen)
 

@@ -52,7 +52,7 @@ def kept_clauses(outcomes):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("n", "name"), enumerate(RIGHT))
+@pytest.mark.parametrize(("n", "name"), list(enumerate(RIGHT)))
 def test_nothing_is_said_against_a_right_downloader_of_unusual_habits(n, name, tmp_path):
     file = tmp_path / "downloader.py"
     file.write_text(varied(RIGHT[name]), encoding="utf-8")
