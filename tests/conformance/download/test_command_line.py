@@ -35,7 +35,8 @@ def conformance(capsys, *words):
 
 
 def download(capsys, *options, program=GET):
-    command = ["--", sys.executable, "-c", program, "{url}", "{file}"]
+    how = [program] if isinstance(program, Path) else ["-c", program]
+    command = ["--", sys.executable, *how, "{url}", "{file}"]
     return conformance(capsys, "download", *options, *command)
 
 
@@ -72,7 +73,8 @@ def test_a_command_that_fails_without_a_fault_is_not_judged(capsys, tmp_path):
 @slow
 def test_a_failure_has_a_story_files_and_a_command_that_shows_it_again(capsys, tmp_path):
     options = ["--only", "retry-after", "--only", "cut-first", "--only", "serve"]
-    fault = varied(FAULTY["length-unchecked"].changes)
+    fault = tmp_path / "downloader.py"
+    fault.write_text(varied(FAULTY["length-unchecked"].changes))
     status, stdout, _ = download(capsys, *options, "--report", tmp_path, program=fault)
     assert status == 1
     report = json.loads((tmp_path / "report.json").read_text())
