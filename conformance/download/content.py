@@ -171,7 +171,8 @@ def _word(size: int, pieces: Sequence[Piece], versions: Sequence[Version], kept:
 def _told(size: int, pieces: Sequence[Piece], titles: Sequence[str], versions: int) -> list[str]:
     told = [f"{size:,} bytes"]
     for one in pieces[:SHOWN]:
-        where = f"{one.start:,} to {one.to - 1:,}"
+        last = one.to - 1
+        where = f"{one.start:,} to {last:,}" if last > one.start else f"{last:,}"
         if one.n is None:
             told.append(f"{where}: {'zeros' if one.at == 0 else 'other bytes'}")
         elif one.n >= versions:

@@ -31,6 +31,12 @@ def asked_for_a_part(seen: Recording) -> bool:
     return any(one.range and not one.range.startswith("bytes=0-") for one in seen.requests)
 
 
+def got_two_versions(seen: Recording) -> bool:
+    """Whether GETs were answered with bytes of different versions."""
+    gets = [one for one in seen.requests if one.method == "GET" and one.bytes_sent]
+    return len({one.version for one in gets if one.version}) > 1
+
+
 def always(seen: Recording) -> bool:
     """It needs nothing from the client."""
     return True

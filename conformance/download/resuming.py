@@ -1,14 +1,15 @@
 """What a command may meet when it goes on after a failure: parts, and versions that change; pure.
 
 There are three ways to go on: in the run that failed (`retry`), in the next run (`again`), and with
-a part that is there before (`onto`). In each, the server does one thing to the next request.
+a part that is there before (`onto`). In each, the server does one thing to the next request. A
+command that asks for several parts meets that, too (`second`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from conformance.download.content import SIZE, What
-from conformance.download.met import Met, asked, asked_for_a_part, did
+from conformance.download.met import Met, asked, asked_for_a_part, did, got_two_versions
 from conformance.download.recording import Recording
 from conformance.download.situations import (
     CUT,
@@ -17,7 +18,7 @@ from conformance.download.situations import (
     Step,
     of_one_run,
 )
-from mockservers.faults import BadRange, Fault, Serve, Status, Truncate, Unsatisfiable
+from mockservers.faults import BadRange, Drip, Fault, Serve, Status, Truncate, Unsatisfiable
 from mockservers.kinds.selection import ETagForm
 
 MORE = 100_000
@@ -64,7 +65,7 @@ _NEXT = [
     _Next("shorter", (Serve(version=2, grow=-MORE),), "DL-CMB", "version 2, shorter"),
     _Next("gone", (Serve(version=2, grow=CUT // 2 - SIZE),), "DL-RNS",
           "version 2, shorter than the part"),
-    _Next("changed-weak", (_V2,), "DL-VAL", "version 2, with weak ETags", etag="weak"),
+    _Next("changed-weak", (_V2,), "DL-CMB", "version 2, with weak ETags", etag="weak"),
     _Next("changed-no-etag", (_V2,), "DL-CMB", "version 2, without ETags", etag="none"),
     _Next("other-etag", (Serve(),), "DL-CMB", "the same bytes with another ETag",
           etag="per_request"),
@@ -84,7 +85,6 @@ def _going_on() -> Iterator[Situation]:
     for one in _NEXT:
         for way in one.ways.split():
             met = one.met or asked_for_a_part
-            clauses = (one.clause,) if one.clause == "DL-VAL" else (one.clause, "DL-VAL")
             match way:
                 case "retry":
                     steps: tuple[Step, ...] = (Step((Truncate(CUT), *one.faults), etag=one.etag),)
@@ -97,7 +97,26 @@ def _going_on() -> Iterator[Situation]:
             before = Before() if way == "onto" else None
             begins = {"retry": "a cut, then", "again": "a cut; in the next run"}
             why = f"{begins.get(way, 'a part is there;')} {one.why}"
+            clauses = (one.clause, "DL-VAL")
             yield Situation(f"{way}-{one.name}", clauses, why, steps, met, before, slow=True)
+
+
+def _between() -> Iterator[Situation]:
+    """What a command meets that asks for several parts, at once or one after another."""
+    faults: dict[str, tuple[tuple[Fault, ...], str, str]] = {
+        "changed": ((_V2,), "DL-CMB", "version 2, as long"),
+        "cut": ((Truncate(1_000), Serve()), "DL-LEN", "a close after 1,000 bytes"),
+        "503": ((Status((503,), body_bytes=500), Serve()), "DL-STA", "503 with a page"),
+        "ignored": ((BadRange("ignored"), Serve()), "DL-IGN", "a whole 200 for a part"),
+        "shifted": ((BadRange("shift"), Serve()), "DL-CRG", "a part that begins a byte early"),
+        "short": ((BadRange("short"), Serve()), "DL-TOT", "half of the part asked for"),
+    }
+    for name, (second, clause, does) in faults.items():
+        met = got_two_versions if second == (_V2,) else did(type(second[0]))
+        # The first response takes a second, so that others begin while it lasts.
+        steps = (Step((Drip(SIZE), *second)),)
+        why = f"for a second request, {does}"
+        yield Situation(f"second-{name}", (clause,), why, steps, met, slow=True)
 
 
 def _onto_a_whole_file() -> Iterator[Situation]:
@@ -118,7 +137,7 @@ def _onto_a_whole_file() -> Iterator[Situation]:
 
 def situations() -> tuple[Situation, ...]:
     """Every situation, in the order of a report."""
-    found = (*of_one_run(), *_going_on(), *_onto_a_whole_file())
+    found = (*of_one_run(), *_going_on(), *_between(), *_onto_a_whole_file())
     assert len({one.id for one in found}) == len(found)
     return found
 

@@ -51,7 +51,7 @@ def test_the_resource_is_at_every_path_with_its_name():
         (OLD[:70_000] + OTHER[70_000:], What.SPLICED, "70,000 to 4,194,303: version 2"),
         (OLD[:70_000] + OLD[80_000:], What.SPLICED, "70,000 to 4,184,303: version 1 from its byte"),
         (OLD[:70_000] + bytes(SIZE - 70_000), What.ZEROS, "70,000 to 4,194,303: zeros"),
-        (OLD[:70_000] + b"\xff" + OLD[70_001:], What.FLIPPED, "70,000 to 70,000: other bytes"),
+        (OLD[:70_000] + b"\xff" + OLD[70_001:], What.FLIPPED, "; 70,000: other bytes; 70,001 to"),
         (b"something else entirely " * 50, What.PAGE, "0 to 1,199: other bytes"),
     ],
     ids=lambda value: value if isinstance(value, What) else "",
