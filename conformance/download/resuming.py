@@ -49,6 +49,8 @@ _NEXT = [
     _Next("part", (Serve(),), "DL-CMB", "the rest of it", _got_a_part, ways="retry again onto"),
     _Next("ignored", (BadRange("ignored"), Serve()), "DL-IGN", "a whole 200 for a part", _BAD_RANGE,
           ways="retry again onto"),
+    _Next("ignored-changed", (BadRange("ignored", version=2), _V2), "DL-CMB",
+          "a whole 200 of version 2", _BAD_RANGE),
     _Next("shifted", (BadRange("shift"), Serve()), "DL-CRG", "a part that begins a byte early",
           _BAD_RANGE, ways="retry again onto"),
     _Next("no-content-range", (BadRange("missing"), Serve()), "DL-CRG",
