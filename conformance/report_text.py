@@ -97,6 +97,8 @@ def not_tested_because(report: Mapping[str, Any], clause: str) -> str:
     row = report["clauses"][clause]
     if row.get("hidden_by"):
         return f"hidden by {', '.join(row['hidden_by'])}"
+    if row.get("reason"):
+        return str(row["reason"])
     if row.get("operation"):
         return f"the adapter does not have `{row['operation']}`"
     findings = (one for case in report["cases"] for one in case["findings"])

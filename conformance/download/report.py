@@ -22,6 +22,9 @@ from mockservers.plan_json import plan_to_json
 PREFIX = "download/"
 """What the name of a situation begins with, where it may be that of another case."""
 
+OF_RETRIES = ("DL-BND", "DL-BAK")
+"""Clauses that only a command shows that tries again."""
+
 _Cause = tuple[str, str]
 _Group = list[tuple[Outcome, Finding]]
 
@@ -173,6 +176,8 @@ def _clause_rows(
             "known": bool(failures)
             and all((one.situation.id, *f.cause) in accepted for one, f in failures),
         }
+        if outcomes and not seen and name in OF_RETRIES:
+            rows[name]["reason"] = "it never asked a second time"
     return rows
 
 
