@@ -53,7 +53,8 @@ def _words_line(report: Mapping[str, Any]) -> list[str]:
     """How often each thing happened to a download."""
     words = report.get("words", {})
     counts = ", ".join(f"{number} {word}" for word, number in words.items())
-    return [f"{sum(words.values())} situations: {counts}"] if words else []
+    total = sum(words.values())
+    return [f"{total} situation{'s' if total > 1 else ''}: {counts}"] if words else []
 
 
 def _clause_lines(report: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from conformance.download.content import What
 from conformance.download.recording import Found, How, Recording
 from conformance.download.situations import Situation
 from conformance.verdicts import Finding, Verdict
-from mockservers.faults import RateLimit, Serve
+from mockservers.faults import RateLimit, Redirect, Serve
 from mockservers.journal import RequestEntry
 
 EARLY_S = 0.1
@@ -138,7 +138,8 @@ def _at_0(situation: Situation, seen: Recording) -> _Happened:
     name, file = found
     what, text = file.look.what, f"{name}: {file.look.text}"
     if what is What.WHOLE and not _is_old(situation, file):
-        again = sum(one.method == "GET" for one in seen.requests) > 1
+        gets = [one for one in seen.requests if one.method == "GET" and one.do != Redirect.do]
+        again = len(gets) > 1
         word = "recovered" if again and not situation.harmless else "clean"
         if What.WHOLE in situation.free and not situation.before:
             word = "up-to-the-client"
@@ -151,14 +152,15 @@ def _at_0(situation: Situation, seen: Recording) -> _Happened:
 
 
 def _kept(seen: Recording) -> tuple[str, Found] | None:
-    """The file that a status of 0 speaks of: of the final name; else a whole one, else any."""
+    """The file that a status of 0 speaks of: that of the final name. If the command chooses the
+    name, a new file rather than one from before, and of these a whole one.
+    """
     if seen.final:
         file = seen.files.get(seen.final)
         return (seen.final, file) if file else None
     files = [(name, file) for name, file in seen.files.items() if not file.marked]
-    whole = [one for one in files if one[1].look.what is What.WHOLE]
-    changed = [one for one in files if one[1].changed]
-    return next(iter([*whole, *changed, *files]), None)
+    files.sort(key=lambda one: (not one[1].changed, one[1].look.what is not What.WHOLE))
+    return files[0] if files else None
 
 
 def _is_old(situation: Situation, file: Found) -> bool:

@@ -188,7 +188,8 @@ class _Place:
                     return stream.read(stop - start)
 
                 changed = not same(file, before.get(name))
-                marked = is_marked(name, there, self.settings.partial)
+                # A name may begin with dots because the URL of `name-redirect` does.
+                marked = is_marked(name.removeprefix(".."), there, self.settings.partial)
                 look = look_at(file.size, read, self.situation.editions, pages, coded)
                 found[name] = Found(look, file.size, changed, marked)
         return found

@@ -1,5 +1,7 @@
 """What a recording shows, in a word, with its clause."""
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.download.content import Edition, Look, What
@@ -127,6 +129,14 @@ def test_what_else_the_journal_says(name, entries, clause, word):
 )
 def test_nothing_is_said_where_nothing_is_wrong(name, entries):
     assert judge(SITUATIONS[name], seen(*entries, files=ONE)).findings == ()
+
+
+def test_a_command_that_chooses_the_name_is_judged_by_its_new_file():
+    new = Found(Look(What.WHOLE, "version 2, whole", NEW), SIZE, changed=True)
+    for before in (FROM_BEFORE, Found(HALF.look, 700_001, changed=False)):
+        recording = seen(asked(1), files={"file.bin": before, "file.bin.1": new})
+        found = judge(SITUATIONS["whole-longer"], replace(recording, final=None))
+        assert found.word == "clean"
 
 
 def test_a_marked_part_is_no_leftover_and_no_download():
