@@ -198,6 +198,6 @@ def _seconds(text: str) -> float:
 
 
 def _positive(text: str) -> int:
-    if not _natural(text):
-        raise argparse.ArgumentTypeError("a whole number from 1 is needed, not 0")
+    if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text)):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
     return int(text)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
+from msgspec import structs
+
 from conformance import program_runner
 from conformance.download.clauses import clauses
 from conformance.download.judge import judge
@@ -33,6 +35,7 @@ def judge_download(
 ) -> dict[str, Any]:
     """Judge a command in every situation; gives the report."""
     chosen = chosen_situations(args.only)
+    known = [_of_a_situation(one) for one in known]
     program_runner.stopping.clear()
     began = time.monotonic()
     interrupted = False
@@ -60,6 +63,13 @@ def _settings(args: argparse.Namespace, typed: Sequence[str]) -> Settings:
     return Settings(resolved(typed), args.patience, args.seed, tuple(args.partial))
 
 
+def _of_a_situation(known: KnownFailure) -> KnownFailure:
+    name = known.case.removeprefix(PREFIX)
+    if name not in {one.id for one in situations()}:
+        raise UsageError(f"--known: there is no situation {known.case}")
+    return structs.replace(known, case=name)
+
+
 def chosen_situations(only: Collection[str]) -> list[Situation]:
     """All, or those that are for a clause, or have one of these names (`onto-*` too)."""
     every = situations()
@@ -67,7 +77,9 @@ def chosen_situations(only: Collection[str]) -> list[Situation]:
     for name in only:
         wanted = name.removeprefix(PREFIX)
         named = [one for one in every if name in one.clauses or fnmatchcase(one.id, wanted)]
-        if not named and name not in clauses():
+        if not named and name in clauses():  # every failure may show it
+            named = list(every)
+        if not named:
             raise UsageError(f"--only {name}: there is no such clause or situation")
         found |= {one.id: one for one in named}
     return [one for one in every if one.id in found or not only]

@@ -1,5 +1,6 @@
 """What a recording shows: one word for what happened, and what else the journal says; pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -9,7 +10,7 @@ from conformance.download.content import What
 from conformance.download.recording import Found, How, Recording
 from conformance.download.situations import Situation
 from conformance.verdicts import Finding, Verdict
-from mockservers.faults import RateLimit, Redirect, Serve
+from mockservers.faults import RateLimit, Redirect, Serve, Truncate
 from mockservers.journal import RequestEntry
 
 EARLY_S = 0.1
@@ -58,7 +59,8 @@ class Judgement:
 def judge(situation: Situation, seen: Recording) -> Judgement:
     """What the runs of a command in a situation show."""
     word, clause, actual, expected = _what_happened(situation, seen)
-    tested = word not in ("not-met", "undecided", "up-to-the-client")
+    untold = ("not-met", "undecided", "up-to-the-client")
+    tested = word not in untold and (situation.met(seen) or seen.last.how is not How.EXIT)
     beside = [*_of_validators(situation, seen), *_of_waits(situation, seen), *_of_parts(seen, word)]
     findings = []
     if word not in ("clean", "recovered", "honest"):
@@ -110,18 +112,23 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
     match last.how:
         case How.HANGS:
             took = f"a request in flight, and not a byte of a response for {last.elapsed_s:.0f} s"
-            return "hangs", "DL-SIL", took, "an end after some time"
+            return "hangs", "DL-SIL", took, "an end before that (--patience waits longer)"
         case How.UNENDING if len(seen.requests) > 1:
             asked = f"{len(seen.requests)} requests in {last.elapsed_s:.0f} s, and no end"
             return "storm", "DL-BND", asked, "a limit"
         case How.WAITS | How.UNENDING | How.STOPPED:
-            waited = f"it had not ended after {last.elapsed_s:.0f} s, with nothing in flight"
-            return "undecided", main, waited, "an end"
+            tries = len([one for one in last.entries if isinstance(one, RequestEntry)])
+            waited = f"no end after {last.elapsed_s:.0f} s and {tries} requests, none in flight"
+            return "undecided", main if tries < 2 else "DL-BND", waited, "either is allowed"
         case How.EXIT:
             ended = _at_0(situation, seen) if last.status == 0 else _failed(situation, seen)
-    if _VERDICTS.get(ended[0]) in _NOTHING_BROKEN and not situation.met(seen):
-        return "not-met", main, f"{situation.why}: this did not come about", "either is allowed"
-    return ended
+    if situation.met(seen):
+        return ended
+    if _VERDICTS.get(ended[0]) in _NOTHING_BROKEN:
+        return "not-met", main, f"{situation.why}: this did not come about", None
+    word, _, actual, expected = ended
+    cut = any(one.do == Truncate.do and one.bytes_sent < (one.length or 0) for one in seen.requests)
+    return word, "DL-LEN" if cut else "DL-FIN", actual, expected
 
 
 def _is_private(file: Found) -> bool:
@@ -144,7 +151,7 @@ def _at_0(situation: Situation, seen: Recording) -> _Happened:
         if What.WHOLE in situation.free and not situation.before:
             word = "up-to-the-client"
         return word, clause, text, "either is allowed"
-    if what in situation.free:
+    if what in situation.free or not (file.changed or seen.requests):
         return "up-to-the-client", clause, f"status 0; {text}", "either is allowed"
     if what is What.WHOLE:
         return "lost", clause, f"status 0; {text}, from before", "the version that the server has"
@@ -179,7 +186,7 @@ def _failed(situation: Situation, seen: Recording) -> _Happened:
     whole = final is not None and final[1].changed and final[1].look.what is What.WHOLE
     if whole and _ended_well(seen):
         text = f"status {status}, though {final[0] if final else ''} is whole"
-        return "false-alarm", clause, text, "status 0"
+        return "false-alarm", "DL-FIN", text, "status 0"
     if situation.harmless:
         alarm = f"status {status}, though every correct client can succeed: {situation.why}"
         return "false-alarm", situation.clauses[-1], alarm, "status 0 and the file"
@@ -272,11 +279,13 @@ def _of_backing_off(asked: Sequence[RequestEntry]) -> Iterator[Finding]:
 
 
 def _of_parts(seen: Recording, word: str) -> Iterator[Finding]:
-    """A part without a Content-Range in bytes that was joined, though its bytes were right."""
-    if word != "recovered":
+    """A part whose Content-Range is wrong and that was joined, though its bytes were right."""
+    found = _kept(seen) if word == "recovered" else None
+    if found is None:
         return
+    right = re.compile(rf"bytes \d+-\d+/({found[1].size}|\*)")
     for one in seen.requests:
-        valid = (one.content_range or "").startswith("bytes ")
+        valid = right.fullmatch(one.content_range or "")
         if one.status == 206 and not valid and one.complete and _needed(seen, one):
             said = one.content_range or "no Content-Range"
             text = f"the part of request {one.n} was joined, with {said}"

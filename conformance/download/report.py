@@ -10,6 +10,7 @@ from msgspec import to_builtins
 
 from conformance.download.clauses import clauses
 from conformance.download.recording import Recording
+from conformance.download.resuming import situations
 from conformance.download.runner import Settings
 from conformance.download.situations import Situation
 from conformance.download.story import story
@@ -37,7 +38,8 @@ def report_of(
     errors: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The report without its time and its exit status (its form: report.schema.json)."""
-    outcomes = list(outcomes)
+    places = {one.id: place for place, one in enumerate(situations())}
+    outcomes = sorted(outcomes, key=lambda one: places[one.situation.id])
     accepted = {(one.case, one.clause, one.kind): one.why for one in known}
     groups = _groups(outcomes)
     shown = [_row(cause, group, settings, accepted) for cause, group in groups.items()]

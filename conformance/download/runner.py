@@ -21,8 +21,11 @@ from msgspec import structs
 
 from conformance.download.content import (
     NAME,
+    SIZE,
+    Look,
     OneResource,
     Page,
+    What,
     look_at,
     the_resource,
 )
@@ -50,6 +53,8 @@ MOST_S = 180.0
 """Seconds that a run may take."""
 MOST_REQUESTS, MOST_OF_A_RANGE = 3_000, 100
 """Requests that a run may make: in all, and for one range of bytes, or without a range."""
+MOST_BYTES = 16 * SIZE
+"""Longest file whose bytes are looked at."""
 TERM_S = 2.0
 """Seconds between SIGTERM and SIGKILL."""
 POLL_S = 0.01
@@ -190,7 +195,10 @@ class _Place:
                 changed = not same(file, before.get(name))
                 # A name may begin with dots because the URL of `name-redirect` does.
                 marked = is_marked(name.removeprefix(".."), there, self.settings.partial)
-                look = look_at(file.size, read, self.situation.editions, pages, coded)
+                editions = self.situation.editions
+                look = Look(What.PAGE, f"{file.size:,} bytes, too many to be any version of it")
+                if file.size <= MOST_BYTES:
+                    look = look_at(file.size, read, editions, pages, coded)
                 found[name] = Found(look, file.size, changed, marked)
         return found
 

@@ -10,7 +10,7 @@ def story(seen: Recording) -> list[str]:
     for number, run in enumerate(seen.runs, 1):
         if len(seen.runs) > 1:
             lines.append(f"run {number}:")
-        lines += [_of_entry(entry) for entry in run.entries]
+        lines += [_of_entry(entry, ended=run.status is not None) for entry in run.entries]
         lines.append(_end(run))
     files = [
         f"{name}{' (as before)' if not file.changed else ''}{' (marked)' if file.marked else ''}: "
@@ -26,7 +26,7 @@ def _end(run: Ran) -> str:
     return f"status {run.status} after {run.elapsed_s:.1f} s"
 
 
-def _of_entry(entry: RequestEntry | AwayEntry) -> str:
+def _of_entry(entry: RequestEntry | AwayEntry, *, ended: bool) -> str:
     if isinstance(entry, AwayEntry):
         return f"{entry.at_s:.2f} s  the server is away for {entry.for_s:g} s"
     asked = [entry.method, entry.path]
@@ -45,7 +45,7 @@ def _of_entry(entry: RequestEntry | AwayEntry) -> str:
     elif entry.bytes_sent:
         answer.append(f"{entry.bytes_sent:,} bytes")
     if entry.client_gone:
-        answer.append("the client closed")
+        answer.append("the client closed" if ended else "the suite ended the client")
     number = f"{entry.n}." if not entry.limited else f"{entry.n}. (beyond the limit)"
     kind = f"[{entry.do}]" if entry.do else "[rejected]"
     return f"{entry.start_s:.2f} s  {number} {' '.join(asked)} -> {kind} {', '.join(answer)}"

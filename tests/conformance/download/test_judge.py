@@ -58,7 +58,7 @@ NONE = {}
         ("cut-always", seen(CUT, status=1), "honest", None, Verdict.PASS),
         ("cut-always", seen(CUT, status=1, files={"file.bin": HALF}), "leftover", "DL-PAR",
          Verdict.NON_STRICT),
-        ("cut-first", seen(CUT, asked(2), status=1, files=ONE), "false-alarm", "DL-LEN",
+        ("cut-first", seen(CUT, asked(2), status=1, files=ONE), "false-alarm", "DL-FIN",
          Verdict.NON_STRICT),
         ("interim", seen(asked(1, "interim"), status=1), "false-alarm", "DL-INT",
          Verdict.NON_STRICT),

@@ -142,7 +142,7 @@ FAULTY = {
     "status-0-after-a-failure": Fault("DL-FIN", "lost", "empty-always", [
         (_END, '        print(f"{sys.argv[1]}: {exc}")\n'),
     ]),
-    "status-1-after-a-success": Fault("DL-LEN", "false-alarm", "cut-first", [
+    "status-1-after-a-success": Fault("DL-FIN", "false-alarm", "cut-first", [
         (_DONE, _DONE.replace("return", "tried.append(tries_left)\n                return")),
         (_END, _END + "    sys.exit(int(tried[0] < TRIES - 1))\n"),
         ("class Failed", "tried = []\n\n\nclass Failed"),
