@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 
 from conformance.download.judge import Judgement, judge
@@ -75,6 +75,15 @@ class Suite:
         self.settings = control(self.settings)
         self.progress.begin(len(situations), "situations")
         order = sorted(situations, key=lambda one: (not one.silent, not one.slow))
+
+        def take(outcome: Outcome) -> None:
+            self.outcomes[outcome.situation.id] = outcome
+
+        self._examine(order, take)
+        self._confirm()
+
+    def _examine(self, situations: Sequence[Situation], take: Callable[[Outcome], None]) -> None:
+        """Run each in a thread, as many at a time as its kind allows, and take what it gives."""
         waiting, quick = threading.Semaphore(WAITING), threading.Semaphore(self.jobs)
 
         def run(one: Situation) -> Outcome:
@@ -83,26 +92,15 @@ class Suite:
             with waiting if one.slow else quick:
                 return self._examined(one)
 
-        self._in_threads(run, order, self._take)
-        self._confirm()
-
-    def _in_threads(
-        self,
-        run: Callable[[Situation], Outcome],
-        situations: Sequence[Situation],
-        take: Callable[[Outcome], None],
-    ) -> None:
         pool = ThreadPoolExecutor(MOST_AT_A_TIME)
-        futures: dict[Future[Outcome], Situation] = {
-            pool.submit(run, one): one for one in situations
-        }
+        futures = {pool.submit(run, one): one for one in situations}
         try:
             for future in as_completed(futures):
-                one = futures[future]
                 try:
                     take(future.result())
                 except Exception as exc:
-                    self.errors.append(f"{one.id}: {type(exc).__name__}: {exc}")
+                    name = futures[future].id
+                    self.errors.append(f"{name}: {type(exc).__name__}: {exc}")
                 self.progress.step()
         except KeyboardInterrupt:
             stopping.set()
@@ -110,50 +108,47 @@ class Suite:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _take(self, outcome: Outcome) -> None:
-        self.outcomes[outcome.situation.id] = outcome
-
     def _examined(self, situation: Situation) -> Outcome:
         seen = record(self.settings, situation)
         return Outcome(situation, judge(situation, seen), seen)
 
-    # --- again ------------------------------------------------------------------------------------
-
     def _confirm(self) -> None:
         """Run again what failed, and last and apart what depends on time."""
         failed = [one for one in self.outcomes.values() if _causes(one)]
-        by_time = [one for one in failed if _depends_on_time(one)]
-        others = [one for one in failed if not _depends_on_time(one)]
-        self.progress.begin(len(failed), "repeating")
-        quick = threading.Semaphore(self.jobs)
+        by_time = [one.situation for one in failed if _depends_on_time(one)]
+        others = [one.situation for one in failed if not _depends_on_time(one)]
+        again = [one for one in others for _ in range(REPEATS)]
+        self.progress.begin(len(again) + len(by_time), "repeating")
+        self._repeat(again)
+        self._repeat(by_time)
 
-        def again(situation: Situation) -> Outcome:
-            with quick:
-                return self._again(self.outcomes[situation.id], REPEATS)
+    def _repeat(self, situations: Sequence[Situation]) -> None:
+        seen: dict[str, list[Outcome]] = {one.id: [] for one in situations}
 
-        def apart(situation: Situation) -> Outcome:
-            return self._again(self.outcomes[situation.id], 1)
+        def take(outcome: Outcome) -> None:
+            seen[outcome.situation.id].append(outcome)
 
-        self._in_threads(again, [one.situation for one in others], self._take)
-        self._in_threads(apart, [one.situation for one in by_time], self._take)
+        self._examine(situations, take)
+        for name, found in seen.items():
+            self.outcomes[name] = _confirmed(self.outcomes[name], found)
 
-    def _again(self, first: Outcome, times: int) -> Outcome:
-        """The outcome, as far as it is the same each time; FLAKY where a MUST is broken at times.
 
-        What does not show again, and is no broken MUST, is forgotten.
-        """
-        seen = [self._examined(first.situation) for _ in range(times)]
-        found = []
-        for one in first.judgement.findings:
-            again = sum(one.cause in _causes(other) for other in seen)
-            if one.verdict not in CONFIRMED or again == times:
-                found.append(one)
-            elif one.verdict is Verdict.FAIL:
-                found.append(replace(one, verdict=Verdict.FLAKY))
-        judgement = first.judgement
-        if judgement.verdict in CONFIRMED and not found:
-            return next((other for other in seen if not _causes(other)), seen[-1])
-        return replace(first, judgement=replace(judgement, findings=tuple(found)), repeated=times)
+def _confirmed(first: Outcome, seen: Sequence[Outcome]) -> Outcome:
+    """The outcome, as far as it is the same each time; FLAKY where a MUST is broken at times.
+
+    What does not show again, and is no broken MUST, is forgotten.
+    """
+    found = []
+    for one in first.judgement.findings:
+        again = sum(one.cause in _causes(other) for other in seen)
+        if one.verdict not in CONFIRMED or again == len(seen):
+            found.append(one)
+        elif one.verdict is Verdict.FAIL:
+            found.append(replace(one, verdict=Verdict.FLAKY))
+    judgement = first.judgement
+    if judgement.verdict in CONFIRMED and not found:
+        return next((other for other in seen if not _causes(other)), seen[-1])
+    return replace(first, judgement=replace(judgement, findings=tuple(found)), repeated=len(seen))
 
 
 def _causes(outcome: Outcome) -> set[tuple[str, str]]:
