@@ -289,7 +289,8 @@ def _of_parts(seen: Recording, word: str) -> Iterator[Finding]:
         if one.status == 206 and not valid and one.complete and _needed(seen, one):
             said = one.content_range or "no Content-Range"
             text = f"the part of request {one.n} was joined, with {said}"
-            yield _finding("unchecked", "DL-CRG", text, "another request, or a failure")
+            word = "unchecked" if said.startswith("bytes ") else "joined"
+            yield _finding(word, "DL-CRG", text, "another request, or a failure")
             return
 
 

@@ -105,7 +105,9 @@ def test_one_word_says_what_happened(name, recording, word, clause, verdict):
         ("503-always", [asked(n, "status", 503, at=n / 10) for n in range(8)], "DL-BAK", "storm"),
         ("503-always", [asked(n, "status", 503, at=n * 2) for n in range(4)], "DL-BAK", "storm"),
         ("retry-no-content-range", [CUT, part(2, "bad_range", content_range=None)], "DL-CRG",
-         "unchecked"),
+         "joined"),
+        ("retry-other-total", [CUT, part(2, "bad_range", content_range="bytes 700001-4194303/9")],
+         "DL-CRG", "unchecked"),
         ("cut-gzip-first", [asked(1, "gzip")], "DL-COD", "accepted"),
     ],
 )  # fmt: skip
