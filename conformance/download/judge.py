@@ -70,6 +70,8 @@ def judge(situation: Situation, seen: Recording) -> Judgement:
             also = _finding("accepted", clause, actual, expected)
             findings = [_finding(word, "DL-FIN", actual, expected), also]
     findings += beside
+    if _VERDICTS.get(word) is Verdict.PASS:
+        word = next((one.kind for one in beside if one.verdict is Verdict.FAIL), word)
     broken = {one.clause for one in findings}
     shown = [*situation.clauses, "DL-BND"] if tested else []
     if seen.last.how is How.EXIT and seen.last.status and tested:
@@ -280,7 +282,7 @@ def _of_backing_off(asked: Sequence[RequestEntry]) -> Iterator[Finding]:
 
 def _of_parts(seen: Recording, word: str) -> Iterator[Finding]:
     """A part whose Content-Range is wrong and that was joined, though its bytes were right."""
-    found = _kept(seen) if word == "recovered" else None
+    found = _kept(seen) if word in ("clean", "recovered") else None
     if found is None:
         return
     right = re.compile(rf"bytes \d+-\d+/({found[1].size}|\*)")

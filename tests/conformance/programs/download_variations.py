@@ -111,7 +111,7 @@ FAULTY = {
     "asks-before-retry-after": Fault("DL-RTA", "recovered", "retry-after", [
         (_SLEEP, "        await asyncio.sleep(wait_s)\n"),
     ]),
-    "if-range-with-a-weak-tag": Fault("DL-VAL", "recovered", "retry-changed-weak", [
+    "if-range-with-a-weak-tag": Fault("DL-VAL", "if-range", "retry-changed-weak", [
         ('etag if etag and not etag.startswith("W/") else None', "etag"),
     ]),
     "no-second-try-after-an-idle-close": Fault("DL-IDL", "false-alarm", "idle-close", [
