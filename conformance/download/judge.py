@@ -129,8 +129,15 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
     if _VERDICTS.get(ended[0]) in _NOTHING_BROKEN:
         return "not-met", main, f"{situation.why}: this did not come about", None
     word, _, actual, expected = ended
-    cut = any(one.do == Truncate.do and one.bytes_sent < (one.length or 0) for one in seen.requests)
-    return word, "DL-LEN" if cut else "DL-FIN", actual, expected
+    return word, _broken_without(seen, word), actual, expected
+
+
+def _broken_without(seen: Recording, word: str) -> str:
+    """The clause that is broken where what the situation is for did not come about."""
+    if word == What.SPLICED:
+        return "DL-CMB"
+    cuts = [one for one in seen.requests if one.do == Truncate.do and not one.client_gone]
+    return "DL-LEN" if any(one.bytes_sent < (one.length or 0) for one in cuts) else "DL-FIN"
 
 
 def _is_private(file: Found) -> bool:
