@@ -193,8 +193,9 @@ class _Place:
                     return stream.read(stop - start)
 
                 changed = not same(file, before.get(name))
-                # A name may begin with dots because the URL of `name-redirect` does.
-                marked = is_marked(name.removeprefix(".."), there, self.settings.partial)
+                # A name may begin with two dots because a hostile one did.
+                plain = name.lstrip(".") if name.startswith("..") else name
+                marked = is_marked(plain, there, self.settings.partial)
                 editions = self.situation.editions
                 look = Look(What.PAGE, f"{file.size:,} bytes, too many to be any version of it")
                 if file.size <= MOST_BYTES:
