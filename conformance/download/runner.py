@@ -13,7 +13,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -87,12 +87,19 @@ class Settings:
 def with_probes(settings: Settings, seen: Recording) -> Settings:
     """Settings for a command whose run without a fault is known.
 
-    A request for the first byte alone is answered well in every situation: a fault is for the
-    request that fetches. (A HEAD is no attempt, so no fault is for it.)
+    A request for the first byte alone, or one that is broken off before another one fetches all of
+    it, is answered well in every situation: a fault is for the request that fetches. (A HEAD is no
+    attempt, so no fault is for it.)
     """
     gets = [one for one in seen.requests if one.method == "GET"]
-    probes = takewhile(lambda one: one.range == "bytes=0-0", gets)
+    probes = takewhile(_is_probe, pairwise(gets))
     return replace(settings, probes=len(list(probes)))
+
+
+def _is_probe(pair: tuple[RequestEntry, RequestEntry]) -> bool:
+    one, after = pair
+    anew = one.client_gone and after.range in (None, "bytes=0-")
+    return one.range == "bytes=0-0" or (one.range is None and anew)
 
 
 def record(settings: Settings, situation: Situation) -> Recording:
