@@ -115,10 +115,10 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
         case How.HANGS:
             took = f"a request in flight, and not a byte of a response for {last.elapsed_s:.0f} s"
             return "hangs", "DL-SIL", took, "an end before that (--patience waits longer)"
-        case How.UNENDING if len(seen.requests) > 1:
+        case How.ASKS_ON:
             asked = f"{len(seen.requests)} requests in {last.elapsed_s:.0f} s, and no end"
             return "storm", "DL-BND", asked, "a limit"
-        case How.WAITS | How.UNENDING | How.STOPPED:
+        case How.WAITS | How.TOO_LONG | How.STOPPED:
             tries = len([one for one in last.entries if isinstance(one, RequestEntry)])
             waited = f"no end after {last.elapsed_s:.0f} s and {tries} requests, none in flight"
             return "undecided", main if tries < 2 else "DL-BND", waited, "either is allowed"

@@ -19,8 +19,10 @@ class How(StrEnum):
     """It waited for a silent server longer than the patience, and was ended."""
     WAITS = "waits"
     """It waited though no request was in flight, and was ended."""
-    UNENDING = "unending"
-    """It went on for too long, or with too many requests, and was ended."""
+    ASKS_ON = "asks on"
+    """It made too many requests, and was ended."""
+    TOO_LONG = "too long"
+    """It went on for too long, and was ended."""
     STOPPED = "stopped"
     """The suite is being stopped."""
 

@@ -325,8 +325,10 @@ def _wait(
             return How.HANGS
         if not seen[0] and now - since > IDLE_S:
             return How.WAITS
-        if now - began > MOST_S or _too_many(servers.entries):
-            return How.UNENDING
+        if _too_many(servers.entries):
+            return How.ASKS_ON
+        if now - began > MOST_S:
+            return How.TOO_LONG
         time.sleep(POLL_S)
     return How.EXIT
 

@@ -80,7 +80,7 @@ NONE = {}
          Verdict.FAIL),
         ("hang-first", seen(asked(1, "hang", None), how=How.HANGS), "hangs", "DL-SIL",
          Verdict.TIMEOUT),
-        ("empty-always", seen(*[asked(n, "empty", None, at=n) for n in (1, 2)], how=How.UNENDING),
+        ("empty-always", seen(*[asked(n, "empty", None, at=n) for n in (1, 2)], how=How.ASKS_ON),
          "storm", "DL-BND", Verdict.NON_STRICT),
         ("cut-first", seen(CUT, how=How.WAITS), "undecided", "DL-LEN", Verdict.INFO),
         ("no-length", seen(asked(1, "no_length"), files={"file.bin": HALF}), "up-to-the-client",
