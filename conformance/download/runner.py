@@ -87,9 +87,9 @@ class Settings:
 def with_probes(settings: Settings, seen: Recording) -> Settings:
     """Settings for a command whose run without a fault is known.
 
-    A request for the first byte alone, or one that is broken off before another one fetches all of
-    it, is answered well in every situation: a fault is for the request that fetches. (A HEAD is no
-    attempt, so no fault is for it.)
+    A request for the first byte alone, or one before another that fetches all, is answered well in
+    every situation: a fault is for the request that fetches. (A HEAD is no attempt, so no fault is
+    for it.)
     """
     gets = [one for one in seen.requests if one.method == "GET"]
     probes = takewhile(_is_probe, pairwise(gets))
@@ -98,8 +98,7 @@ def with_probes(settings: Settings, seen: Recording) -> Settings:
 
 def _is_probe(pair: tuple[RequestEntry, RequestEntry]) -> bool:
     one, after = pair
-    anew = one.client_gone and after.range in (None, "bytes=0-")
-    return one.range == "bytes=0-0" or (one.range is None and anew)
+    return one.range == "bytes=0-0" or after.range in (None, "bytes=0-")
 
 
 def record(settings: Settings, situation: Situation) -> Recording:
