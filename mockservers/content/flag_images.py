@@ -47,15 +47,30 @@ _COLOURS = (*_BANDS, _INK, _PAPER)
 @cache
 def flag(code: str) -> bytes:
     """The GIF of a code, AA to ZZ: 1 KB to 36 KB, 3 x 2 in shape, the code in the middle."""
-    chance = hashlib.sha256(f"flag|{code}".encode()).digest()
+    chance = _chance(code)
     height = 28 + chance[0] * 127 // 256
     width = height * 3 // 2
+    bands, upright = _chosen(chance)
+    rows = _bands(width, height, bands, upright=upright)
+    _write(rows, code, width, height)
+    return _gif(rows, width, height)
+
+
+def colours(code: str) -> tuple[list[str], bool]:
+    """The colours of its three bands, as `CE1126`, and whether they are upright."""
+    bands, upright = _chosen(_chance(code))
+    return [_BANDS[band] for band in bands], upright
+
+
+def _chance(code: str) -> bytes:
+    return hashlib.sha256(f"flag|{code}".encode()).digest()
+
+
+def _chosen(chance: bytes) -> tuple[tuple[int, int, int], bool]:
     first = chance[1] % 8
     second = (first + 1 + chance[2] % 7) % 8
     third = next(i % 8 for i in count(chance[3]) if i % 8 not in (first, second))
-    rows = _bands(width, height, (first, second, third), upright=bool(chance[4] % 2))
-    _write(rows, code, width, height)
-    return _gif(rows, width, height)
+    return (first, second, third), bool(chance[4] % 2)
 
 
 def _bands(

@@ -1,6 +1,5 @@
 """What the page says of a run, computed before it is drawn; pure."""
 
-import base64
 import hashlib
 import json
 import shlex
@@ -8,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mockservers.content.flag_images import flag
+from mockservers.content.flag_images import colours, flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, names_of, shown, span
@@ -214,15 +213,15 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
     }
 
 
-def _picture(row: Row) -> str | None:
-    """The flag, as a data URL, where the file equals the bytes served and those are our flag."""
+def _picture(row: Row) -> dict[str, Any] | None:
+    """The bands of the flag, where the file equals the bytes served and those are our flag."""
     if row.file not in (FileState.SAME, FileState.KEPT) or row.code is None:
         return None
-    image = flag(row.code)
     served = {entry.sha256 for entry in row.finals}
-    if served != {hashlib.sha256(image).hexdigest()}:
+    if served != {hashlib.sha256(flag(row.code)).hexdigest()}:
         return None
-    return f"data:image/gif;base64,{base64.b64encode(image).decode()}"
+    bands, upright = colours(row.code)
+    return {"colours": bands, "upright": upright}
 
 
 # --- to run it again -------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_of_a_huge_run_an_even_choice_is_drawn_and_what_does_not_balance(monkeyp
 
 def test_a_flag_is_shown_where_it_was_saved_as_served():
     rows = {row["code"]: row for row in view(three())["codes"]}
-    assert rows["BR"]["picture"].startswith("data:image/gif;base64,R0lGOD")
+    assert len(rows["BR"]["picture"]["colours"]) == 3
     assert rows["CN"]["picture"] is rows["DE"]["picture"] is None
     other = three(files={"br.gif": {"size": 1, "sha256": "0" * 64, "mtime_ns": 1}})
     assert view(other)["codes"][0]["picture"] is None
