@@ -17,7 +17,7 @@ Each module imports only modules before it in this list, which is also the order
   `adapter.session`
 - what is printed: `report_text`
 - any command that downloads: `download.clauses` `download.content` `download.recording`
-  `download.met` `download.situations` `download.resuming` `download.story` `download.judge`
-  `download.runner` `download.suite` `download.report` `download.command`
+  `download.pages` `download.met` `download.situations` `download.resuming` `download.story`
+  `download.judge` `download.runner` `download.suite` `download.report` `download.command`
 - the command: `vectors` `report` `commands` `cli` `__main__`
 """

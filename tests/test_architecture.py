@@ -230,7 +230,7 @@ KIT_ORDER = re.findall(r"`([a-z_.]+)`", conformance.__doc__)
 KIT_PURE = [
     *"verdicts recording shrink evidence_table report_model".split(),
     *"adapter.answer adapter.cases adapter.primes adapter.checks adapter.report_model".split(),
-    *"download.content download.recording download.met download.situations".split(),
+    *"download.content download.recording download.pages download.met download.situations".split(),
     *"download.resuming download.story download.judge download.report".split(),
     *(name for name in KIT_ORDER if name.startswith(("cases.", "checks."))),
 ]

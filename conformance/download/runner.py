@@ -29,22 +29,21 @@ from conformance.download.content import (
     look_at,
     the_resource,
 )
+from conformance.download.pages import pages_of
 from conformance.download.recording import Found, How, Ran, Recording
 from conformance.download.situations import PRIVATE, Situation
 from conformance.process_tree import MARK, SETTLE_S, end_all, still_running
 from conformance.program_runner import CannotStartError, Tail, settle, stopping
 from mockservers import running
 from mockservers.cli.child_process import environment, origin_of, signal_group
-from mockservers.faults import BadLength, Fault, TooLong
+from mockservers.faults import BadLength
 from mockservers.files import stats_in
 from mockservers.journal import AwayEntry, Files, RequestEntry
 from mockservers.journal_json import line_from_json
-from mockservers.kinds.base import OfResource
-from mockservers.kinds.coding import BadGzip, Gzip, gzipped
-from mockservers.kinds.request import RequestForm
+from mockservers.kinds.coding import gzipped
 from mockservers.ledger.explain import Version
 from mockservers.ledger.ownership import is_control, is_marked, same
-from mockservers.plan import LABELS, Plan, fate
+from mockservers.plan import LABELS
 from mockservers.running_servers import RunningServers
 
 IDLE_S = 60.0
@@ -119,7 +118,7 @@ def record(settings: Settings, situation: Situation) -> Recording:
             command = place.filled_in(origin_of(servers.urls["LOCAL"]))
             ran = _run(command, place, servers, situation, settings.patience_s)
             runs.append(_after(runs, ran))
-            pages |= _pages(plan, ran, sum(len(run.entries) for run in runs[:-1]))
+            pages |= pages_of(plan, ran, sum(len(run.entries) for run in runs[:-1]))
             if ran.how is not How.EXIT:
                 break
         ended = runs[-1].how is How.EXIT
@@ -225,34 +224,6 @@ def _after(runs: Sequence[Ran], ran: Ran) -> Ran:
             structs.replace(one, n=one.n + n, start_s=start_s, first_byte_s=first, end_s=end_s)
         )
     return replace(ran, entries=tuple(moved))
-
-
-def _pages(plan: Plan, run: Ran, before: int) -> dict[str, Page]:
-    """The bodies that were sent and are nothing of the resource, by their title."""
-    found = {}
-    for one in run.entries:
-        if isinstance(one, RequestEntry) and one.bytes_sent:
-            body = _body_of(one, fate(plan, one.server, one.path, one.attempt, one.path))
-            if body:
-                title = f"the body of {one.status} (request {one.n + before})"
-                found[title] = Page(title, body)
-    return found
-
-
-def _body_of(one: RequestEntry, fault: Fault) -> bytes:
-    """What a response sent that is nothing of the resource."""
-    if one.do != fault.do:
-        return b""
-    resource = the_resource()
-    if isinstance(fault, OfResource):
-        resource = resource.version(fault.sent_version, fault.grow)
-    try:
-        response = fault.response(RequestForm(gzip=True), resource.info, one.path)
-    except ValueError:
-        return b""
-    if isinstance(fault, Gzip | BadGzip) and response.made:
-        return response.made(resource).read(0, one.bytes_sent)
-    return response.body or (response.tail if isinstance(fault, TooLong) else b"")
 
 
 # --- one run ------------------------------------------------------------------------------------

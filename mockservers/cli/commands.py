@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from mockservers.cli.child_process import CannotRunError
 from mockservers.cli.command_line import UsageError, run_to_exit
+from mockservers.cli.entries import print_entries
 from mockservers.cli.options import Served, asked, journal_status, parser, served
 from mockservers.cli.run import run, stop
 from mockservers.cli.show import check_page, judging, page_of, show, write_page
@@ -164,6 +165,15 @@ async def _serve_until_stopped(
 def _ledger(args: argparse.Namespace) -> int:
     if args.files is not None and not args.files.is_dir():
         raise UsageError(f"--files {args.files} is not a folder")
+    chosen = args.code or args.path or args.status
+    if chosen and not args.entries:
+        raise UsageError("--code, --path and --status choose entries: they need --entries")
+    if args.entries and (args.json or args.html or args.files):
+        raise UsageError("--entries prints no ledger: it goes without --json, --html and --files")
+    if args.entries:
+        with judging(args.journal):
+            print_entries(args.journal, args)
+        return 0
     check_page(args.html)
     with judging(args.journal):
         files = None if args.files is None else look_again(args.journal, args.files)

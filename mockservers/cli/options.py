@@ -170,7 +170,24 @@ def _add_ledger(ledger: argparse.ArgumentParser) -> None:
         help="judge the files that are there now (default: those the journal ends with)",
     )
     ledger.add_argument("--json", action="store_true", help="the ledger as one line of JSON")
+    ledger.add_argument(
+        "--entries", action="store_true", help="print a line per request instead of the ledger"
+    )
+    for name, metavar, of in (
+        ("--code", "CC", str.upper), ("--path", "PATH", normalised), ("--status", "S", _status)
+    ):  # fmt: skip
+        what = "a status: 503, 5xx or none" if name == "--status" else f"this {name[2:]}"
+        ledger.add_argument(
+            name, metavar=metavar, type=of, action="append", default=[],
+            help=f"with --entries, only requests with {what}; may be repeated",
+        )  # fmt: skip
     _add_html(ledger)
+
+
+def _status(text: str) -> str:
+    if not re.fullmatch(r"[1-9]\d\d|[1-9]xx|none", text.lower()):
+        raise argparse.ArgumentTypeError(f"a status is needed, as 503, 5xx or none; not {text!r}")
+    return text.lower()
 
 
 def _add_html(parser: argparse.ArgumentParser, *, required: bool = False) -> None:

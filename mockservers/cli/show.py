@@ -27,7 +27,7 @@ def judging(journal: Path) -> Iterator[None]:
     """Say in one line what is wrong with a journal: it may hold anything."""
     try:
         yield
-    except UsageError:
+    except (UsageError, BrokenPipeError):
         raise
     except OSError as exc:
         raise UsageError(f"cannot read the journal {journal}: {exc.strerror}") from None
