@@ -18,6 +18,7 @@ from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
 from mockservers.ledger.text import arrived_in_words, met
 from mockservers.plan import LABELS, Plan, fate
 from mockservers.plan_json import plan_from_json
+from mockservers.text import counted
 
 MOST_BARS = 20_000
 """Requests that are drawn; beyond that, every n-th."""
@@ -26,13 +27,25 @@ MOST_OFF = 100
 MOST_ROWS = 2_000
 """Codes in the table; what does not balance comes first."""
 
-_ORDER = (*OUTCOMES, "indeterminate", "no request")
-_WORDS = {
-    "ok": "downloaded",
-    "not_found": "not found",
-    "error": "failed",
-    "no request": "never asked",
+FILE_WORDS = {
+    "absent": "there is none",
+    "same": "written in this run, equal to what was served",
+    "kept": "equal to what was served, but from before the run",
+    "old": "from before the run, and not equal",
+    "unknown": "what it should be is not known",
+    "different": "not equal to what was served",
+    "as sent": "the body of a response that is not the whole resource",
+    "part": "the beginning of what was served",
+    "mixed": "bytes from several places",
+    "page": "the body of an error status",
+    "nothing": "there is none",
 }
+"""What words of the column `file` mean, without those that need no explanation."""
+COLUMNS = {
+    "balance": "words", "met": "fates", "status": "status", "requests": "requests",
+    "seen": "seen", "said": "said", "file": "file", "flag": "picture",
+}  # fmt: skip
+"""The columns of the table, and the key of a row that each shows."""
 
 
 # --- what is on the page ---------------------------------------------------------------
@@ -55,6 +68,8 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
     drawing = chart(drawn.requests, drawn.spans, drawn.met, limit, drawn.out_of_balance)
     took_s = drawing["took_s"]
     at_once = limit or ledger.most_in_flight
+    rows = _codes(ledger)
+    files = dict.fromkeys(row["file"] for row in rows)
     thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
     return {
         "verdict": verdict(ledger),
@@ -66,7 +81,9 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
         "thinned": None if drawn.stride == 1 else thinned,
         "chart": drawing,
         "rows_are": "Codes" if all(row.code for row in ledger.rows.values()) else "Resources",
-        "codes": _codes(ledger),
+        "codes": rows,
+        "columns": [name for name, key in COLUMNS.items() if any(row[key] for row in rows)],
+        "file_words": {word: FILE_WORDS[word] for word in files if word in FILE_WORDS},
         "more_codes": max(0, len(ledger.rows) - MOST_ROWS),
         "replay": replay_line(header),
         "plans": {label: json.dumps(plan, indent=2) for label, plan in header.plans.items()},
@@ -109,13 +126,19 @@ def verdict(ledger: Ledger) -> str:
             for kind, names in by_kind.items()
         ]
         return f"Not balanced: {', '.join(parts)}."
-    if ledger.claims.by in ("exit", "file"):
-        return f"The books balance: {arrived_in_words(ledger)}."
     far = "" if ledger.asked is not None else ", as far as they go"
-    seen = Counter[str](row.seen for row in ledger.rows.values())
-    parts = [f"{seen[name]} {_WORDS.get(name, name)}" for name in _ORDER if seen[name]]
-    counted = f": {', '.join(parts)}" if parts else ""
-    return f"The books balance{far}{counted}."
+    sent = f"the servers sent {arrived_in_words(ledger)}"
+    saved = f"{counted(ledger.saved, 'file')} saved"
+    if ledger.claims.by in ("exit", "file"):
+        claim = f"the command ended with {ledger.status}"
+        return f"The books balance: {claim}, {saved}; {sent}."
+    said = ledger.claims.totals or {}
+    parts = [f"{said[name]} {name.replace('_', ' ')}" for name in OUTCOMES if said.get(name)]
+    if parts:
+        return f"The books balance{far}: {', '.join(parts)}, and {saved}."
+    if not ledger.rows:
+        return f"The books balance{far}."
+    return f"The books balance{far}: {sent}, and the program gave no result."
 
 
 def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str]]:

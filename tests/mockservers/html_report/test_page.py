@@ -54,7 +54,7 @@ def view(lines):
 
 def test_a_run_that_balances_is_summed_up():
     seen = view(three())
-    assert seen["verdict"] == "The books balance: 1 downloaded, 1 not found, 1 failed."
+    assert seen["verdict"] == "The books balance: 1 ok, 1 not found, 1 error, and 1 file saved."
     assert seen["balanced"]
     assert seen["facts"] == [
         ("Command", "flags2-threadpool"),

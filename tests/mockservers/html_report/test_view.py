@@ -34,13 +34,13 @@ def test_the_command_is_shown_as_a_shell_takes_it():
     assert facts(one(command=["sh", "-c", "echo it"]))["Command"] == "sh -c 'echo it'"
 
 
-def test_what_is_up_to_the_client_is_counted_after_the_rest():
+def test_the_headline_says_what_was_claimed_and_what_is_on_disk():
     entries = [request(1, "BR", 0.0, 0.5, do="too_long"), request(2, "CN", 0.0, 0.5)]
     told = report(["BR", "CN"], 1, 2, told=["BR OK", "CN OK"])
     files = journal(["CN"], entries[1:], [])[-1]["files_after"]
     files["br.gif"] = {"size": 1, "sha256": entries[0]["sha256"], "mtime_ns": 1}
     lines = journal(["BR", "CN"], entries, told, files=files)
-    assert view(lines)["verdict"] == "The books balance: 1 downloaded, 1 indeterminate."
+    assert view(lines)["verdict"] == "The books balance: 2 ok, and 2 files saved."
 
 
 def test_what_does_not_balance_is_listed_with_what_was_seen_and_said():
