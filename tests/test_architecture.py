@@ -160,7 +160,7 @@ PURE = [
     *(name for name in CORE if name.startswith("kinds/")),
     *"faults plan plan_json journal predict profiles text".split(),
     *"flags2/codes flags2/output content/flag_images".split(),
-    *"html_report/view html_report/charts html_report/stretches".split(),
+    *"html_report/view html_report/charts html_report/stretches html_report/comparison".split(),
     *"ledger/model ledger/judge ledger/result ledger/words ledger/text ledger/redirects".split(),
     *"ledger/collected ledger/ownership ledger/attribution ledger/explain claims_file".split(),
     *"flags2/rows flags2/judge http/request_parser".split(),

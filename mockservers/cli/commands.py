@@ -21,6 +21,7 @@ from mockservers.content.resources import info_in
 from mockservers.control.run_history import RunHistory
 from mockservers.faults import PlanError
 from mockservers.flags2.arguments import CommandLineError, expand
+from mockservers.html_report.comparison import MOST_RUNS
 from mockservers.journal_json import JournalFile, read_journal
 from mockservers.kept_files import look_again
 from mockservers.ledger import balance
@@ -184,6 +185,8 @@ def _ledger(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    if not 2 <= len(args.journals) <= MOST_RUNS:
+        raise UsageError(f"from 2 to {MOST_RUNS} journals are compared, not {len(args.journals)}")
     check_page(args.html)
     from mockservers.html_report.render import compare_page
     from mockservers.html_report.view import view_of
@@ -194,7 +197,7 @@ def _compare(args: argparse.Namespace) -> int:
             ledger = balance(read_journal(journal))
             views.append(view_of(ledger, read_journal(journal), queries=args.queries))
     names = [path.stem for path in args.journals]
-    if names[0] == names[1]:
+    if len(set(names)) < len(names):
         names = [str(path) for path in args.journals]
     write_page(args.html, compare_page(views, names))
     return int(not all(view["balanced"] for view in views))

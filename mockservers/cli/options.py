@@ -44,9 +44,9 @@ def parser() -> Parser:
     _add_serve(commands.add_parser("serve", help="serve until Ctrl-C"))
     _add_run(commands.add_parser("run", help="run a command and balance the books"))
     _add_ledger(commands.add_parser("ledger", help="balance the books of an earlier run again"))
-    compare = commands.add_parser("compare", help="two runs beside each other, as a page")
+    compare = commands.add_parser("compare", help="two to six runs on one page")
     compare.add_argument(
-        "journals", metavar="JOURNAL", type=Path, nargs=2, help="kept by --journal"
+        "journals", metavar="JOURNAL", type=Path, nargs="+", help="kept by --journal"
     )
     _add_html(compare, required=True)
     predict = commands.add_parser("predict", help="show the result of a run without running it")

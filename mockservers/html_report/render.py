@@ -5,7 +5,6 @@ Its charts are drawn by `assets/page.js` from the bars and points given with it.
 
 import base64
 import hashlib
-import itertools
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -15,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from mockservers.html_report.charts import LOOKS
+from mockservers.html_report.comparison import comparison
 from mockservers.text import safe, shorten
 
 MOST_LETTERS = 160
@@ -27,7 +27,7 @@ def run_page(view: Mapping[str, Any]) -> str:
 
 
 def compare_page(views: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
-    """The page of several runs, one beside the other, on one scale of time."""
+    """The page of several runs: what they have in common, then each, on one scale of time."""
     return _render(views, names)
 
 
@@ -35,21 +35,8 @@ def _render(views: Sequence[Mapping[str, Any]], names: Sequence[str]) -> str:
     return _template().render(
         runs=list(zip(names, views, strict=True)),
         charts=[view["chart"] for view in views],
-        differences=_differences(views) if len(views) == 2 else None,
+        comparison=comparison(views, names) if len(views) > 1 else None,
     )
-
-
-def _differences(
-    views: Sequence[Mapping[str, Any]],
-) -> list[tuple[str, list[dict[str, Any] | None], bool]]:
-    """Every code with its row of each run, and whether they differ; those that do come first."""
-    by_code = [{row["code"]: row for row in view["codes"]} for view in views]
-    found = []
-    for code in dict.fromkeys(itertools.chain.from_iterable(by_code)):
-        rows = [of_run.get(code) for of_run in by_code]
-        values = [row and [row[key] for key in ("seen", "said", "file", "words")] for row in rows]
-        found.append((code, rows, values[0] != values[1]))
-    return sorted(found, key=lambda one: not one[2])
 
 
 @cache

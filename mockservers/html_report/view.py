@@ -77,6 +77,14 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
         "imbalances": [one.to_json() for one in ledger.imbalances],
         "notes": list(ledger.notes),
         "facts": _facts(ledger, header, took_s),
+        "numbers": {
+            "took_s": took_s,
+            "bound_s": drawn.planned.bound_s(at_once),
+            "requests": ledger.requests,
+            "most": ledger.most_in_flight,
+            "limit": limit,
+            "sent": arrived_in_words(ledger),
+        },
         "bound": drawn.planned.sentence(at_once, took_s, announced=limit),
         "thinned": None if drawn.stride == 1 else thinned,
         "chart": drawing,
@@ -193,13 +201,17 @@ class _Planned:
         fault = fate(plan, entry.server, name, entry.attempt, entry.path)
         return fault.bytes_per_s if isinstance(fault, Drip) else float("inf")
 
-    def sentence(self, at_once: int, took_s: float, *, announced: int | None) -> str:
-        """The shortest time that this could have taken, against the time it took.
+    def bound_s(self, at_once: int) -> float:
+        """The shortest time that this could have taken.
 
         No schedule of jobs on `at_once` machines is shorter than its longest job, nor than all of
         them shared out evenly: the lower bound of the makespan.
         """
-        bound_s = max(self._longest_s, self._total_s / max(at_once, 1))
+        return max(self._longest_s, self._total_s / max(at_once, 1))
+
+    def sentence(self, at_once: int, took_s: float, *, announced: int | None) -> str:
+        """The shortest possible time, against the time it took."""
+        bound_s = self.bound_s(at_once)
         if not bound_s:
             return f"The plan has no delays; from first request to last it took {took_s:.2f} s."
         limit = "announced" if announced else "seen"

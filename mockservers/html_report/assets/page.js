@@ -57,6 +57,12 @@
     }
   }
 
+  // Runs on one page have one scale of time, and one of requests in flight.
+  const beside = document.body.classList.contains("beside");
+  const longestS = Math.max(...charts.map((data) => data.took_s));
+  const atOnce = (data) => data.in_flight.n.reduce((most, n) => Math.max(most, n), data.limit || 0);
+  const mostAtOnce = Math.max(...charts.map(atOnce));
+
   // --- the charts of a run ----------------------------------------------------------------
 
   const clip = (value, low, high) => Math.min(Math.max(value, low), high);
@@ -221,7 +227,7 @@
         }] },
       }), [[0, whole.max], [0, bars.lanes]], place);
       const under = section.querySelector(".flight");
-      const most = Math.max(limit || 0, ...flight.n);
+      const most = beside ? mostAtOnce : atOnce(data);
       const curve = new uPlot(options(under, FLIGHT_HEIGHT, {
         scales: scales({ auto: false, range: [0, most * 1.1 + 0.5] }),
         axes: axes(lastsS, { values: (_, all) => all.map((n) => (Number.isInteger(n) ? n : "")) }),
@@ -298,9 +304,6 @@
 
   // --- all of it --------------------------------------------------------------------------
 
-  // Runs beside each other have one scale of time.
-  const beside = document.body.classList.contains("beside");
-  const longestS = Math.max(...charts.map((data) => data.took_s));
   const builds = charts.flatMap((data, i) => {
     const section = document.getElementById(`run${i}`);
     return section?.querySelector(".timeline") ? [chartsOf(section, data, beside ? longestS : data.took_s)] : [];

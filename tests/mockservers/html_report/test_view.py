@@ -8,9 +8,10 @@ from support.rows import each
 from support.viewed import one, view
 
 from mockservers.faults import KINDS
-from mockservers.html_report import charts, render
+from mockservers.html_report import charts
 from mockservers.html_report import view as html_view
 from mockservers.html_report.charts import LOOKS, chart_of
+from mockservers.html_report.comparison import comparison, differences
 from mockservers.html_report.render import compare_page, page_file, run_page
 
 
@@ -252,11 +253,30 @@ def test_a_code_that_one_run_of_two_was_not_asked_for_differs():
         ["BR", "CN"], [request(1, "BR", 0.0, 0.5)], report(["BR", "CN"], 1, 1, told=["BR OK"])
     )
     both = [view(one()), view(other)]
-    assert [(code, differ) for code, _, differ in render._differences(both)] == [
+    assert [(code, differ) for code, _, differ in differences(both)] == [
         ("CN", True),
         ("BR", False),
     ]
-    assert '<td colspan="4">not asked for</td>' in compare_page(both, ["one", "two"])
+    assert "<td>not asked for</td>" in compare_page(both, ["one", "two"])
+
+
+def test_runs_are_compared_in_a_table_and_in_sentences():
+    plans = {"ERROR": {"plan": 1, "seed": 7}}
+    entry = request(1, "BR", 0.0, 0.6, delay_s=0.5)
+    views = [
+        view(journal(["BR"], [entry], report(["BR"], limit, 1, told=["BR OK"]), **more))
+        for limit, more in ((30, {}), (5, {"plans": plans}))
+    ]
+    seen = comparison(views, ["threads", "tasks"])
+    table = dict(seen["table"])
+    assert table["First request to last"] == ["0.60 s", "0.60 s"]
+    assert table["Shortest possible"] == ["0.50 s, so it took 1.20 x"] * 2
+    assert table["In flight at most"] == ["1; announced: 30", "1; announced: 5"]
+    nearest, limits, plans = seen["sentences"]
+    assert "1.20 times" in nearest
+    assert "30 against 5 at a time" in limits
+    assert "same -m" in limits
+    assert plans.startswith("The plans differ")
 
 
 def test_runs_do_not_differ_where_one_only_asked_again():
@@ -265,7 +285,7 @@ def test_runs_do_not_differ_where_one_only_asked_again():
         request(2, "BR", 0.1, 0.5, attempt=2),
     ]
     recovered = journal(["BR"], again, report(["BR"], 1, 1, told=["BR OK"]))
-    ((_, rows, differ),) = render._differences([view(one()), view(recovered)])
+    ((_, rows, differ),) = differences([view(one()), view(recovered)])
     assert [row["requests"] for row in rows] == [1, 2]
     assert not differ
 
@@ -288,5 +308,5 @@ def test_runs_differ_where_only_their_files_do():
     first, second = view(one()), view(before)
     for key in ("seen", "said", "words"):
         assert first["codes"][0][key] == second["codes"][0][key]
-    ((code, _, differ),) = render._differences([first, second])
+    ((code, _, differ),) = differences([first, second])
     assert (code, differ) == ("BR", True)
