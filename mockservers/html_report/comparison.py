@@ -67,9 +67,7 @@ def _sentences(views: Sequence[View], names: Sequence[str]) -> list[str]:
     limits = [view["numbers"]["limit"] for view in views]
     if len(set(limits)) > 1:
         said = " against ".join("none" if one is None else str(one) for one in limits)
-        found.append(
-            f"The limits differ, {said} at a time: for a fair comparison, use the same -m."
-        )
+        found.append(f"The limits differ, {said} at a time: give all runs the same -m.")
     plans = [view["plans"] for view in views]
     if any(plan != plans[0] for plan in plans):
         seeds = [{json.loads(text).get("seed", 0) for text in one.values()} for one in plans]

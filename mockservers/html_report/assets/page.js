@@ -10,8 +10,8 @@
   const THINNEST = 1.5; // pixels of a bar at least
   const OFF_WIDTH = 5; // pixels of the frame around what does not balance, at least
   const MOST_FRAMES = 300; // around bars that are narrower than that
-  const MOST_HEIGHT = 480;
-  const FLIGHT_HEIGHT = 180;
+  const MOST_HEIGHT = 480, MOST_BESIDE = 200;
+  const FLIGHT_HEIGHT = 180, FLIGHT_BESIDE = 120;
 
   // --- patterns ---------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@
       };
       const scales = (y) => ({ x: { time: false, auto: false, ...zoom, range: () => [zoom.min, zoom.max] }, y });
       const double = { bind: { dblclick: () => () => { zoomTo(whole.min, whole.max); return null; } } };
-      const lanesHeight = clip(bars.lanes * 18, 60, MOST_HEIGHT) + 50;
+      const lanesHeight = clip(bars.lanes * 18, 60, beside ? MOST_BESIDE : MOST_HEIGHT) + 50;
       const timeline = new uPlot(options(place, lanesHeight, {
         scales: scales({ auto: false, range: [bars.lanes, 0] }),
         axes: axes(lastsS, { values: (_, all) => all.map(() => ""), grid: { show: false }, ticks: { show: false } }),
@@ -228,7 +228,7 @@
       }), [[0, whole.max], [0, bars.lanes]], place);
       const under = section.querySelector(".flight");
       const most = beside ? mostAtOnce : atOnce(data);
-      const curve = new uPlot(options(under, FLIGHT_HEIGHT, {
+      const curve = new uPlot(options(under, beside ? FLIGHT_BESIDE : FLIGHT_HEIGHT, {
         scales: scales({ auto: false, range: [0, most * 1.1 + 0.5] }),
         axes: axes(lastsS, { values: (_, all) => all.map((n) => (Number.isInteger(n) ? n : "")) }),
         series: [{}, { stroke: paper("--c-silent"), fill: `${paper("--c-silent")}33`, width: 1.5,

@@ -268,7 +268,7 @@ def test_the_line_for_a_shell_brings_the_plans_and_the_command(folder, tmp_path)
         (["ledger", "a.jsonl", "--html", "no/where.html"], "cannot write the page no/where.html"),
         (["ledger", "a.jsonl", "--html", "."], "cannot write the page ."),
         (["run", "--html", "no/where.html", "--", "true"], "cannot write the page no/where.html"),
-        (["compare", "a.jsonl", "--html", "c.html"], "JOURNAL"),
+        (["compare", "a.jsonl", "--html", "c.html"], "from 2 to 6 journals"),
         (["compare", "a.jsonl", "a.jsonl"], "--html"),
         (["compare", "a.jsonl", "nowhere", "--html", "c.html"], "cannot read the journal nowhere"),
         (["compare", "a.jsonl", "b.jsonl", "--html", "c.html"], "b.jsonl: line 1 is not JSON"),
