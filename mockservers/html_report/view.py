@@ -69,6 +69,7 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
     took_s = drawing["took_s"]
     at_once = limit or ledger.most_in_flight
     rows = _codes(ledger)
+    drawing["rows"] = {row["code"]: [row[key] for key in ("said", "file", "words")] for row in rows}
     files = dict.fromkeys(row["file"] for row in rows)
     thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
     return {

@@ -90,7 +90,8 @@
   function chartsOf(section, data, lastsS) {
     const { bars, in_flight: flight, limit } = data;
     const place = section.querySelector(".timeline");
-    const told = section.querySelector(".entry");
+    const card = section.querySelector(".card");
+    const raw = section.querySelector(".entry pre");
     const whole = { min: 0, max: lastsS || 0.001 };
     let plots = [], chosen = null, zoom = whole;
 
@@ -180,11 +181,45 @@
     function choose(i) {
       if (i === chosen) return;
       chosen = i;
-      const { entries } = bars;
-      told.textContent = i === null ? "" : Object.keys(entries)
-        .filter((name) => name !== "type" && entries[name][i] !== null)
-        .map((name) => `${name} ${entries[name][i]}`).join("  ");
+      card.hidden = i === null;
+      if (i !== null) tell(i);
       if (plots[0]) plots[0].redraw(false);
+    }
+
+    // A card beside the bar, in the order in which people ask; the journal entry is a click away.
+    function tell(i) {
+      const { entries } = bars;
+      const of = (name) => entries[name]?.[i] ?? null;
+      const resource = of("code") || `${of("server")} ${of("path")}`;
+      const [said, file, words] = data.rows?.[resource] ?? ["", "", []];
+      const length = of("length"), sent = of("bytes_sent"), status = of("status");
+      const bytes = length === null || length === sent ? `${sent} bytes` : `${sent} of ${length} bytes`;
+      const lines = [
+        ["planned", bars.fate[i]],
+        ["sent", `${status === null ? "no status" : status}, ${bytes}`],
+        ["when", `at ${+bars.start[i].toFixed(3)} s, for ${+(bars.end[i] - bars.start[i]).toFixed(3)} s`],
+        ["said", said], ["file", file], ["does not balance", words.join(", ")],
+      ].filter(([, text]) => text);
+      const title = document.createElement("strong");
+      title.textContent = resource + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");
+      card.replaceChildren(title, ...lines.map(([name, text]) => {
+        const line = document.createElement("span");
+        line.textContent = `${name}: ${text}`;
+        return line;
+      }));
+      raw.textContent = Object.keys(entries).filter((name) => name !== "type" && entries[name][i] !== null)
+        .map((name) => `${name}: ${entries[name][i]}`).join("\n");
+      placeCard(i);
+    }
+
+    function placeCard(i) {
+      const plot = plots[0];
+      if (!plot) return;
+      const { offsetLeft, offsetTop, clientHeight } = plot.over;
+      const left = offsetLeft + plot.valToPos(clip(bars.start[i], zoom.min, zoom.max), "x");
+      const bottom = offsetTop + ((bars.lane[i] + 1) / bars.lanes) * clientHeight;
+      card.style.left = `${clip(left, 0, Math.max(place.clientWidth - card.offsetWidth, 0))}px`;
+      card.style.top = `${bottom + 4}px`;
     }
 
     // The bar under the pointer, or the nearest in its lane if that is near.

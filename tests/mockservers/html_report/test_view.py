@@ -276,7 +276,7 @@ def test_runs_are_compared_in_a_table_and_in_sentences():
     assert "1.20 times" in nearest
     assert "30 against 5 at a time" in limits
     assert "same -m" in limits
-    assert plans.startswith("The plans differ")
+    assert plans.startswith("The seeds differ: 629, 7")
 
 
 def test_runs_do_not_differ_where_one_only_asked_again():
