@@ -137,6 +137,10 @@ def _in_flight(spans: Iterable[tuple[float, float]], begin: float) -> dict[str, 
     return {"s": seconds, "n": numbers}
 
 
+def label_of(name: str) -> str:
+    """What the page calls a kind of response; `status` alone would say little."""
+    return "error status" if name == "status" else name
+
+
 def _fate(name: str, count: int) -> dict[str, Any]:
-    look = LOOKS[name]
-    return {"name": name, "count": count, "colour": look.colour, "pattern": look.pattern}
+    return {"name": name, "label": label_of(name), "count": count} | LOOKS[name]._asdict()

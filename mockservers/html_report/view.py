@@ -10,7 +10,7 @@ from typing import Any
 from mockservers.content.flag_images import colours, flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
-from mockservers.html_report.charts import chart, names_of, shown, span
+from mockservers.html_report.charts import chart, label_of, names_of, shown, span
 from mockservers.html_report.stretches import stretches
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import FileState, Row
@@ -142,12 +142,18 @@ def verdict(ledger: Ledger) -> str:
         claim = f"the command ended with {ledger.status}"
         return f"The books balance: {claim}, {saved}; {sent}."
     said = ledger.claims.totals or {}
-    parts = [f"{said[name]} {name.replace('_', ' ')}" for name in OUTCOMES if said.get(name)]
+    parts = [_told(said[name], name) for name in OUTCOMES if said.get(name)]
     if parts:
         return f"The books balance{far}: {', '.join(parts)}, and {saved}."
     if not ledger.rows:
         return f"The books balance{far}."
     return f"The books balance{far}: {sent}, and the program gave no result."
+
+
+def _told(number: int, outcome: str) -> str:
+    if outcome == "error":
+        return counted(number, outcome)
+    return f"{number} {outcome.replace('_', ' ')}"
 
 
 def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str]]:
@@ -238,7 +244,7 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "code": name,
         "words": [one.kind for one in found],
         "evidence": [f"saw {one.actual}; said: {one.said}" for one in found],
-        "fates": list(dict.fromkeys(met(entry) for entry in row.requests)),
+        "fates": list(dict.fromkeys(label_of(met(entry)) for entry in row.requests)),
         "requests": len(row.requests) + row.more,
         "status": last.status if last else None,
         "seen": row.seen.replace("_", " ") if by_report else row.arrived,

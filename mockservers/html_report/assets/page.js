@@ -93,6 +93,7 @@
     const card = section.querySelector(".card");
     const raw = section.querySelector(".entry pre");
     const whole = { min: 0, max: lastsS || 0.001 };
+    const labels = Object.fromEntries(data.fates.map((one) => [one.name, one.label]));
     let plots = [], chosen = null, zoom = whole;
 
     // Bars of each lane, by their start: there they overlap nothing.
@@ -195,7 +196,7 @@
       const length = of("length"), sent = of("bytes_sent"), status = of("status");
       const bytes = length === null || length === sent ? `${sent} bytes` : `${sent} of ${length} bytes`;
       const lines = [
-        ["planned", bars.fate[i]],
+        ["planned", labels[bars.fate[i]]],
         ["sent", `${status === null ? "no status" : status}, ${bytes}`],
         ["when", `at ${+bars.start[i].toFixed(3)} s, for ${+(bars.end[i] - bars.start[i]).toFixed(3)} s`],
         ["said", said], ["file", file], ["does not balance", words.join(", ")],

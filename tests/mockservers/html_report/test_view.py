@@ -125,8 +125,14 @@ def test_header_fields_are_not_on_the_page_and_a_query_only_if_it_is_asked_for()
 def test_each_fate_is_counted_with_its_look():
     entries = [request(1, "BR", 0.0, 0.5), *asked_again([503, 503])]
     assert view(journal(["BR"], entries, []))["chart"]["fates"] == [
-        {"name": "status", "count": 2, "colour": "refused", "pattern": "rising"},
-        {"name": "serve", "count": 1, "colour": "good", "pattern": "plain"},
+        {
+            "name": "status",
+            "label": "error status",
+            "count": 2,
+            "colour": "refused",
+            "pattern": "rising",
+        },
+        {"name": "serve", "label": "serve", "count": 1, "colour": "good", "pattern": "plain"},
     ]
 
 
@@ -239,7 +245,7 @@ def test_a_row_tells_what_it_met_and_what_was_seen_and_said():
     )
     (row,) = view(lines)["codes"]
     saw = "503 with 2 of 2 bytes; then 404 with 2 of 2 bytes"
-    assert (row["requests"], row["status"], row["fates"]) == (2, 404, ["status"])
+    assert (row["requests"], row["status"], row["fates"]) == (2, 404, ["error status"])
     assert row["said"] == "ok, not found"
     assert row["words"] == ["duplicated", "duplicated"]
     assert row["evidence"] == [
