@@ -1,12 +1,14 @@
 """`mockservers run` judges programs that were written elsewhere, whatever they print."""
 
 import json
+import os
 import shutil
 import sys
 
 import pytest
 from support import TESTS
 from support.command_in_process import ended
+from support.commands import SCRIPTS, environment, run
 from support.rows import each
 
 from mockservers.content.flag_images import flag
@@ -331,3 +333,20 @@ def test_the_line_that_runs_it_again_has_every_option(judged, in_folder):
     assert replay_line(header).endswith(
         "--root site --dest out --ports auto --asked '/a b.bin' --partial '*.x' -- true"
     )
+
+
+@pytest.mark.slow
+def test_the_line_that_runs_it_again_gives_the_same_verdict_in_a_shell(in_folder, plan_file):
+    (in_folder / "site").mkdir()
+    (in_folder / "site/a b.bin").write_bytes(bytes(9000))
+    plan = plan_file(seed=3, rules={"/a%20b.bin": [{"do": "truncate", "after_bytes": 500}]})
+    given = ["--root", "site", "--dest", "out", "--asked", "/a%20b.bin", "--ports", "auto"]
+    get = "mkdir -p out; curl -s -o out/a.bin '{LOCAL}/a%20b.bin'; true"
+    words = ["mockservers", "run", *given, "--plan", plan, "--journal", "j", "--", "sh", "-c", get]
+    first = run(*words, cwd=in_folder)
+    line = replay_line(next(read_journal(in_folder / "j")))
+    shutil.rmtree(in_folder / "out")
+    path = {"PATH": f"{SCRIPTS}:{os.environ['PATH']}"}
+    again = run("sh", "-c", line, cwd=in_folder, env=environment(**path))
+    assert "the first 500 of 9000 bytes" in first.stdout
+    assert (again.returncode, again.stdout) == (first.returncode, first.stdout)
