@@ -31,6 +31,8 @@ from conformance.verdicts import Verdict, exit_status
 from mockservers.cli.command_line import UsageError
 from mockservers.plan import PlanError
 
+MANY = 50
+"""Steps of a stage from which a few lines tell how far it is."""
 WAITING = 5
 """Cases that mostly wait, at a time."""
 
@@ -110,10 +112,13 @@ def _executors(address: str | None, jobs: int) -> Iterator[tuple[Executor, Execu
 
 @contextmanager
 def _progress() -> Iterator[scheduler.Progress]:
-    """A progress bar for each stage if stderr is a terminal; else a line."""
+    """A progress bar for each stage if stderr is a terminal; else a few lines."""
     bars: list[Any] = []
+    done = total_of_stage = 0
 
     def begin(total: int, what: str) -> None:
+        nonlocal done, total_of_stage
+        done, total_of_stage = 0, total
         if not total:
             return
         if not sys.stderr.isatty():
@@ -121,8 +126,13 @@ def _progress() -> Iterator[scheduler.Progress]:
         bars.append(tqdm.tqdm(total=total, desc=what, disable=None, leave=False))
 
     def step() -> None:
+        nonlocal done
+        done += 1
         if bars:
             bars[-1].update()
+        fifth = done % -(-total_of_stage // 5) == 0
+        if fifth and total_of_stage >= MANY and not sys.stderr.isatty():
+            print(f"conformance: {done} of {total_of_stage}", file=sys.stderr)
 
     def tell(text: str) -> None:
         tqdm.tqdm.write(f"conformance: {text}", file=sys.stderr)

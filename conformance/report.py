@@ -47,7 +47,8 @@ _BAD = {str(verdict) for verdict in FAILURES | {Verdict.KIT_ERROR}}
 
 
 def write_reports(report: dict[str, Any], folder: Path) -> list[Path]:
-    """Write the replay files, report.json, junit.xml and report.html, each whole or not at all.
+    """Write the replay files, report.json, junit.xml and report.html, each whole or not at all; of
+    a download also known.json, a list for `--known` of what failed.
 
     Each failure, and each note, that needs one gets the path of its replay file, relative to the
     folder, as `replay`. Raises OSError with the path.
@@ -63,12 +64,28 @@ def write_reports(report: dict[str, Any], folder: Path) -> list[Path]:
                 row["replay"] = f"{name}.jsonl"
                 texts[row["replay"]] = json.dumps(row["question"]) + "\n"
     texts |= {"report.json": _json(report), "junit.xml": junit_xml(report)}
+    if report["door"] == "download":
+        texts["known.json"] = _json(_to_accept(report))
     texts["report.html"] = report_html(report)
     paths = []
     for name, text in texts.items():
         paths.append(folder / name)
         write_whole(paths[-1], text)
     return paths
+
+
+def _to_accept(report: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The failures of a report as a list for `--known`, without a reason yet."""
+    return [
+        {
+            "case": one["code"],
+            "clause": row["clause"],
+            "word": row["word"],
+            "why": "not looked into",
+        }
+        for row in report["failures"]
+        for one in row["findings"]
+    ]
 
 
 def _plain(text: str) -> str:
@@ -83,6 +100,11 @@ def _json(data: Any) -> str:
 def junit_xml(report: Mapping[str, Any]) -> str:
     """JUnit XML: a testsuite for each chapter, with the cases whose first clause is in it."""
     root = ElementTree.Element("testsuites", name="conformance")
+    bodies = {
+        row["cases"][0]: [*row.get("story", ()), replay_line(row, report)]
+        for row in report["failures"]
+        if row.get("story")
+    }
     for chapter, cases in _chapters(report["cases"], lambda case: [*case["clauses"], "OTHER"][0]):
         suite = ElementTree.SubElement(root, "testsuite", name=chapter, tests=str(len(cases)))
         counts = dict.fromkeys(("failures", "errors", "skipped"), 0)
@@ -93,7 +115,8 @@ def junit_xml(report: Mapping[str, Any]) -> str:
             if kind:
                 counts[{"failure": "failures", "error": "errors"}.get(kind, kind)] += 1
                 message = _xml(_junit_message(case))
-                ElementTree.SubElement(test, kind, type=case["verdict"], message=message)
+                found = ElementTree.SubElement(test, kind, type=case["verdict"], message=message)
+                found.text = _xml("\n".join(bodies.get(case["id"], ())))
         for count, number in counts.items():
             suite.set(count, str(number))
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=False) + "\n"

@@ -167,6 +167,7 @@ def _failure_lines(
         if "fault" not in failure["answer"]:  # else the finding says what came instead
             lines.append(f"answer   {brief(failure['answer'], MOST_OF_JSON)}")
     if failure.get("case"):
+        lines += [f"what     {failure['case']['why']}"] if failure.get("story") else []
         lines.append(f"plan     {json.dumps(failure['case']['plan'])}")
         lines += [f"{name:<8} {text}" for name, text in setting(failure["case"])]
         lines.append(f"command  {shell_command(failure, report['command'])}")
@@ -248,7 +249,8 @@ def sentence(report: Mapping[str, Any]) -> str:
     if report.get("interrupted"):
         start = "interrupted"
     totals = ", ".join(f"{number} {name}" for name, number in report["totals"].items())
-    return f"{start}: {totals}" if totals else start
+    of = f"of {len(report['clauses'])} clauses, " if report.get("door") == "download" else ""
+    return f"{start}: {of}{totals}" if totals else start
 
 
 def setting(case: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -114,10 +114,17 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
     match last.how:
         case How.HANGS:
             took = f"a request in flight, and not a byte of a response for {last.elapsed_s:.0f} s"
-            return "hangs", "DL-SIL", took, "an end before that (--patience waits longer)"
+            return (
+                "hangs",
+                "DL-SIL",
+                took,
+                "an end before that; if its own limit is longer, use --patience",
+            )
         case How.ASKS_ON:
-            asked = f"{len(seen.requests)} requests in {last.elapsed_s:.0f} s, and no end"
-            return "storm", "DL-BND", asked, "a limit"
+            asked = (
+                f"{len(seen.requests)} requests in {last.elapsed_s:.0f} s; there the suite ended it"
+            )
+            return "storm", "DL-BND", asked, "a limit of its own before that"
         case How.WAITS | How.TOO_LONG | How.STOPPED:
             tries = len([one for one in last.entries if isinstance(one, RequestEntry)])
             waited = f"no end after {last.elapsed_s:.0f} s and {tries} requests, none in flight"

@@ -36,7 +36,7 @@ from conformance.process_tree import MARK, SETTLE_S, end_all, still_running
 from conformance.program_runner import CannotStartError, Tail, settle, stopping
 from mockservers import running
 from mockservers.cli.child_process import environment, origin_of, signal_group
-from mockservers.faults import BadLength
+from mockservers.faults import BadLength, Redirect, RedirectLoop
 from mockservers.files import stats_in
 from mockservers.journal import AwayEntry, Files, RequestEntry
 from mockservers.journal_json import line_from_json
@@ -51,7 +51,9 @@ IDLE_S = 60.0
 MOST_S = 180.0
 """Seconds that a run may take."""
 MOST_REQUESTS, MOST_OF_A_RANGE = 3_000, 100
-"""Requests that a run may make: in all, and for one range of bytes, or without a range."""
+"""Requests that a run may make: in all, and for one range of bytes, or without a range; redirects
+count only in all.
+"""
 MOST_BYTES = 16 * SIZE
 """Longest file whose bytes are looked at."""
 TERM_S = 2.0
@@ -313,7 +315,8 @@ def _too_many(lines: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a command asks without end."""
     if len(lines) <= MOST_OF_A_RANGE:
         return False
-    asked = Counter(line.get("range") for line in lines)
+    redirects = (Redirect.do, RedirectLoop.do)
+    asked = Counter(line.get("range") for line in lines if line.get("do") not in redirects)
     return len(lines) > MOST_REQUESTS or max(asked.values(), default=0) > MOST_OF_A_RANGE
 
 

@@ -311,6 +311,6 @@ def _names() -> Iterator[Situation]:
 def of_one_run() -> Iterator[Situation]:
     """The situations without ranges."""
     yield from _of_kinds()
-    yield from _waits()
     yield from _redirects()
+    yield from _waits()
     yield from _names()

@@ -3,6 +3,9 @@
 from conformance.download.recording import Ran, Recording
 from mockservers.journal import AwayEntry, RequestEntry
 
+MOST, LAST = 12, 3
+"""Lines for requests of one run, and how many of them are for the last ones."""
+
 
 def story(seen: Recording) -> list[str]:
     """A line for each request, and for the end of each run."""
@@ -10,7 +13,10 @@ def story(seen: Recording) -> list[str]:
     for number, run in enumerate(seen.runs, 1):
         if len(seen.runs) > 1:
             lines.append(f"run {number}:")
-        lines += [_of_entry(entry, ended=run.status is not None) for entry in run.entries]
+        shown = [_of_entry(entry, ended=run.status is not None) for entry in run.entries]
+        if len(shown) > MOST:
+            shown[MOST - LAST : -LAST] = [f"and {len(shown) - MOST} more"]
+        lines += shown
         lines.append(_end(run))
     files = [
         f"{name}{' (as before)' if not file.changed else ''}{' (marked)' if file.marked else ''}: "

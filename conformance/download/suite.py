@@ -14,9 +14,9 @@ from conformance.program_runner import stopping
 from conformance.scheduler import Progress
 from conformance.verdicts import CONFIRMED, Verdict
 
-WAITING = 8
+WAITING = 16
 """Runs at a time that mostly wait; those that wait for a silent server wait all at once."""
-MOST_AT_A_TIME = 24
+MOST_AT_A_TIME = 32
 REPEATS = 3
 """Further runs in which a failure has to show again."""
 BY_TIME = ("hangs", "storm")
@@ -53,7 +53,8 @@ def control(settings: Settings) -> Settings:
         said = next((one.actual for one in found.findings), found.word)
         if not seen.requests and seen.last.how is How.EXIT:
             said = f"it requested nothing, and ended with status {seen.last.status}"
-        raise ControlFailedError(said, seen)
+        last = (seen.last.stderr.strip() or seen.last.stdout.strip()).splitlines()[-1:]
+        raise ControlFailedError(f"{said}; it said: {last[0]}" if last else said, seen)
     return with_probes(settings, seen)
 
 

@@ -87,6 +87,9 @@ def test_a_failure_has_a_story_files_and_a_command_that_shows_it_again(capsys, t
     assert "700,001 of 4,194,304 bytes" in failure["story"][0]
     suite = ElementTree.parse(tmp_path / "junit.xml").find("testsuite")
     assert suite.get("failures") == "1"
+    assert "conformance replay download/cut-first" in suite.find(".//failure").text
+    (known,) = json.loads((tmp_path / "known.json").read_text())
+    assert (known["case"], known["clause"], known["word"]) == ("cut-first", "DL-LEN", "truncated")
     assert "700,001 of 4,194,304 bytes" in (tmp_path / "report.html").read_text()
     (line,) = [line for line in stdout.splitlines() if line.startswith("conformance replay")]
     status, stdout, _ = conformance(capsys, *shlex.split(line)[1:])
