@@ -185,7 +185,12 @@ class _Place:
 
     def files(self, before: Files, pages: Sequence[Page]) -> dict[str, Found]:
         """What the files in the folder are."""
-        there = stats_in(self.folder)
+        there = dict(stats_in(self.folder))
+        final = self.folder / NAME
+        # A symbolic link to another file in the folder; it may also lead elsewhere, or round.
+        with contextlib.suppress(OSError, ValueError, RuntimeError, KeyError):
+            if final.is_symlink():
+                there[NAME] = there[final.resolve().relative_to(self.folder).as_posix()]
         gzip = [gzipped(edition.resource) for edition in self.situation.editions]
         coded = [Version(one.info.length, one.read) for one in gzip]
         found = {}

@@ -82,7 +82,7 @@
     const ink = paper("--ink"), line = { stroke: paper("--line"), width: 1 };
     const short = (s) => (lastsS < 1 ? `${+(s * 1000).toFixed(3)} ms` : `${+s.toFixed(6)} s`);
     return [
-      { stroke: ink, grid: line, ticks: line, values: (_, all) => all.map(short) },
+      { stroke: ink, grid: line, ticks: line, space: 80, values: (_, all) => all.map(short) },
       { stroke: ink, grid: line, ticks: line, size: 44, ...y },
     ];
   }
@@ -104,6 +104,8 @@
 
     // Many frames around narrow bars would leave nothing to see but frames.
     const few = bars.off.filter(Boolean).length <= MOST_FRAMES;
+
+    const resource = (i) => bars.entries.code[i] || `${bars.entries.server[i]} ${bars.entries.path[i]}`;
 
     function drawBars(plot) {
       const { ctx, bbox } = plot;
@@ -135,15 +137,18 @@
           ctx.lineWidth = 2 * devicePixelRatio;
           ctx.strokeRect(left, top + 1, Math.max(right - left, OFF_WIDTH), Math.max(height - gap - 2, 2));
         }
-        const name = bars.entries.code[i] || "";
+        const name = bars.entries.code[i] || bars.entries.path[i].split("/").pop();
         if (labelled && first - left > 9 * devicePixelRatio * name.length) {
           ctx.fillStyle = paper("--ink");
           ctx.fillText(name, left + 3 * devicePixelRatio, top + height / 2);
         }
-        if (i === chosen) {
+        // The other attempts of the chosen resource have a dashed frame.
+        if (chosen !== null && resource(i) === resource(chosen)) {
           ctx.strokeStyle = paper("--ink");
           ctx.lineWidth = 2 * devicePixelRatio;
+          ctx.setLineDash(i === chosen ? [] : [3 * devicePixelRatio, 3 * devicePixelRatio]);
           ctx.strokeRect(left, top, right - left, height - gap);
+          ctx.setLineDash([]);
         }
       }
       ctx.restore();
@@ -191,8 +196,7 @@
     function tell(i) {
       const { entries } = bars;
       const of = (name) => entries[name]?.[i] ?? null;
-      const resource = of("code") || `${of("server")} ${of("path")}`;
-      const [said, file, words] = data.rows?.[resource] ?? ["", "", []];
+      const [said, file, words] = data.rows?.[resource(i)] ?? ["", "", []];
       const length = of("length"), sent = of("bytes_sent"), status = of("status");
       const bytes = length === null || length === sent ? `${sent} bytes` : `${sent} of ${length} bytes`;
       const lines = [
@@ -202,7 +206,7 @@
         ["said", said], ["file", file], ["does not balance", words.join(", ")],
       ].filter(([, text]) => text);
       const title = document.createElement("strong");
-      title.textContent = resource + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");
+      title.textContent = resource(i) + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");
       card.replaceChildren(title, ...lines.map(([name, text]) => {
         const line = document.createElement("span");
         line.textContent = `${name}: ${text}`;
