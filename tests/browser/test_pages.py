@@ -166,7 +166,7 @@ def test_the_charts_are_drawn(opened, scheme):
         assert colours(page, ".flight canvas") > 3
         assert colours(page, ".swatch") == 1
         assert page.locator(".legend li").all_text_contents() == [
-            " serve: 1", " not found: 1", " status: 1",
+            " serve: 1", " not found: 1", " error status: 1",
         ]  # fmt: skip
 
 

@@ -148,7 +148,8 @@ FAULTY = {
         ("class Failed", "tried = []\n\n\nclass Failed"),
     ]),
     "103-is-the-answer": Fault("DL-INT", "empty", "interim", [
-        *_RAW, (_FIELDS, '    if (await raw(url))[0] == b"103":\n        return\n' + _FIELDS),
+        *_RAW, (_FIELDS, "    code, body = await raw(url)\n"
+                '    part.file.write(body if code == b"200" else b"")\n    return\n' + _FIELDS),
     ]),
     "surplus-bytes-kept": Fault("DL-INT", "appended", "too-long", [
         *_RAW, (_FIELDS, "    part.file.write((await raw(url))[1])\n    return\n" + _FIELDS),
