@@ -17,7 +17,7 @@ from mockservers.html_report.charts import LOOKS
 from mockservers.html_report.comparison import comparison
 from mockservers.text import safe, shorten
 
-MOST_LETTERS = 160
+MOST_LETTERS = 400
 """Characters of what was seen or said of one code; the ledger has all."""
 
 

@@ -160,21 +160,26 @@ def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str
     facts = []
     if header.command:
         facts.append(("Command", shlex.join(header.command)))
-    facts.append(("Server", ledger.label or "not announced"))
+    if ledger.label or ledger.claims.by == "report":
+        facts.append(("Server", ledger.label or "not announced"))
     plans = header.plans
     seeds = {label: plan.get("seed", 0) for label, plan in plans.items()}
     if ledger.label in seeds:
         facts.append(("Seed", str(seeds[ledger.label])))
     elif len(set(seeds.values())) == 1:
         facts.append(("Seed", str(next(iter(seeds.values())))))
-    asked = "not known" if ledger.asked is None else str(len(ledger.asked))
-    paths = ledger.asked and not all(map(is_code, ledger.asked))
-    facts.append(("Asked for" if paths else "Codes asked for", asked))
+    if ledger.asked is not None:
+        paths = not all(map(is_code, ledger.asked))
+        facts.append(("Asked for" if paths else "Codes asked for", str(len(ledger.asked))))
     if ledger.status is not None:
         facts.append(("Exit status", str(ledger.status)))
     facts.append(("Requests", str(ledger.requests)))
     limit = ledger.claims.concurrency
     announced = "none announced" if limit is None else f"{limit} announced"
+    gates = [plan["gate"]["hold_until_in_flight"] for plan in plans.values() if plan.get("gate")]
+    if gates:
+        held = " or ".join(map(str, sorted(set(gates))))
+        facts.append(("Gate", f"responses wait until {held} requests are in flight"))
     facts.append(("In flight at most", f"{ledger.most_in_flight}, {announced}"))
     equal = f"{ledger.saved}, each equal to the bytes served"
     facts.append(("Files saved", equal if ledger.saved else "none"))

@@ -335,7 +335,7 @@
           || !row.textContent.toLowerCase().includes(wanted);
         shown += !row.hidden;
       }
-      count.textContent = `${shown} of ${body.rows.length} codes`;
+      count.textContent = `${shown} of ${body.rows.length}`;
     };
     search.addEventListener("input", apply);
     only.addEventListener("change", apply);
