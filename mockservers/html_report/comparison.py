@@ -50,6 +50,7 @@ def _in_flight(view: View) -> str:
 
 
 _TERMS: Mapping[str, Callable[[View], str]] = {
+    "Command": lambda view: str(dict(view["facts"]).get("Command", "not known")),
     "Result": lambda view: str(view["verdict"]),
     "First request to last": lambda view: f"{view['numbers']['took_s']:.2f} s",
     "Shortest possible": _shortest,
@@ -63,11 +64,14 @@ _TERMS: Mapping[str, Callable[[View], str]] = {
 
 
 def _sentences(views: Sequence[View], names: Sequence[str]) -> list[str]:
-    found = [_nearest(views, names)]
+    found = []
     limits = [view["numbers"]["limit"] for view in views]
     if len(set(limits)) > 1:
         said = " against ".join("none" if one is None else str(one) for one in limits)
-        found.append(f"The limits differ, {said} at a time: give all runs the same -m.")
+        found.append(
+            f"The requests at a time differ, {said}: only runs with the same limit (-m of flags2 "
+            "programs) can be compared."
+        )
     plans = [view["plans"] for view in views]
     if any(plan != plans[0] for plan in plans):
         seeds = [{json.loads(text).get("seed", 0) for text in one.values()} for one in plans]
@@ -76,6 +80,14 @@ def _sentences(views: Sequence[View], names: Sequence[str]) -> list[str]:
         which = f": {', '.join('/'.join(map(str, sorted(one))) for one in seeds)}"
         found.append(f"The {what} differ{which if what == 'seeds' else ''}, so the servers did not "
                      "do the same in each run.")  # fmt: skip
+    found.append(_nearest(views, names))
+    for limit in dict.fromkeys(limits) if len(set(limits)) > 1 else ():
+        alike_runs = [n for n, one in enumerate(limits) if one == limit]
+        if len(alike_runs) > 1:
+            nearest = _nearest([views[n] for n in alike_runs], [names[n] for n in alike_runs])
+            found.append(nearest and f"Of those with {limit} at a time: {nearest}")
+    if not any(differs for *_, differs in differences(views)):
+        found.append("No code or path differs between the runs.")
     return [one for one in found if one]
 
 

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from mockservers.html_report.charts import LOOKS
+from mockservers.journal import RequestEntry
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import Row
+from mockservers.ledger.text import met
 
 WIDTH = 100
 """Of a bar."""
@@ -15,12 +18,12 @@ def stretches(row: Row) -> list[dict[str, Any]]:
     """The stretches of the file, if it is not whole; else of what the responses sent, if it took
     several. None if there is only one.
     """
-    versions = {entry.n: entry.version or 1 for entry in row.requests}
+    entries = {entry.n: entry for entry in row.requests}
     files = [one for one in row.files if one.file.pieces]
     if files:
         size, name = files[0].file.size, files[0].name
         return [
-            _stretch(piece.start, piece.to, size, versions.get(piece.n or 0), _from(piece.n, name))
+            _stretch(piece.start, piece.to, size, entries.get(piece.n or 0), _from(piece.n, name))
             for piece in files[0].file.pieces[:MOST]
         ]
     spans = [(entry, span) for entry in row.requests if (span := span_of(entry))]
@@ -28,7 +31,7 @@ def stretches(row: Row) -> list[dict[str, Any]]:
         return []
     total = max(span.version[2] or span.stop for _, span in spans)
     return [
-        _stretch(span.start, span.stop, total, span.version[1], f"sent by request {entry.n}")
+        _stretch(span.start, span.stop, total, entry, f"sent by request {entry.n}")
         for entry, span in spans[:MOST]
         if span.stop > span.start
     ]
@@ -38,10 +41,13 @@ def _from(n: int | None, name: str) -> str:
     return f"of {name}: from request {n}" if n else f"of {name}: in no response"
 
 
-def _stretch(start: int, stop: int, total: int, version: int | None, says: str) -> dict[str, Any]:
+def _stretch(
+    start: int, stop: int, total: int, entry: RequestEntry | None, says: str
+) -> dict[str, Any]:
+    version = (entry.version or 1) if entry else None
     return {
         "x": round(WIDTH * start / total, 3),
         "width": round(WIDTH * (stop - start) / total, 3),
-        "version": version,
+        "colour": LOOKS[met(entry)].colour if entry else "none",
         "says": f"bytes {start} to {stop - 1} {says}" + (f", version {version}" if version else ""),
     }

@@ -28,6 +28,7 @@ MOST_ROWS = 2_000
 """Codes in the table; what does not balance comes first."""
 
 FILE_WORDS = {
+    "whole": "all of it",
     "absent": "there is none",
     "same": "written in this run, equal to what was served",
     "kept": "equal to what was served, but from before the run",

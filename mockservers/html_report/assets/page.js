@@ -179,7 +179,7 @@
     }
 
     function zoomBy(factor) {
-      const middle = (zoom.min + zoom.max) / 2;
+      const middle = chosen === null ? (zoom.min + zoom.max) / 2 : (bars.start[chosen] + bars.end[chosen]) / 2;
       const width = (zoom.max - zoom.min) * factor;
       zoomTo(middle - width / 2, middle + width / 2);
     }
@@ -202,11 +202,12 @@
       const lines = [
         ["planned", labels[bars.fate[i]]],
         ["sent", `${status === null ? "no status" : status}, ${bytes}`],
-        ["when", `at ${+bars.start[i].toFixed(3)} s, for ${+(bars.end[i] - bars.start[i]).toFixed(3)} s`],
+        ["version", of("version") > 1 ? of("version") : ""],
+        ["when", `${+bars.start[i].toFixed(3)} s after the first request, for ${+(bars.end[i] - bars.start[i]).toFixed(3)} s`],
         ["said", said], ["file", file], ["does not balance", words.join(", ")],
       ].filter(([, text]) => text);
       const title = document.createElement("strong");
-      title.textContent = resource(i) + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");
+      title.textContent = `${resource(i)}, request ${of("n")}` + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");
       card.replaceChildren(title, ...lines.map(([name, text]) => {
         const line = document.createElement("span");
         line.textContent = `${name}: ${text}`;
@@ -224,7 +225,11 @@
       const left = offsetLeft + plot.valToPos(clip(bars.start[i], zoom.min, zoom.max), "x");
       const bottom = offsetTop + ((bars.lane[i] + 1) / bars.lanes) * clientHeight;
       card.style.left = `${clip(left, 0, Math.max(place.clientWidth - card.offsetWidth, 0))}px`;
-      card.style.top = `${bottom + 4}px`;
+      // Above the bar, where there is no room below it on the screen.
+      const shownTop = place.getBoundingClientRect().top;
+      const above = offsetTop + (bars.lane[i] / bars.lanes) * clientHeight - card.offsetHeight - 4;
+      const fits = shownTop + bottom + 4 + card.offsetHeight <= innerHeight || shownTop + above < 0;
+      card.style.top = `${fits ? bottom + 4 : above}px`;
     }
 
     // The bar under the pointer, or the nearest in its lane if that is near.

@@ -13,19 +13,19 @@ def bar(*entries, **file):
     files = {"br.gif": {"size": len(BODY), "sha256": "0", "of": "/flags/br/br.gif", **file}}
     lines = [HEADER, *entries, {"end": True, "claims": {"by": "exit"}, "files_after": files}]
     (row,) = view_of(balance(lines), lines)["codes"]
-    return [(one["x"], one["width"], one["version"], one["says"]) for one in row["stretches"]]
+    return [(one["x"], one["width"], one["colour"], one["says"]) for one in row["stretches"]]
 
 
 def test_what_several_responses_sent_is_one_bar():
     assert bar(cut("BR"), request("BR", n=2, **PART), **{"is": "whole"}) == [
-        (0, 25, 1, "bytes 0 to 4 sent by request 1, version 1"),
-        (25, 75, 2, "bytes 5 to 19 sent by request 2, version 2"),
+        (0, 25, "broken", "bytes 0 to 4 sent by request 1, version 1"),
+        (25, 75, "good", "bytes 5 to 19 sent by request 2, version 2"),
     ]
     assert bar(cut("BR"), **{"is": "whole"}) == []
 
 
 def test_a_file_that_is_not_whole_shows_where_its_bytes_come_from():
     assert bar(cut("BR"), **{"is": "mixed", "pieces": PIECES}) == [
-        (0, 25, 1, "bytes 0 to 4 of br.gif: from request 1, version 1"),
-        (25, 75, None, "bytes 5 to 19 of br.gif: in no response"),
+        (0, 25, "broken", "bytes 0 to 4 of br.gif: from request 1, version 1"),
+        (25, 75, "none", "bytes 5 to 19 of br.gif: in no response"),
     ]

@@ -278,10 +278,10 @@ def test_runs_are_compared_in_a_table_and_in_sentences():
     assert table["First request to last"] == ["0.60 s", "0.60 s"]
     assert table["Shortest possible"] == ["0.50 s, so it took 1.20 x"] * 2
     assert table["In flight at most"] == ["1; announced: 30", "1; announced: 5"]
-    nearest, limits, plans = seen["sentences"]
+    limits, plans, nearest, same = seen["sentences"]
     assert "1.20 times" in nearest
-    assert "30 against 5 at a time" in limits
-    assert "same -m" in limits
+    assert "differ, 30 against 5" in limits
+    assert same.startswith("No code or path differs")
     assert plans.startswith("The seeds differ: 629, 7")
 
 
