@@ -7,6 +7,7 @@ from mockservers.journal import RequestEntry
 from mockservers.ledger.judge import span_of
 from mockservers.ledger.model import Row
 from mockservers.ledger.text import met
+from mockservers.ledger.words import piece_in_words
 
 WIDTH = 100
 """Of a bar."""
@@ -35,6 +36,22 @@ def stretches(row: Row) -> list[dict[str, Any]]:
         for entry, span in spans[:MOST]
         if span.stop > span.start
     ]
+
+
+def first_wrong(row: Row) -> str:
+    """Where a file begins to differ from the resource, and what is there; empty if it is whole."""
+    files = [one for one in row.files if one.file.pieces]
+    if not files:
+        return ""
+    entries = {entry.n: entry for entry in row.requests}
+    first, *others = files[0].file.pieces
+    entry = entries.get(first.n or 0)
+    span = span_of(entry) if entry else None
+    if first.start or span is None or first.at is None or span.start + first.at:
+        return f"wrong from its first byte on: {piece_in_words(first, entries)}"
+    if not others:
+        return f"ends before byte {first.to}"
+    return f"wrong from byte {first.to} on: {piece_in_words(others[0], entries)}"
 
 
 def _from(n: int | None, name: str) -> str:

@@ -11,7 +11,7 @@ from mockservers.content.flag_images import colours, flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, label_of, names_of, shown, span
-from mockservers.html_report.stretches import stretches
+from mockservers.html_report.stretches import first_wrong, stretches
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger.model import FileState, Row
 from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
@@ -70,7 +70,9 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
     took_s = drawing["took_s"]
     at_once = limit or ledger.most_in_flight
     rows = _codes(ledger)
-    drawing["rows"] = {row["code"]: [row[key] for key in ("said", "file", "words")] for row in rows}
+    drawing["rows"] = {
+        row["code"]: [row[key] for key in ("said", "file", "words", "wrong")] for row in rows
+    }
     files = dict.fromkeys(row["file"] for row in rows)
     thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
     return {
@@ -258,6 +260,7 @@ def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "file": row.file if by_report else row.kept,
         "picture": _picture(row),
         "stretches": stretches(row),
+        "wrong": first_wrong(row),
     }
 
 

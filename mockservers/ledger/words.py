@@ -151,12 +151,12 @@ def file_in_words(row: Row, owned: Owned) -> str:
         case Kept.UNKNOWN:
             return f"has {size} bytes"
     requests = {entry.n: entry for entry in row.requests}
-    pieces = ", ".join(_piece(one, requests) for one in owned.file.pieces[:MOST_PIECES])
+    pieces = ", ".join(piece_in_words(one, requests) for one in owned.file.pieces[:MOST_PIECES])
     more = ", ..." if len(owned.file.pieces) > MOST_PIECES else ""
     return f"has {size} bytes: {pieces}{more}"
 
 
-def _piece(piece: Piece, requests: Mapping[int, RequestEntry]) -> str:
+def piece_in_words(piece: Piece, requests: Mapping[int, RequestEntry]) -> str:
     """`100000 to 299999 are from request 2 (version 2)`."""
     single = piece.to - piece.start == 1
     where = f"{piece.start} is" if single else f"{piece.start} to {piece.to - 1} are"

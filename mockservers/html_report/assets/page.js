@@ -196,7 +196,7 @@
     function tell(i) {
       const { entries } = bars;
       const of = (name) => entries[name]?.[i] ?? null;
-      const [said, file, words] = data.rows?.[resource(i)] ?? ["", "", []];
+      const [said, file, words, wrong] = data.rows?.[resource(i)] ?? ["", "", [], ""];
       const length = of("length"), sent = of("bytes_sent"), status = of("status");
       const bytes = length === null || length === sent ? `${sent} bytes` : `${sent} of ${length} bytes`;
       const lines = [
@@ -204,7 +204,7 @@
         ["sent", `${status === null ? "no status" : status}, ${bytes}`],
         ["version", of("version") > 1 ? of("version") : ""],
         ["when", `${+bars.start[i].toFixed(3)} s after the first request, for ${+(bars.end[i] - bars.start[i]).toFixed(3)} s`],
-        ["said", said], ["file", file], ["does not balance", words.join(", ")],
+        ["said", said], ["file", [file, wrong].filter(Boolean).join(", ")], ["does not balance", words.join(", ")],
       ].filter(([, text]) => text);
       const title = document.createElement("strong");
       title.textContent = `${resource(i)}, request ${of("n")}` + (of("attempt") > 1 ? `, attempt ${of("attempt")}` : "");

@@ -9,10 +9,15 @@ PART = {"status": 206, "version": 2, "length": 15, "bytes_sent": 15, "sha256": "
 PIECES = [{"from": 0, "to": 5, "n": 1, "at": 0}, {"from": 5, "to": 20, "n": None, "at": 0}]
 
 
-def bar(*entries, **file):
+def row_of(*entries, **file):
     files = {"br.gif": {"size": len(BODY), "sha256": "0", "of": "/flags/br/br.gif", **file}}
     lines = [HEADER, *entries, {"end": True, "claims": {"by": "exit"}, "files_after": files}]
     (row,) = view_of(balance(lines), lines)["codes"]
+    return row
+
+
+def bar(*entries, **file):
+    row = row_of(*entries, **file)
     return [(one["x"], one["width"], one["colour"], one["says"]) for one in row["stretches"]]
 
 
@@ -29,3 +34,14 @@ def test_a_file_that_is_not_whole_shows_where_its_bytes_come_from():
         (0, 25, "broken", "bytes 0 to 4 of br.gif: from request 1, version 1"),
         (25, 75, "none", "bytes 5 to 19 of br.gif: in no response"),
     ]
+
+
+def test_a_wrong_file_has_the_place_of_its_first_wrong_byte_and_what_is_there():
+    def wrong(*pieces, **more):
+        return row_of(cut("BR"), **{"is": "mixed", "pieces": pieces, **more})["wrong"]
+
+    right = {"from": 0, "to": 5, "n": 1, "at": 0}
+    assert wrong(*PIECES) == "wrong from byte 5 on: 5 to 19 are zero"
+    assert wrong(right, **{"is": "part"}) == "ends before byte 5"
+    assert wrong({**right, "at": 2}).startswith("wrong from its first byte on: 0 to 4 are from")
+    assert row_of(cut("BR"), **{"is": "whole"})["wrong"] == ""
