@@ -36,7 +36,7 @@ from conformance.process_tree import MARK, SETTLE_S, end_all, still_running
 from conformance.program_runner import CannotStartError, Tail, settle, stopping
 from mockservers import running
 from mockservers.cli.child_process import environment, origin_of, signal_group
-from mockservers.faults import BadLength, Redirect, RedirectLoop
+from mockservers.faults import Redirect, RedirectLoop
 from mockservers.files import stats_in
 from mockservers.journal import AwayEntry, Files, RequestEntry
 from mockservers.journal_json import line_from_json
@@ -298,7 +298,7 @@ def _wait(
             seen, since = state, now
         if stopping.is_set():
             return How.STOPPED
-        if silent and (seen[0] or _is_short(servers.entries)) and now - since > patience_s:
+        if silent and seen[0] and now - since > patience_s:
             return How.HANGS
         if not seen[0] and now - since > IDLE_S:
             return How.WAITS
@@ -308,12 +308,6 @@ def _wait(
             return How.TOO_LONG
         time.sleep(POLL_S)
     return How.EXIT
-
-
-def _is_short(lines: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last response announced more than it sent, and leaves the client waiting."""
-    requests = [line for line in lines if "do" in line]
-    return bool(requests) and requests[-1]["do"] == BadLength.do
 
 
 def _too_many(lines: Sequence[Mapping[str, Any]]) -> bool:

@@ -228,7 +228,9 @@ def what_is(file: KeptFile, requests: Sequence[RequestEntry]) -> tuple[Kept, boo
     coded = any(entry.do == Gzip.do and entry.sha256 == file.sha256 for entry in requests)
     if file.sha256 and coded:
         return Kept.AS_SENT, True  # it is kept as it was coded
-    if file.what:  # of several bodies, each where it belongs: as unclear as one of them
+    # It may have been looked at while the response was another's, which one that redirects led to.
+    others = unclear and file.what in (Kept.MIXED, Kept.PART, Kept.EMPTY)
+    if file.what and not others:  # of several bodies, in their places: as unclear as one of them
         together = file.what == Kept.AS_SENT and len(file.pieces) > 1
         return Kept(file.what), unclear or (together and any(map(is_unclear, requests)))
     if any(map(_is_whole, sent)):

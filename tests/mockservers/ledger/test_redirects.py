@@ -1,6 +1,7 @@
 """Which download a request belongs to after redirects."""
 
 import pytest
+import urllib3
 from support.journals import balance
 from support.ledger_of_rows import at, books, led
 from support.small_ledgers import (
@@ -14,6 +15,9 @@ from support.small_ledgers import (
     report,
     whole,
 )
+
+from mockservers.faults import NoLength, Page, Redirect, Serve, TooLong
+from mockservers.plan import Plan
 
 FOLLOWED = {
     # where BR is sent -> server and path that belong to it then
@@ -223,3 +227,13 @@ def test_a_404_is_an_error_for_a_client_that_may_have_gone_before(closed, accept
 def test_to_ask_again_is_not_to_follow_a_redirect():
     ledger = judge(["BR"], [led("BR", "/x"), whole("BR", n=2)], report(1), ("BR",))
     assert found_in(ledger) == ["duplicated BR"]
+
+
+@pytest.mark.parametrize("body", [Page(body=""), Page(), NoLength(), Serve(), TooLong()])
+def test_a_client_that_follows_nothing_may_ask_for_where_a_redirect_leads(body, servers, tmp_path):
+    servers.begin_run(Plan(rules={"AE": (Redirect("/flags/cn/cn.gif", 301),), "CN": (body,)}))
+    with urllib3.PoolManager(retries=False) as http:  # one connection
+        for code in ("ae", "cn"):
+            reply = http.request("GET", f"{servers.urls['ERROR']}/{code}/{code}.gif")
+    (tmp_path / "cn.gif").write_bytes(reply.data)
+    servers.check({"AE": "error", "CN": "ok"}, asked=["AE", "CN"], files=tmp_path)
