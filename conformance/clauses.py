@@ -1,4 +1,4 @@
-"""The clauses of SPEC.md.
+"""Clauses of a spec; those of SPEC.md.
 
 `python -m conformance.clauses` makes `clauses.json` from SPEC.md; a test compares them.
 """
@@ -62,13 +62,11 @@ def read_clauses(spec: str) -> list[Clause]:
         if not parts:
             raise ValueError(f"{clause_id} is not of the form `[evidence] text`")
         evidence, reason, text = parts.groups()
-        keywords = _KEYWORD.findall(text)
-        if len(keywords) != 1:
-            raise ValueError(f"{clause_id} has {len(keywords)} keywords of BCP 14, not one")
+        keyword = keyword_of(clause_id, text)
         kinds = tuple(evidence.split(", "))
         if not set(kinds) <= set(EVIDENCE) or (kinds == ("none",)) != bool(reason):
             raise ValueError(f"{clause_id}: [{evidence}] is no evidence, or its reason is missing")
-        clauses.append(Clause(clause_id, keywords[0], kinds, text, reason))
+        clauses.append(Clause(clause_id, keyword, kinds, text, reason))
     for legacy, text in _LEGACY.findall(spec):
         kind, reason = _LEGACY_EVIDENCE.get(legacy, ("run", None))
         clauses.append(Clause(legacy, "MAY", (kind,), text, reason))
@@ -79,12 +77,25 @@ def read_clauses(spec: str) -> list[Clause]:
     return clauses
 
 
+def keyword_of(clause_id: str, text: str) -> str:
+    """The keyword of a clause; raises ValueError, which names the id, unless it has exactly one."""
+    keywords = _KEYWORD.findall(text)
+    if len(keywords) != 1:
+        raise ValueError(f"{clause_id} has {len(keywords)} keywords of BCP 14, not one")
+    return str(keywords[0])
+
+
 @cache
-def clauses() -> dict[str, Clause]:
-    """Every clause by its id, in the order of the spec."""
-    text = resources.files("conformance").joinpath("clauses.json").read_text(encoding="utf-8")
+def packaged(package: str) -> dict[str, Clause]:
+    """Every clause in the `clauses.json` of a package by its id, in the order of the spec."""
+    text = resources.files(package).joinpath("clauses.json").read_text(encoding="utf-8")
     known = [Clause(**data | {"evidence": tuple(data["evidence"])}) for data in json.loads(text)]
     return {clause.id: clause for clause in known}
+
+
+def clauses() -> dict[str, Clause]:
+    """Every clause of SPEC.md by its id, in its order."""
+    return packaged("conformance")
 
 
 def named(names: Iterable[str], wanted: Collection[str]) -> bool:
@@ -94,11 +105,16 @@ def named(names: Iterable[str], wanted: Collection[str]) -> bool:
 
 def clauses_json(spec: str) -> str:
     """The text of `clauses.json` for a spec."""
-    lines = [json.dumps(asdict(clause), ensure_ascii=False) for clause in read_clauses(spec)]
+    return json_of(read_clauses(spec))
+
+
+def json_of(read: Iterable[Clause]) -> str:
+    """The text of `clauses.json` for these clauses."""
+    lines = [json.dumps(asdict(clause), ensure_ascii=False) for clause in read]
     return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 if __name__ == "__main__":
     here = Path(__file__)
-    text = clauses_json((here.parents[1] / "SPEC.md").read_text(encoding="utf-8"))
-    here.with_name("clauses.json").write_text(text, encoding="utf-8")
+    spec = (here.parents[1] / "SPEC.md").read_text(encoding="utf-8")
+    here.with_name("clauses.json").write_text(clauses_json(spec), encoding="utf-8")

@@ -180,9 +180,9 @@ def _ports(text: str) -> tuple[int, ...]:
     return ports
 
 
-def _natural(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 16):
-        raise argparse.ArgumentTypeError(f"a whole number from 0 is needed, not {text!r}")
+def _natural(text: str, least: int = 0) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text) >= least):
+        raise argparse.ArgumentTypeError(f"a whole number from {least} is needed, not {text!r}")
     return int(text)
 
 
@@ -198,6 +198,4 @@ def _seconds(text: str) -> float:
 
 
 def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 16 and int(text)):
-        raise argparse.ArgumentTypeError(f"a whole number from 1 is needed, not {text!r}")
-    return int(text)
+    return _natural(text, 1)

@@ -64,20 +64,20 @@ def _only(args: argparse.Namespace, cases: Collection[str]) -> Collection[str]:
 def run(args: argparse.Namespace) -> int:
     """Judge a downloader by its runs; return the exit status."""
     typed = _typed(args)
-    resolved_command = resolved(typed)
+    command = resolved(typed)
     known = _known(args.known, clauses())
     every = scheduler.chosen_cases((), args.examples, args.seed)
     only = _only(args, [case.id for case in every])
     cases = scheduler.chosen_cases(only, args.examples, args.seed)
     if args.report is not None:
         _writable(args.report)
-    profile, problem = learn(resolved_command, args.ports)
+    profile, problem = learn(command, args.ports)
     if args.scheduler and profile.ports:
         raise UsageError("a program that ignores FLAGS2_*_URL cannot be tested on a cluster")
     jobs = 1 if profile.ports else args.jobs
     with _executors(args.scheduler, jobs) as (executor, waiting), _progress() as progress:
         found = scheduler.judge_program(
-            resolved_command,
+            command,
             cases,
             executor,
             profile,
@@ -173,8 +173,6 @@ def _conclude(args: argparse.Namespace, found: dict[str, Any]) -> int:
     if found.get("errors"):
         verdicts.append(Verdict.KIT_ERROR)
     found["exit"] = 130 if found.get("interrupted") else exit_status(verdicts)
-    if found.get("smoke", {}).get("step") == "control":
-        found["exit"] = 3
     folder = args.report
     if folder is None and any(report_text.needs_file(row) for row in report_text.rows(found)):
         folder = Path(tempfile.mkdtemp(prefix="conformance-"))
@@ -220,14 +218,14 @@ def replay(args: argparse.Namespace) -> int:
     typed = _typed(args)
     if str(args.case).startswith(PREFIX) and not args.case.exists():
         return replay_situation(args, typed, str(args.case))
-    resolved_command = resolved(typed)
+    command = resolved(typed)
     case = _read_case(args.case)
-    profile, problem = learn(resolved_command, args.ports)
+    profile, problem = learn(command, args.ports)
     if problem and problem.nothing_verified:
         raise UsageError(f"{problem.actual}; {problem.advice}")
     program_runner.stopping.clear()
     try:
-        run, found = worker.execute(worker.Task(resolved_command, case, profile))
+        run, found = worker.execute(worker.Task(command, case, profile))
     finally:
         worker.close_sandboxes()
     print(

@@ -20,7 +20,7 @@ from conformance.cases.model import Case
 from conformance.process_tree import MARK, POLL_S, SETTLE_S, end_all, still_running
 from conformance.recording import MAX_LINES, MAX_STDOUT, Ports, PrintedLine, Profile, Run
 from mockservers import running
-from mockservers.cli.child_process import environment, refusing_port, signal_group
+from mockservers.cli.child_process import environment, refusing_port, shell_status, signal_group
 from mockservers.content.flag_images import flag
 from mockservers.faults import Drip, Fault, Stall
 from mockservers.files import files_in
@@ -174,23 +174,9 @@ class Sandbox:
         self, command: list[str], folder: Path, env: Mapping[str, str], case: Case, limit_s: float
     ) -> tuple["_Ended", tuple[str, ...]]:
         started = time.time()
-        try:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as exc:
-            reason = exc.strerror if isinstance(exc, OSError) else exc
-            raise CannotStartError(f"cannot execute {command[0]}: {reason}") from None
-        assert process.stdout
-        assert process.stderr
-        stdout = _Lines(process.stdout, self._servers.clock_s)
-        stderr = Tail(process.stderr)
+        process, out, err = start(command, folder, env)
+        stdout = _Lines(out, self._servers.clock_s)
+        stderr = Tail(err)
         left: tuple[str, ...] = ()
         try:
             how = self._wait(process, stdout, case, limit_s)
@@ -202,9 +188,7 @@ class Sandbox:
             reader.join(SETTLE_S)
         if stdout.flooded:
             how = "flood"
-        status = process.returncode if how == "exit" else None
-        if status is not None and status < 0:
-            status = 128 - status
+        status = shell_status(process.returncode) if how == "exit" else None
         return _Ended(status, how, stdout, stderr), left
 
     def _wait(
@@ -227,6 +211,28 @@ class Sandbox:
                 continue
             return "exit"
         return "timeout"
+
+
+def start(
+    command: Sequence[str], folder: Path, env: Mapping[str, str]
+) -> "tuple[subprocess.Popen[bytes], IO[bytes], IO[bytes]]":
+    """A command in a session of its own, with its stdout and stderr; raises CannotStartError."""
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else exc
+        raise CannotStartError(f"cannot execute {command[0]}: {reason}") from None
+    assert process.stdout
+    assert process.stderr
+    return process, process.stdout, process.stderr
 
 
 def settle(servers: RunningServers) -> None:

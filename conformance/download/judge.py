@@ -17,8 +17,6 @@ EARLY_S = 0.1
 """Seconds by which a request may be too early."""
 AT_ONCE = 5
 """Requests in the first second, at most."""
-FAILED = 400
-"""The least status code of a failure."""
 
 _VERDICTS = {
     "hangs": Verdict.TIMEOUT,
@@ -76,7 +74,7 @@ def judge(situation: Situation, seen: Recording) -> Judgement:
     shown = [*situation.clauses, "DL-BND"] if tested else []
     if seen.last.how is How.EXIT and seen.last.status and tested:
         shown.append("DL-PAR")
-    shown += ["DL-VAL"] if _conditions(seen) else []
+    shown.append("DL-VAL")
     kept = [one for one in dict.fromkeys(shown) if one not in broken and _shows(one, seen)]
     return Judgement(word, tuple(findings), tuple(kept))
 
@@ -87,8 +85,7 @@ def _shows(clause: str, seen: Recording) -> bool:
         case "DL-VAL":
             return bool(_conditions(seen))
         case "DL-BND" | "DL-BAK" | "DL-RTA":
-            gets = [one for one in seen.requests if one.method == "GET"]
-            return len(gets) > 1 or (clause == "DL-RTA" and bool(gets))
+            return len(seen.gets) > (0 if clause == "DL-RTA" else 1)
         case _:
             return True
 
@@ -126,7 +123,7 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
             )
             return "storm", "DL-BND", asked, "a limit of its own before that"
         case How.WAITS | How.TOO_LONG | How.STOPPED:
-            tries = len([one for one in last.entries if isinstance(one, RequestEntry)])
+            tries = len(last.requests)
             waited = f"no end after {last.elapsed_s:.0f} s and {tries} requests, none in flight"
             return "undecided", main if tries < 2 else "DL-BND", waited, "either is allowed"
         case How.EXIT:
@@ -161,8 +158,7 @@ def _at_0(situation: Situation, seen: Recording) -> _Happened:
     name, file = found
     what, text = file.look.what, f"{name}: {file.look.text}"
     if what is What.WHOLE and not _is_old(situation, file):
-        gets = [one for one in seen.requests if one.method == "GET" and one.do != Redirect.do]
-        again = len(gets) > 1
+        again = sum(one.do != Redirect.do for one in seen.gets) > 1
         word = "recovered" if again and not situation.harmless else "clean"
         if What.WHOLE in situation.free and not situation.before:
             word = "up-to-the-client"
@@ -223,7 +219,7 @@ def _left(situation: Situation, seen: Recording) -> tuple[str, Found] | None:
 
 def _ended_well(seen: Recording) -> bool:
     """Whether the last response was a plain one, and whole."""
-    gets = [one for one in seen.requests if one.method == "GET"]
+    gets = seen.gets
     return bool(gets) and gets[-1].do == Serve.do and gets[-1].complete
 
 
@@ -242,9 +238,7 @@ def _of_validators(situation: Situation, seen: Recording) -> Iterator[Finding]:
     """If-Range without a Range, with a weak ETag, or with a date where there is an ETag."""
     had_etag = False
     for step, run in zip(situation.steps, seen.runs, strict=False):
-        for one in run.entries:
-            if not isinstance(one, RequestEntry):
-                continue
+        for one in run.requests:
             value = _field(one, "if-range")
             wrong = None
             if value and not one.range:
@@ -263,7 +257,7 @@ def _of_validators(situation: Situation, seen: Recording) -> Iterator[Finding]:
 def _of_waits(situation: Situation, seen: Recording) -> Iterator[Finding]:
     """Requests that came too early."""
     for run in seen.runs:
-        asked = [one for one in run.entries if isinstance(one, RequestEntry)]
+        asked = run.requests
         for one in asked:
             if one.do == RateLimit.do and one.method == "GET" and "DL-RTA" in situation.clauses:
                 date = situation.id == "retry-after-date"
@@ -314,6 +308,5 @@ def _needed(seen: Recording, part: RequestEntry) -> bool:
     """Whether no later response had those bytes."""
     return not any(
         one.n > part.n and one.method == "GET" and one.status in (200, 206) and one.bytes_sent
-        for one in seen.last.entries
-        if isinstance(one, RequestEntry)
+        for one in seen.last.requests
     )

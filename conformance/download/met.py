@@ -33,8 +33,7 @@ def asked_for_a_part(seen: Recording) -> bool:
 
 def got_two_versions(seen: Recording) -> bool:
     """Whether GETs were answered with bytes of different versions."""
-    gets = [one for one in seen.requests if one.method == "GET" and one.bytes_sent]
-    return len({one.version for one in gets if one.version}) > 1
+    return len({one.version for one in seen.gets if one.bytes_sent and one.version}) > 1
 
 
 def always(seen: Recording) -> bool:

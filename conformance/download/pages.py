@@ -13,8 +13,8 @@ from mockservers.plan import Plan, fate
 def pages_of(plan: Plan, run: Ran, before: int) -> dict[str, Page]:
     """The bodies that were sent and are nothing of the resource, by their title."""
     found = {}
-    for one in run.entries:
-        if isinstance(one, RequestEntry) and one.bytes_sent:
+    for one in run.requests:
+        if one.bytes_sent:
             body = _body_of(one, fate(plan, one.server, one.path, one.attempt, one.path))
             if body:
                 title = f"the body of {one.status} (request {one.n + before})"

@@ -39,6 +39,11 @@ class Ran:
     stdout: str = ""
     stderr: str = ""
 
+    @property
+    def requests(self) -> list[RequestEntry]:
+        """Its requests."""
+        return [entry for entry in self.entries if isinstance(entry, RequestEntry)]
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -79,4 +84,9 @@ class Recording:
     @property
     def requests(self) -> list[RequestEntry]:
         """The requests of all runs."""
-        return [entry for entry in self.entries if isinstance(entry, RequestEntry)]
+        return [entry for run in self.runs for entry in run.requests]
+
+    @property
+    def gets(self) -> list[RequestEntry]:
+        """Those that fetch: no HEAD."""
+        return [entry for entry in self.requests if entry.method == "GET"]

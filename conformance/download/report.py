@@ -185,7 +185,7 @@ def _clause_rows(
 
 
 def _asked_again(one: Outcome) -> bool:
-    return sum(entry.method == "GET" for entry in one.seen.requests) > 1
+    return len(one.seen.gets) > 1
 
 
 def _totals(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:

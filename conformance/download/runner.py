@@ -33,9 +33,9 @@ from conformance.download.pages import pages_of
 from conformance.download.recording import Found, How, Ran, Recording
 from conformance.download.situations import PRIVATE, Situation
 from conformance.process_tree import MARK, SETTLE_S, end_all, still_running
-from conformance.program_runner import CannotStartError, Tail, settle, stopping
+from conformance.program_runner import Tail, settle, start, stopping
 from mockservers import running
-from mockservers.cli.child_process import environment, origin_of, signal_group
+from mockservers.cli.child_process import environment, origin_of, shell_status, signal_group
 from mockservers.faults import Redirect, RedirectLoop
 from mockservers.files import stats_in
 from mockservers.journal import AwayEntry, Files, RequestEntry
@@ -92,8 +92,7 @@ def with_probes(settings: Settings, seen: Recording) -> Settings:
     every situation: a fault is for the request that fetches. (A HEAD is no attempt, so no fault is
     for it.)
     """
-    gets = [one for one in seen.requests if one.method == "GET"]
-    probes = takewhile(_is_probe, pairwise(gets))
+    probes = takewhile(_is_probe, pairwise(seen.gets))
     return replace(settings, probes=len(list(probes)))
 
 
@@ -245,22 +244,8 @@ def _run(
 ) -> Ran:
     env = place.environment(servers)
     started, began = time.time(), time.monotonic()
-    try:
-        process = subprocess.Popen(  # noqa: S603 - to run what it is given is its purpose
-            command,
-            cwd=place.folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else exc
-        raise CannotStartError(f"cannot execute {command[0]}: {reason}") from None
-    assert process.stdout
-    assert process.stderr
-    stdout, stderr = Tail(process.stdout), Tail(process.stderr)
+    process, out, err = start(command, place.folder, env)
+    stdout, stderr = Tail(out), Tail(err)
     try:
         how = _wait(process, servers, situation.silent, patience_s)
         if how is How.EXIT:
@@ -275,9 +260,8 @@ def _run(
     lines = [line_from_json(entry) for entry in servers.entries]
     entries = [one for one in lines if isinstance(one, RequestEntry | AwayEntry)]
     entries.sort(key=lambda one: one.n if isinstance(one, RequestEntry) else 0)
-    status = process.returncode if how is How.EXIT else None
     return Ran(
-        status=128 - status if status is not None and status < 0 else status,
+        status=shell_status(process.returncode) if how is How.EXIT else None,
         how=how,
         entries=tuple(entries),
         elapsed_s=round(time.monotonic() - began, 3),
@@ -296,14 +280,14 @@ def _wait(
         now, state = time.monotonic(), (servers.under_way, len(servers.entries))
         if state != seen:
             seen, since = state, now
+            if _too_many(servers.entries):
+                return How.ASKS_ON
         if stopping.is_set():
             return How.STOPPED
         if silent and seen[0] and now - since > patience_s:
             return How.HANGS
         if not seen[0] and now - since > IDLE_S:
             return How.WAITS
-        if _too_many(servers.entries):
-            return How.ASKS_ON
         if now - began > MOST_S:
             return How.TOO_LONG
         time.sleep(POLL_S)

@@ -121,6 +121,11 @@ async def run_command(command: Sequence[str], env: Mapping[str, str], output: Cl
     await reading.drain()
     if received:
         return 128 + received[0]
+    return shell_status(status)
+
+
+def shell_status(status: int) -> int:
+    """An exit status of a child as a shell gives it: 128 and the number of the signal."""
     return 128 - status if status < 0 else status
 
 

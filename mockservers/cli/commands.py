@@ -21,7 +21,6 @@ from mockservers.content.resources import info_in
 from mockservers.control.run_history import RunHistory
 from mockservers.faults import PlanError
 from mockservers.flags2.arguments import CommandLineError, expand
-from mockservers.html_report.comparison import MOST_RUNS
 from mockservers.journal_json import JournalFile, read_journal
 from mockservers.kept_files import look_again
 from mockservers.ledger import balance
@@ -185,6 +184,8 @@ def _ledger(args: argparse.Namespace) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
+    from mockservers.html_report.comparison import MOST_RUNS
+
     if not 2 <= len(args.journals) <= MOST_RUNS:
         raise UsageError(f"from 2 to {MOST_RUNS} journals are compared, not {len(args.journals)}")
     check_page(args.html)

@@ -14,11 +14,12 @@ def comparison(views: Sequence[View], names: Sequence[str]) -> dict[str, Any]:
     """A table with a column for each run, sentences on what makes them hard to compare, and each
     code or path with its row of each run.
     """
+    different = differences(views)
     return {
         "table": [(term, [cell(view) for view in views]) for term, cell in _TERMS.items()],
-        "sentences": _sentences(views, names),
+        "sentences": _sentences(views, names, any(differs for *_, differs in different)),
         "rows_are": "Codes" if all(view["rows_are"] == "Codes" for view in views) else "Resources",
-        "differences": differences(views),
+        "differences": different,
     }
 
 
@@ -63,7 +64,7 @@ _TERMS: Mapping[str, Callable[[View], str]] = {
 # --- sentences ------------------------------------------------------------------------------------
 
 
-def _sentences(views: Sequence[View], names: Sequence[str]) -> list[str]:
+def _sentences(views: Sequence[View], names: Sequence[str], differ: bool) -> list[str]:
     found = []
     limits = [view["numbers"]["limit"] for view in views]
     if len(set(limits)) > 1:
@@ -86,7 +87,7 @@ def _sentences(views: Sequence[View], names: Sequence[str]) -> list[str]:
         if len(alike_runs) > 1:
             nearest = _nearest([views[n] for n in alike_runs], [names[n] for n in alike_runs])
             found.append(nearest and f"Of those with {limit} at a time: {nearest}")
-    if not any(differs for *_, differs in differences(views)):
+    if not differ:
         found.append("No code or path differs between the runs.")
     return [one for one in found if one]
 
