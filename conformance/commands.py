@@ -95,7 +95,6 @@ def run(args: argparse.Namespace) -> int:
 @contextmanager
 def _executors(address: str | None, jobs: int) -> Iterator[tuple[Executor, Executor]]:
     """What executes the cases, and what executes those that mostly wait."""
-    program_runner.stopping.clear()
     if address:
         with cluster_executor(address) as executor:
             yield executor, executor
@@ -107,6 +106,7 @@ def _executors(address: str | None, jobs: int) -> Iterator[tuple[Executor, Execu
         program_runner.stopping.set()
         for pool in pools:
             pool.shutdown(cancel_futures=True)
+        program_runner.stopping.clear()
         worker.close_sandboxes()
 
 
@@ -223,7 +223,6 @@ def replay(args: argparse.Namespace) -> int:
     profile, problem = learn(command, args.ports)
     if problem and problem.nothing_verified:
         raise UsageError(f"{problem.actual}; {problem.advice}")
-    program_runner.stopping.clear()
     try:
         run, found = worker.execute(worker.Task(command, case, profile))
     finally:

@@ -36,7 +36,7 @@ STDERR_TAIL = 65_536
 """Bytes of stderr that are kept."""
 
 stopping = threading.Event()
-"""Set on Ctrl-C: every run in progress is ended."""
+"""Every run in progress is ended while this is set; what sets it also clears it after the last."""
 
 
 class CannotStartError(Exception):

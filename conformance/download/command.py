@@ -9,7 +9,6 @@ from typing import Any
 
 from msgspec import structs
 
-from conformance import program_runner
 from conformance.download.clauses import clauses
 from conformance.download.judge import judge
 from conformance.download.report import PREFIX, case_of, failed_control, report_of
@@ -36,7 +35,6 @@ def judge_download(
     """Judge a command in every situation; gives the report."""
     chosen = chosen_situations(args.only)
     known = [_of_a_situation(one) for one in known]
-    program_runner.stopping.clear()
     began = time.monotonic()
     interrupted = False
     suite = Suite(_settings(args, typed), args.jobs, progress)
@@ -46,8 +44,6 @@ def judge_download(
         report = failed_control(typed, str(exc), exc.seen)
     except KeyboardInterrupt:
         interrupted = True
-    finally:
-        program_runner.stopping.set()
     if interrupted or suite.outcomes or suite.errors:
         report = report_of(typed, suite.settings, suite.outcomes.values(), known, suite.errors)
     report |= {"interrupted": interrupted, "seed": args.seed}
@@ -91,7 +87,6 @@ def replay_situation(args: argparse.Namespace, typed: Sequence[str], name: str) 
     if not found:
         raise UsageError(f"there is no situation {name}")
     settings = _settings(args, typed)
-    program_runner.stopping.clear()
     try:
         settings = control(settings)
     except ControlFailedError as exc:

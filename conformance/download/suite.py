@@ -108,6 +108,7 @@ class Suite:
             raise
         finally:
             pool.shutdown(cancel_futures=True)
+            stopping.clear()
 
     def _examined(self, situation: Situation) -> Outcome:
         seen = record(self.settings, situation)

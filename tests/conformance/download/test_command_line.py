@@ -15,7 +15,7 @@ import psutil
 import pytest
 from download_variations import FAULTY, varied
 
-from conformance import cli
+from conformance import cli, program_runner
 from conformance import report as reports
 
 SCHEMA = json.loads(Path(reports.__file__).with_name("report.schema.json").read_text())
@@ -68,6 +68,7 @@ def test_a_command_that_fails_without_a_fault_is_not_judged(capsys, tmp_path):
     report = json.loads((tmp_path / "report.json").read_text())
     jsonschema.validate(report, SCHEMA)
     assert report["smoke"]["step"] == "control"
+    assert not program_runner.stopping.is_set()  # else nothing runs in this process any more
 
 
 @slow

@@ -6,7 +6,6 @@ import pytest
 from download_variations import FAULTY, RIGHT, varied
 from support import TOP
 
-from conformance import program_runner
 from conformance.download.command import chosen_situations
 from conformance.download.resuming import situations
 from conformance.download.runner import Settings
@@ -19,7 +18,6 @@ pytestmark = pytest.mark.slow
 
 def judged(file, only=(), patience_s=4.0):
     """The outcomes of a downloader in Python, by situation."""
-    program_runner.stopping.clear()
     settings = Settings((sys.executable, str(file), "{url}", "{file}"), patience_s)
     suite = Suite(settings, 2, Progress())
     suite.examine_all(chosen_situations(only))
