@@ -67,8 +67,8 @@ def _findings(evidence: Evidence, rows: Rows) -> Iterator[Finding]:
         claimed = list(_claims(evidence, rows))
     else:
         yield (
-            "requested codes unknown: the program printed no `Searching for` line (SPEC.md, The "
-            "ledger); checked requests and totals only"
+            "requested codes unknown: no `Searching for` line says which (SPEC.md, The ledger), "
+            "nor does --asked; checked requests and totals only"
         )
         claimed = [] if totals is None else list(_totals(rows, totals))
     yield from claimed

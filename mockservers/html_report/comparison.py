@@ -1,9 +1,10 @@
 """What several runs have in common, and what differs, before it is drawn; pure."""
 
 import itertools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from mockservers.html_report.rows import meanings_of
 
 View = Mapping[str, Any]
 MOST_RUNS = 6
@@ -16,10 +17,15 @@ def comparison(views: Sequence[View], names: Sequence[str]) -> dict[str, Any]:
     """
     different = differences(views)
     return {
-        "table": [(term, [cell(view) for view in views]) for term, cell in _TERMS.items()],
+        "table": [
+            (term, cells)
+            for term, cell in _TERMS.items()
+            if set(cells := [cell(view) for view in views]) != {"not known"}
+        ],
         "sentences": _sentences(views, names, any(differs for *_, differs in different)),
         "rows_are": "Codes" if all(view["rows_are"] == "Codes" for view in views) else "Resources",
         "differences": different,
+        "meanings": meanings_of([row for view in views for row in view["codes"]]),
     }
 
 
@@ -29,9 +35,14 @@ def differences(views: Sequence[View]) -> list[tuple[str, list[Mapping[str, Any]
     found = []
     for code in dict.fromkeys(itertools.chain.from_iterable(by_code)):
         rows = [of_run.get(code) for of_run in by_code]
-        values = [row and [row[key] for key in ("seen", "said", "file", "words")] for row in rows]
+        values = [row and _outcome(row) for row in rows]
         found.append((code, rows, any(value != values[0] for value in values)))
     return sorted(found, key=lambda one: not one[2])
+
+
+def _outcome(row: Mapping[str, Any]) -> list[Any]:
+    """What became of a code. A program that prints only totals said nothing else than was seen."""
+    return [row["seen"], row["said"] or row["seen"], row["file"], row["words"]]
 
 
 # --- the table ------------------------------------------------------------------------------------
@@ -41,17 +52,22 @@ def _shortest(view: View) -> str:
     numbers = view["numbers"]
     if not numbers["bound_s"]:
         return "no delays are planned"
-    return f"{numbers['bound_s']:.2f} s, so it took {numbers['took_s'] / numbers['bound_s']:.2f} x"
+    ratio = numbers["took_s"] / numbers["bound_s"]
+    return f"{numbers['bound_s']:.2f} s at least; it took {ratio:.2f} times that"
 
 
 def _in_flight(view: View) -> str:
     numbers = view["numbers"]
-    limit = "none" if numbers["limit"] is None else numbers["limit"]
-    return f"{numbers['most']}; announced: {limit}"
+    limit = "no limit" if numbers["limit"] is None else numbers["limit"]
+    return f"{numbers['most']} ({limit} announced)"
+
+
+def _fact(name: str) -> Callable[[View], str]:
+    return lambda view: str(dict(view["facts"]).get(name, "not known"))
 
 
 _TERMS: Mapping[str, Callable[[View], str]] = {
-    "Command": lambda view: str(dict(view["facts"]).get("Command", "not known")),
+    **{name: _fact(name) for name in ("Command", "Server", "Seed", "Exit status")},
     "Result": lambda view: str(view["verdict"]),
     "First request to last": lambda view: f"{view['numbers']['took_s']:.2f} s",
     "Shortest possible": _shortest,
@@ -67,7 +83,8 @@ _TERMS: Mapping[str, Callable[[View], str]] = {
 def _sentences(views: Sequence[View], names: Sequence[str], differ: bool) -> list[str]:
     found = []
     limits = [view["numbers"]["limit"] for view in views]
-    if len(set(limits)) > 1:
+    same_limit = len(set(limits)) == 1
+    if not same_limit:
         said = " against ".join("none" if one is None else str(one) for one in limits)
         found.append(
             f"The requests at a time differ, {said}: only runs with the same limit (-m of flags2 "
@@ -75,14 +92,16 @@ def _sentences(views: Sequence[View], names: Sequence[str], differ: bool) -> lis
         )
     plans = [view["plans"] for view in views]
     if any(plan != plans[0] for plan in plans):
-        seeds = [{json.loads(text).get("seed", 0) for text in one.values()} for one in plans]
+        seeds = [{plan.get("seed", 0) for plan in one.values()} for one in plans]
         alike = [_without_seeds(one) for one in plans]
         what = "seeds" if all(one == alike[0] for one in alike) else "plans"
         which = f": {', '.join('/'.join(map(str, sorted(one))) for one in seeds)}"
         found.append(f"The {what} differ{which if what == 'seeds' else ''}, so the servers did not "
                      "do the same in each run.")  # fmt: skip
+    elif same_limit:
+        found.append("The runs had the same plans, seeds and limit.")
     found.append(_nearest(views, names))
-    for limit in dict.fromkeys(limits) if len(set(limits)) > 1 else ():
+    for limit in () if same_limit else dict.fromkeys(limits):
         alike_runs = [n for n, one in enumerate(limits) if one == limit]
         if len(alike_runs) > 1:
             nearest = _nearest([views[n] for n in alike_runs], [names[n] for n in alike_runs])
@@ -93,18 +112,19 @@ def _sentences(views: Sequence[View], names: Sequence[str], differ: bool) -> lis
 
 
 def _nearest(views: Sequence[View], names: Sequence[str]) -> str:
-    """Which run came nearest to its shortest possible time."""
+    """Which run came nearest to its shortest possible time, then which."""
     numbers = [view["numbers"] for view in views]
-    ratios = [
+    ratios = sorted(
         (one["took_s"] / one["bound_s"], name)
         for one, name in zip(numbers, names, strict=True)
         if one["bound_s"]
-    ]
+    )
     if len(ratios) < len(views):
         return ""
-    ratio, name = min(ratios)
-    return f"Nearest to its shortest possible time is {name}: {ratio:.2f} times that."
+    (ratio, name), *others = ratios
+    then = ", ".join(f"{name} {ratio:.2f}" for ratio, name in others)
+    return f"Nearest to its shortest possible time is {name}: {ratio:.2f} times that; then {then}."
 
 
-def _without_seeds(plans: Mapping[str, str]) -> dict[str, Any]:
-    return {label: json.loads(text) | {"seed": 0} for label, text in plans.items()}
+def _without_seeds(plans: Mapping[str, Any]) -> dict[str, Any]:
+    return {label: plan | {"seed": 0} for label, plan in plans.items()}

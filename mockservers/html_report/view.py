@@ -1,21 +1,20 @@
 """What the page says of a run, computed before it is drawn; pure."""
 
-import hashlib
 import json
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from mockservers.content.flag_images import colours, flag
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
-from mockservers.html_report.charts import chart, label_of, names_of, shown, span
-from mockservers.html_report.stretches import first_wrong, stretches
+from mockservers.html_report.charts import chart, names_of, shown, span
+from mockservers.html_report.rows import columns_of, meanings_of, rows_of, seen_of
 from mockservers.journal import Header, Line, RequestEntry
-from mockservers.ledger.model import FileState, Row
-from mockservers.ledger.result import OUTCOMES, Imbalance, Ledger
-from mockservers.ledger.text import arrived_in_words, met
+from mockservers.ledger import text
+from mockservers.ledger.model import FileState, Kept
+from mockservers.ledger.result import OUTCOMES, Ledger
+from mockservers.ledger.text import met
 from mockservers.plan import LABELS, Plan, fate
 from mockservers.plan_json import plan_from_json
 from mockservers.text import counted
@@ -24,31 +23,8 @@ MOST_BARS = 20_000
 """Requests that are drawn; beyond that, every n-th."""
 MOST_OFF = 100
 """Codes out of balance that are drawn besides, and requests of each."""
-MOST_ROWS = 2_000
-"""Codes in the table; what does not balance comes first."""
-
-FILE_WORDS = {
-    "whole": "all of it",
-    "absent": "there is none",
-    "same": "written in this run, equal to what was served",
-    "kept": "equal to what was served, but from before the run",
-    "old": "from before the run, and not equal",
-    "unknown": "what it should be is not known",
-    "different": "not equal to what was served",
-    "as sent": "the body of a response that is not the whole resource",
-    "part": "the beginning of what was served",
-    "mixed": "bytes from several places",
-    "page": "the body of an error status",
-    "nothing": "there is none",
-}
-"""What words of the column `file` mean, without those that need no explanation."""
-COLUMNS = {
-    "balance": "words", "met": "fates", "status": "status", "requests": "requests",
-    "seen": "seen", "said": "said", "file": "file", "flag": "picture",
-}  # fmt: skip
-"""The columns of the table, and the key of a row that each shows."""
-
-
+MOST_NAMES = 5
+"""Codes or paths in the headline."""
 # --- what is on the page ---------------------------------------------------------------
 
 
@@ -69,11 +45,10 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
     drawing = chart(drawn.requests, drawn.spans, drawn.met, limit, drawn.out_of_balance)
     took_s = drawing["took_s"]
     at_once = limit or ledger.most_in_flight
-    rows = _codes(ledger)
+    rows = rows_of(ledger)
     drawing["rows"] = {
         row["code"]: [row[key] for key in ("said", "file", "words", "wrong")] for row in rows
     }
-    files = dict.fromkeys(row["file"] for row in rows)
     thinned = {"drawn": len(drawn.requests), "of": len(drawn.spans)}
     return {
         "verdict": verdict(ledger),
@@ -87,18 +62,21 @@ def view_of(ledger: Ledger, journal: Iterable[Line], *, queries: bool = False) -
             "requests": ledger.requests,
             "most": ledger.most_in_flight,
             "limit": limit,
-            "sent": arrived_in_words(ledger),
+            "sent": _sent(ledger),
         },
         "bound": drawn.planned.sentence(at_once, took_s, announced=limit),
         "thinned": None if drawn.stride == 1 else thinned,
         "chart": drawing,
         "rows_are": "Codes" if all(row.code for row in ledger.rows.values()) else "Resources",
         "codes": rows,
-        "columns": [name for name, key in COLUMNS.items() if any(row[key] for row in rows)],
-        "file_words": {word: FILE_WORDS[word] for word in files if word in FILE_WORDS},
-        "more_codes": max(0, len(ledger.rows) - MOST_ROWS),
+        "columns": columns_of(rows),
+        "meanings": meanings_of(rows),
+        "more_codes": len(ledger.rows) - len(rows),
         "replay": replay_line(header),
-        "plans": {label: json.dumps(plan, indent=2) for label, plan in header.plans.items()},
+        "plans": header.plans,
+        "plan_texts": [
+            (", ".join(labels), json.dumps(plan, indent=2)) for labels, plan in alike(header.plans)
+        ],
     }
 
 
@@ -129,17 +107,12 @@ class _Drawn:
 
 def verdict(ledger: Ledger) -> str:
     """The balance in one sentence, what was lost first."""
-    by_kind: dict[str, list[str]] = {}
-    for one in ledger.imbalances:
-        by_kind.setdefault(one.kind, []).append(one.code or "totals")
-    if by_kind:
-        parts = [
-            f"{len(names)} {kind} ({', '.join(names[:5])}{', ...' if len(names) > 5 else ''})"
-            for kind, names in by_kind.items()
-        ]
-        return f"Not balanced: {', '.join(parts)}."
+    if not ledger.balanced:
+        names = list(dict.fromkeys(one.code for one in ledger.imbalances if one.code))
+        which = ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
+        return f"{text.verdict(ledger).capitalize()}{': ' if which else ''}{which}."
     far = "" if ledger.asked is not None else ", as far as they go"
-    sent = f"the servers sent {arrived_in_words(ledger)}"
+    sent = f"the servers sent {_sent(ledger)}"
     saved = f"{counted(ledger.saved, 'file')} saved"
     if ledger.claims.by in ("exit", "file"):
         claim = f"the command ended with {ledger.status}"
@@ -178,16 +151,36 @@ def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str
         facts.append(("Exit status", str(ledger.status)))
     facts.append(("Requests", str(ledger.requests)))
     limit = ledger.claims.concurrency
-    announced = "none announced" if limit is None else f"{limit} announced"
+    announced = "no limit announced" if limit is None else f"{limit} announced"
     gates = [plan["gate"]["hold_until_in_flight"] for plan in plans.values() if plan.get("gate")]
     if gates:
         held = " or ".join(map(str, sorted(set(gates))))
         facts.append(("Gate", f"responses wait until {held} requests are in flight"))
-    facts.append(("In flight at most", f"{ledger.most_in_flight}, {announced}"))
-    equal = f"{ledger.saved}, each equal to the bytes served"
-    facts.append(("Files saved", equal if ledger.saved else "none"))
+    facts.append(("In flight at most", f"{ledger.most_in_flight} ({announced})"))
+    facts.append(("Files", _files(ledger)))
     facts.append(("First request to last", f"{took_s:.2f} s"))
     return facts
+
+
+def _sent(ledger: Ledger) -> str:
+    """What came of all resources, in the words of the column `seen`."""
+    found = Counter(map(seen_of, ledger.rows.values())).most_common()
+    return ", ".join(f"{count} {word}" for word, count in found) or "nothing"
+
+
+def _files(ledger: Ledger) -> str:
+    """How many files are what, in the words of the column `file`."""
+    by_status = ledger.claims.by in ("exit", "file")
+    found = Counter[str](
+        row.kept if by_status and row.file is not FileState.KEPT else row.file
+        for row in ledger.rows.values()
+    )
+    parts = [
+        f"{found[word]} {'equal to the bytes served' if word == 'same' else word}"
+        for word in found
+        if word not in (FileState.ABSENT, Kept.NOTHING)
+    ]
+    return ", ".join(parts) or "none"
 
 
 class _Planned:
@@ -231,64 +224,38 @@ class _Planned:
             return f"The plan has no delays; from first request to last it took {took_s:.2f} s."
         limit = "announced" if announced else "seen"
         return (
-            f"With {at_once} at a time ({limit}), the {self._total_s:.2f} s of waiting that the "
-            f"plan asks for take {bound_s:.2f} s at least; it took {took_s:.2f} s, "
+            f"The plan asks for {self._total_s:.2f} s of waiting: with {at_once} at a time "
+            f"({limit}), at least {bound_s:.2f} s. It took {took_s:.2f} s, "
             f"{took_s / bound_s:.2f} times that."
         )
 
 
-def _codes(ledger: Ledger) -> list[dict[str, Any]]:
-    found: dict[str | None, list[Imbalance]] = {}
-    for one in ledger.imbalances:
-        found.setdefault(one.code, []).append(one)
-    names = sorted(ledger.rows, key=lambda name: name not in found)  # a stable sort
-    return [_code(name, ledger.rows[name], found.get(name, [])) for name in names[:MOST_ROWS]]
-
-
-def _code(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
-    last = row.requests[-1] if row.requests else None
-    by_report = row.said is None
-    return {
-        "code": name,
-        "words": [one.kind for one in found],
-        "evidence": [f"saw {one.actual}; said: {one.said}" for one in found],
-        "fates": list(dict.fromkeys(label_of(met(entry)) for entry in row.requests)),
-        "requests": len(row.requests) + row.more,
-        "status": last.status if last else None,
-        "seen": row.seen.replace("_", " ") if by_report else row.arrived,
-        "said": ", ".join(row.claims).replace("_", " "),
-        "file": row.file if by_report else row.kept,
-        "picture": _picture(row),
-        "stretches": stretches(row),
-        "wrong": first_wrong(row),
-    }
-
-
-def _picture(row: Row) -> dict[str, Any] | None:
-    """The bands of the flag, where the file equals the bytes served and those are our flag."""
-    if row.file not in (FileState.SAME, FileState.KEPT) or row.code is None:
-        return None
-    served = {entry.sha256 for entry in row.finals}
-    if served != {hashlib.sha256(flag(row.code)).hexdigest()}:
-        return None
-    bands, upright = colours(row.code)
-    return {"colours": bands, "upright": upright}
-
-
 # --- to run it again -------------------------------------------------------------------
+
+
+def alike(plans: Mapping[str, Any]) -> list[tuple[list[str], Any]]:
+    """Each plan once, with the labels of the servers that have it."""
+    found: list[tuple[list[str], Any]] = []
+    for label, plan in plans.items():
+        same = next((labels for labels, other in found if other == plan), None)
+        if same is None:
+            found.append(([label], plan))
+        else:
+            same.append(label)
+    return found
 
 
 def replay_line(header: Header) -> str | None:
     """One line for a shell that runs the command on the same plans again."""
     if not header.command:
         return None
+    plans = {label: plan for label, plan in header.plans.items() if label in LABELS}
     files, options = [], []
-    for label, plan in header.plans.items():
-        if label not in LABELS:
-            continue
-        file = f"plan-{label.lower()}.json"
+    for labels, plan in alike(plans):
+        whole = len(labels) == len(LABELS)
+        file = "plan.json" if whole else f"plan-{'-'.join(labels).lower()}.json"
         files.append(f"printf %s {shlex.quote(json.dumps(plan))} > {file}")
-        options.append(f"--plan {label}={file}")
+        options += [f"--plan {file}"] if whole else [f"--plan {one}={file}" for one in labels]
     if header.options:
         options.append(shlex.join(header.options))
     elif header.dest not in (None, "downloads"):  # a journal of version 0.1

@@ -27,7 +27,7 @@ MOST_PIECES = 4
 """Pieces of a file that are described; `files_after` in the journal has more."""
 
 EXPECTED = {
-    "corrupt": "the whole resource, or another claim",
+    "corrupt": "the whole resource, or a claim that it failed",
     "leftover": "no file, or one that is marked as incomplete",
     "lost": "a file with the whole resource",
     "miscounted": "a file, and ok",

@@ -153,9 +153,9 @@ def test_a_page_is_as_wide_as_its_window(opened, name, width):
 
 def test_the_loss_is_the_first_thing_one_sees(opened):
     with opened(PAGES["lossy"]()) as page:
-        assert page.locator("h1").inner_text() == "Not balanced: 1 lost (DE)."
+        assert page.locator("h1").inner_text() == "Not balanced: 1 download is lost: DE."
         assert page.locator("h1").bounding_box()["y"] < 100
-        assert page.title().startswith("NOT BALANCED")
+        assert page.title().startswith("Not balanced: 1 download is lost")
         assert page.locator("tbody tr").first.inner_text().startswith("DE\tlost")
 
 
@@ -214,6 +214,20 @@ def test_a_bar_tells_its_entry_to_pointer_and_keys(opened):
             assert card.inner_text().startswith(f"{code}, request")
         page.keyboard.press("Escape")
         assert card.is_hidden()
+
+
+def test_a_bar_tells_its_entry_to_a_finger(opened):
+    with opened(PAGES["lossy"](), width=390, has_touch=True, is_mobile=True) as page:
+        card = page.locator(".card")
+        page.get_by_role("button", name="Next that does not balance").tap()
+        assert card.inner_text().startswith("DE, request")
+        page.get_by_role("button", name="Zoom in").tap()
+        assert card.is_visible(), "it zooms in on the chosen bar"
+        page.locator("h1").tap()
+        assert card.is_hidden()
+        page.get_by_role("button", name="Show all").tap()
+        page.locator(".timeline .u-over").tap(position={"x": 50, "y": 3})
+        assert card.is_visible()
 
 
 def test_the_table_is_sorted_and_filtered(opened):
@@ -283,12 +297,15 @@ def test_on_paper_there_are_no_controls(opened):
         assert not page.get_by_role("button", name="Zoom in").is_visible()
         assert not page.get_by_role("searchbox").is_visible()
         assert page.locator("table").is_visible()
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        assert page.locator(".timeline").bounding_box()["width"] <= 704, "as wide as a sheet of A4"
         ink = page.evaluate("getComputedStyle(document.body).color")
         assert ink == "rgb(27, 27, 31)", "dark, also where the screen is"
 
 
 def test_two_runs_have_one_scale_of_time(opened):
     with opened(PAGES["two"](), width=1400) as page:
+        page.get_by_role("button", name="Zoom in").first.click()
         spans = page.locator(".timeline").evaluate_all("all => all.map(one => one.dataset.to)")
         assert len(set(spans)) == 1
         assert len(spans) == 2

@@ -61,6 +61,7 @@
   const beside = document.body.classList.contains("beside");
   const longestS = Math.max(...charts.map((data) => data.took_s));
   const atOnce = (data) => data.in_flight.n.reduce((most, n) => Math.max(most, n), data.limit || 0);
+  const shown = []; // how to zoom each of them
   const mostAtOnce = Math.max(...charts.map(atOnce));
 
   // --- the charts of a run ----------------------------------------------------------------
@@ -135,10 +136,18 @@
         if (bars.off[i] && (few || right - left >= OFF_WIDTH)) {
           ctx.strokeStyle = paper("--bad");
           ctx.lineWidth = 2 * devicePixelRatio;
-          ctx.strokeRect(left, top + 1, Math.max(right - left, OFF_WIDTH), Math.max(height - gap - 2, 2));
+          // To the left, not over the name of the next bar.
+          const width = Math.max(right - left, OFF_WIDTH);
+          const from = clip(right - width, bbox.left + 1, bbox.left + bbox.width - width - 1);
+          ctx.strokeRect(from, top + 1, width, Math.max(height - gap - 2, 2));
         }
         const name = bars.entries.code[i] || bars.entries.path[i].split("/").pop();
-        if (labelled && first - left > 9 * devicePixelRatio * name.length) {
+        const needed = 9 * devicePixelRatio * name.length;
+        if (labelled && right - left > needed) {
+          if (first - left <= needed) {
+            ctx.fillStyle = paper("--paper"); // on a pattern, letters need a ground of their own
+            ctx.fillRect(left + 2 * devicePixelRatio, top + 2, ctx.measureText(name).width + 2 * devicePixelRatio, height - gap - 4);
+          }
           ctx.fillStyle = paper("--ink");
           ctx.fillText(name, left + 3 * devicePixelRatio, top + height / 2);
         }
@@ -172,11 +181,16 @@
     function zoomTo(min, max) {
       const width = clip(max - min, 1e-6, whole.max);
       min = clip(min, 0, whole.max - width);
-      zoom = { min, max: min + width };
+      for (const one of beside ? shown : [show]) one({ min, max: min + width });
+    }
+
+    function show(wanted) {
+      zoom = wanted;
       place.dataset.from = zoom.min;
       place.dataset.to = zoom.max;
       for (const plot of plots) plot.setScale("x", zoom);
     }
+    shown.push(show);
 
     function zoomBy(factor) {
       const middle = chosen === null ? (zoom.min + zoom.max) / 2 : (bars.start[chosen] + bars.end[chosen]) / 2;
@@ -275,14 +289,14 @@
       const most = beside ? mostAtOnce : atOnce(data);
       const curve = new uPlot(options(under, beside ? FLIGHT_BESIDE : FLIGHT_HEIGHT, {
         scales: scales({ auto: false, range: [0, most * 1.1 + 0.5] }),
-        axes: axes(lastsS, { values: (_, all) => all.map((n) => (Number.isInteger(n) ? n : "")) }),
+        axes: axes(lastsS, { space: 20, values: (_, all) => all.map((n) => (Number.isInteger(n) ? n : "")) }),
         series: [{}, { stroke: paper("--c-silent"), fill: `${paper("--c-silent")}33`, width: 1.5,
                        paths: uPlot.paths.stepped({ align: 1 }), points: { show: false } }],
         cursor: double,
         hooks: { draw: [drawLimit], setSelect: [select] },
       }), [flight.s, flight.n], under);
       plots = [timeline, curve];
-      zoomTo(zoom.min, zoom.max);
+      show(zoom);
     }
 
     const keys = {
@@ -293,7 +307,16 @@
 
     function step(by) {
       const from = chosen === null ? (by > 0 ? -1 : bars.start.length) : chosen;
-      const i = clip(from + by, 0, bars.start.length - 1);
+      goTo(clip(from + by, 0, bars.start.length - 1));
+    }
+
+    // The next bar that does not balance, from the first again after the last.
+    function stepOff() {
+      const next = bars.off.findIndex((off, i) => off && i > (chosen ?? -1));
+      goTo(next < 0 ? bars.off.findIndex(Boolean) : next);
+    }
+
+    function goTo(i) {
       choose(i);
       const width = zoom.max - zoom.min;
       if (bars.start[i] < zoom.min || bars.start[i] > zoom.max) zoomTo(bars.start[i] - width / 2, bars.start[i] + width / 2);
@@ -305,8 +328,13 @@
       keys[event.key]();
     });
     for (const button of section.querySelectorAll("[data-zoom]")) {
-      button.addEventListener("click", () => keys[{ in: "+", out: "-", all: "0" }[button.dataset.zoom]]());
+      const does = { in: keys["+"], out: keys["-"], all: keys[0], off: stepOff }[button.dataset.zoom];
+      button.addEventListener("click", does);
     }
+    // The card goes where one points elsewhere, but for what is about the chosen bar.
+    document.addEventListener("pointerdown", (event) => {
+      if (!event.target.closest(".timeline, .entry, [data-zoom]")) choose(null);
+    });
     return build;
   }
 
@@ -357,10 +385,16 @@
     fills = new Map();
     paintSwatches();
     for (const one of builds) one();
+    for (const one of document.querySelectorAll(".scroll")) {
+      one.classList.toggle("sideways", one.scrollWidth > one.clientWidth);
+    }
   };
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; build(); } });
-  addEventListener("beforeprint", build);
+  // On paper: light, and as wide as a sheet.
+  for (const when of ["beforeprint", "afterprint"]) {
+    addEventListener(when, () => { document.documentElement.classList.toggle("printed", when === "beforeprint"); build(); });
+  }
   reader.addEventListener("change", build);
   document.querySelectorAll("table.sortable").forEach(sortable);
   for (const button of document.querySelectorAll(".copy")) {

@@ -31,8 +31,16 @@ def test_what_several_responses_sent_is_one_bar():
 
 def test_a_file_that_is_not_whole_shows_where_its_bytes_come_from():
     assert bar(cut("BR"), **{"is": "mixed", "pieces": PIECES}) == [
-        (0, 25, "broken", "bytes 0 to 4 of br.gif: from request 1, version 1"),
-        (25, 75, "none", "bytes 5 to 19 of br.gif: in no response"),
+        (0, 25, "good", "bytes 0 to 4 are from request 1"),
+        (25, 75, "wrong", "bytes 5 to 19 are zero"),
+    ]
+    pieces = [PIECES[0], {"from": 5, "to": 20, "n": 2, "at": 0}]
+    assert bar(cut("BR"), request("BR", n=2, **PART), **{"is": "mixed", "pieces": pieces}) == [
+        (0, 25, "good", "bytes 0 to 4 are from request 1"),
+        (25, 75, "wrong", "bytes 5 to 19 are from request 2 (version 2)"),
+    ]
+    assert bar(cut("BR"), **{"is": "part", "size": 5, "pieces": PIECES[:1]}) == [
+        (0, 25, "good", "bytes 0 to 4 are from request 1"),
     ]
 
 
@@ -42,6 +50,6 @@ def test_a_wrong_file_has_the_place_of_its_first_wrong_byte_and_what_is_there():
 
     right = {"from": 0, "to": 5, "n": 1, "at": 0}
     assert wrong(*PIECES) == "wrong from byte 5 on: 5 to 19 are zero"
-    assert wrong(right, **{"is": "part"}) == "ends before byte 5"
+    assert wrong(right, **{"is": "part", "size": 5}) == "only the first 5 of 20 bytes"
     assert wrong({**right, "at": 2}).startswith("wrong from its first byte on: 0 to 4 are from")
     assert row_of(cut("BR"), **{"is": "whole"})["wrong"] == ""

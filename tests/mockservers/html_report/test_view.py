@@ -9,6 +9,7 @@ from support.viewed import one, view
 
 from mockservers.faults import KINDS
 from mockservers.html_report import charts
+from mockservers.html_report import rows as html_rows
 from mockservers.html_report import view as html_view
 from mockservers.html_report.charts import LOOKS, chart_of
 from mockservers.html_report.comparison import comparison, differences
@@ -47,10 +48,10 @@ def test_the_headline_says_what_was_claimed_and_what_is_on_disk():
 def test_what_does_not_balance_is_listed_with_what_was_seen_and_said():
     lines = one(told=["BR not found"], entry=request(1, "BR", 0.0, 0.5, do="status", status=503))
     seen = view(lines)
-    assert seen["verdict"] == "Not balanced: 2 miscounted (totals, BR)."
+    assert seen["verdict"] == "Not balanced: 2 claims are not what was seen: BR."
     assert seen["imbalances"] == [found.to_json() for found in balance(lines).imbalances] != []
     body = run_page(seen)
-    assert '<strong class="bad">miscounted</strong> BR: the servers saw 503' in body
+    assert '<strong class="bad">miscounted</strong> BR: saw 503' in body
 
 
 def test_codes_that_are_not_known_are_not_counted_and_that_is_noted():
@@ -68,8 +69,8 @@ def test_without_an_announced_limit_the_bound_is_that_of_what_was_seen():
         request(2, "CN", 0.0, 0.5, delay_s=0.5, in_flight=2),
     ]
     seen = view(journal(["BR", "CN"], entries, []))
-    assert dict(seen["facts"])["In flight at most"] == "2, none announced"
-    assert seen["bound"].startswith("With 2 at a time (seen), the 1.00 s of waiting")
+    assert dict(seen["facts"])["In flight at most"] == "2 (no limit announced)"
+    assert "1.00 s of waiting: with 2 at a time (seen), at least" in seen["bound"]
     assert seen["chart"]["limit"] is None
     announced = view(journal(["BR", "CN"], entries, report(["BR", "CN"], 7, 2)))
     assert announced["chart"]["limit"] == 7
@@ -107,7 +108,7 @@ DRIPS = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}
 def test_a_drip_and_a_hang_wait_as_the_plan_has_it(entries, rules, wait):
     plans = {"ERROR": {"plan": 1, "rules": rules}}
     lines = journal(["BR", "CN"], entries, [], plans=plans, files={})
-    assert f"the {wait} s of waiting that the plan asks for" in view(lines)["bound"]
+    assert f"asks for {wait} s of waiting" in view(lines)["bound"]
 
 
 def test_header_fields_are_not_on_the_page_and_a_query_only_if_it_is_asked_for():
@@ -224,7 +225,7 @@ def test_where_there_is_room_for_all_requests_all_are_drawn(monkeypatch):
 
 
 def test_the_table_says_how_many_more_codes_there_are_than_it_has(monkeypatch):
-    monkeypatch.setattr(html_view, "MOST_ROWS", 20)
+    monkeypatch.setattr(html_rows, "MOST_ROWS", 20)
     codes = [f"/{n}" for n in range(23)]
     entries = [request(n, code, 0.0, 0.5, status=503) for n, code in enumerate(codes, 1)]
     seen = view(journal(codes, entries, []))
@@ -276,9 +277,12 @@ def test_runs_are_compared_in_a_table_and_in_sentences():
     seen = comparison(views, ["threads", "tasks"])
     table = dict(seen["table"])
     assert table["First request to last"] == ["0.60 s", "0.60 s"]
-    assert table["Shortest possible"] == ["0.50 s, so it took 1.20 x"] * 2
-    assert table["In flight at most"] == ["1; announced: 30", "1; announced: 5"]
+    assert table["Shortest possible"] == ["0.50 s at least; it took 1.20 times that"] * 2
+    assert table["In flight at most"] == ["1 (30 announced)", "1 (5 announced)"]
     limits, plans, nearest, same = seen["sentences"]
+    assert comparison([views[0]] * 2, ["a", "b"])["sentences"][0].startswith(
+        "The runs had the same"
+    )
     assert "1.20 times" in nearest
     assert "differ, 30 against 5" in limits
     assert same.startswith("No code or path differs")
@@ -293,6 +297,13 @@ def test_runs_do_not_differ_where_one_only_asked_again():
     recovered = journal(["BR"], again, report(["BR"], 1, 1, told=["BR OK"]))
     ((_, rows, differ),) = differences([view(one()), view(recovered)])
     assert [row["requests"] for row in rows] == [1, 2]
+    assert not differ
+
+
+def test_runs_do_not_differ_where_one_printed_only_totals():
+    totals = journal(["BR"], [request(1, "BR", 0.0, 0.5)], report(["BR"], 1, 1))
+    ((_, rows, differ),) = differences([view(one(told=["BR OK"])), view(totals)])
+    assert [row["said"] for row in rows] == ["ok", ""]
     assert not differ
 
 
