@@ -67,7 +67,7 @@ def _row(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "fates": list(dict.fromkeys(label_of(met(entry)) for entry in row.requests)),
         "requests": len(row.requests) + row.more,
         "status": last.status if last else None,
-        "seen": seen_of(row),
+        "seen": seen_in_words(row),
         "said": ", ".join(row.claims).replace("_", " "),
         "file": row.file if by_report else row.kept,
         "picture": _picture(row),
@@ -87,7 +87,7 @@ def _picture(row: Row) -> dict[str, Any] | None:
     return {"colours": bands, "upright": upright}
 
 
-def seen_of(row: Row) -> str:
+def seen_in_words(row: Row) -> str:
     """What came of a resource, in the words of the claim that it is held against."""
     return row.seen.replace("_", " ") if row.said is None else row.arrived
 

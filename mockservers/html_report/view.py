@@ -9,7 +9,7 @@ from typing import Any
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, names_of, shown, span
-from mockservers.html_report.rows import columns_of, meanings_of, rows_of, seen_of
+from mockservers.html_report.rows import columns_of, meanings_of, rows_of, seen_in_words
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger import text
 from mockservers.ledger.model import FileState, Kept
@@ -25,6 +25,8 @@ MOST_OFF = 100
 """Codes out of balance that are drawn besides, and requests of each."""
 MOST_NAMES = 5
 """Codes or paths in the headline."""
+
+
 # --- what is on the page ---------------------------------------------------------------
 
 
@@ -164,7 +166,7 @@ def _facts(ledger: Ledger, header: Header, took_s: float) -> list[tuple[str, str
 
 def _sent(ledger: Ledger) -> str:
     """What came of all resources, in the words of the column `seen`."""
-    found = Counter(map(seen_of, ledger.rows.values())).most_common()
+    found = Counter(map(seen_in_words, ledger.rows.values())).most_common()
     return ", ".join(f"{count} {word}" for word, count in found) or "nothing"
 
 
@@ -195,7 +197,8 @@ class _Planned:
         """Count a request."""
         waits = entry.delay_s
         nothing_follows = entry.do == "interim" and entry.status is None
-        if entry.do in ("hang", "stall") or nothing_follows:  # as long as the client had patience
+        # As long as the client had patience, or as the header section lasted.
+        if entry.do in ("hang", "stall", "slow_head") or nothing_follows:
             start, end = span(entry)
             waits = max(waits, end - start)
         elif entry.do == "drip":

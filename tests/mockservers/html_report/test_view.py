@@ -101,6 +101,8 @@ DRIPS = [{"do": "drip", "bytes_per_s": 1000}, {"do": "drip", "bytes_per_s": 100}
         ([drip(1, 1000) | {"code": None, "path": "/x"}], {"/x": DRIPS}, "1.00"),
         # without an attempt it is the first
         ([{k: v for k, v in drip(1, 2000).items() if k != "attempt"}], {"BR": DRIPS}, "2.00"),
+        # a slow header section
+        ([request(1, "BR", 0.0, 3.0, do="slow_head")], {}, "3.00"),
         # the plan does not know of a drip
         ([drip(1, 1000, delay_s=1.0)], {}, "1.00"),
     ],
