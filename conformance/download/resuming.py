@@ -52,6 +52,8 @@ _NEXT = [
           "a whole 200 of version 2", _BAD_RANGE),
     _Next("shifted", (BadRange("shift"), Serve()), "DL-CRG", "a part that begins a byte early",
           _BAD_RANGE),
+    _Next("moved", (BadRange("moved"), Serve()), "DL-CRG",
+          "a part that begins and ends a byte early", _BAD_RANGE),
     _Next("no-content-range", (BadRange("missing"), Serve()), "DL-CRG",
           "a part without Content-Range", _BAD_RANGE),
     _Next("other-unit", (BadRange("unit"), Serve()), "DL-CRG", "a part in lines", _BAD_RANGE),
@@ -110,6 +112,11 @@ def _between() -> Iterator[Situation]:
         "503": ((Status((503,), body_bytes=500), Serve()), "DL-STA", "503 with a page"),
         "ignored": ((BadRange("ignored"), Serve()), "DL-IGN", "a whole 200 for a part"),
         "shifted": ((BadRange("shift"), Serve()), "DL-CRG", "a part that begins a byte early"),
+        "moved": (
+            (BadRange("moved"), Serve()),
+            "DL-CRG",
+            "a part that begins and ends a byte early",
+        ),
         "short": ((BadRange("short"), Serve()), "DL-TOT", "half of the part asked for"),
     }
     for name, (second, clause, does) in faults.items():

@@ -15,8 +15,8 @@ from mockservers.kinds.whole import HTML, PageBytes, with_body
 __all__ = ["BadRange", "Unsatisfiable"]
 
 How = Annotated[
-    Literal["ignored", "shift", "total", "unit", "missing", "short", "stale"],
-    Meta(description="one of ignored, shift, total, unit, missing, short, stale"),
+    Literal["ignored", "shift", "moved", "total", "unit", "missing", "short", "stale"],
+    Meta(description="one of ignored, shift, moved, total, unit, missing, short, stale"),
 ]
 Total = Annotated[
     Literal["right", "wrong", "absent"], Meta(description="one of right, wrong, absent")
@@ -38,9 +38,10 @@ class BadRange(_ActsOnParts, frozen=True):
 
     how: How
     """`ignored`: the whole resource, with 200. `shift`: a part that begins one byte too early, or
-    at byte 1, if there is one. `total`: the length of the resource is called one byte more. `unit`:
-    the range is called one of lines. `missing`: no Content-Range. `short`: the first half of the
-    part. `stale`: the part, whatever If-Range says; of version 2 where no other is planned."""
+    at byte 1, if there is one. `moved`: likewise, and as long as the part that was asked for.
+    `total`: the length of the resource is called one byte more. `unit`: the range is called one of
+    lines. `missing`: no Content-Range. `short`: the first half of the part. `stale`: the part,
+    whatever If-Range says; of version 2 where no other is planned."""
 
     look = Look("elsewhere", "cross")
 
@@ -60,8 +61,10 @@ class BadRange(_ActsOnParts, frozen=True):
         match self.how:
             case "ignored":
                 return whole(form, info._replace(length=info.total, status=200, start=0))
-            case "shift":
+            case "shift" | "moved":
                 start = info.start - 1 if info.start else min(1, info.total - 1)
+                if self.how == "moved":
+                    stop = min(start + info.length, info.total)
                 return whole(form, info._replace(length=max(stop - start, 1), start=start))
             case "total":
                 return whole(form, info._replace(total=info.total + 1))

@@ -92,6 +92,9 @@ FAULTY = {
     "content-range-ignored": Fault("DL-CRG", "spliced", "retry-shifted", [
         (_FITS, "etag == part.etag:\n            part.total = None\n"),
     ]),
+    "range-start-ignored": Fault("DL-CRG", "spliced", "retry-moved", [
+        (_FITS, "etag == part.etag:\n"),
+    ]),
     "any-416-is-done": Fault("DL-RNS", "truncated", "retry-416", [
         (_LOOK, "        if response.status == 416:\n            return\n" + _LOOK),
     ]),

@@ -92,6 +92,7 @@ PARTS = [
      "truncate"),
     (BadRange("ignored"), 200, None, BODY, "whole", "bad_range"),
     (BadRange("shift"), 206, f"bytes 99-199/{WHOLE}", BODY[99:200], "whole", "bad_range"),
+    (BadRange("moved"), 206, f"bytes 99-198/{WHOLE}", BODY[99:199], "whole", "bad_range"),
     (BadRange("total"), 206, f"bytes 100-199/{WHOLE + 1}", BODY[100:200], "whole", "bad_range"),
     (BadRange("unit"), 206, f"lines 100-199/{WHOLE}", BODY[100:200], "whole", "bad_range"),
     (BadRange("missing"), 206, None, BODY[100:200], "whole", "bad_range"),
@@ -145,6 +146,15 @@ def test_a_range_kind_needs_a_plan_with_ranges(fault):
     ):
         with pytest.raises(PlanError, match=re.escape(f"{place}: {fault.do} acts on ranges")):
             Plan(**plan)
+
+
+def test_a_moved_part_is_as_long_as_the_one_asked_for(servers):
+    begin(servers, BadRange("moved"))
+    for asked, sent in (("0-9", "1-10"), ("0-", f"1-{WHOLE - 1}"), ("5-5", "4-4")):
+        fields = ask(servers, Range=f"bytes={asked}")[1]
+        assert fields["Content-Range"] == f"bytes {sent}/{WHOLE}"
+    begin(servers, BadRange("moved"), content={"/r": b"1"})
+    assert ask(servers, Range="bytes=0-")[1]["Content-Range"] == "bytes 0-0/1"
 
 
 def test_a_part_that_begins_at_0_is_shifted_the_other_way(servers):
