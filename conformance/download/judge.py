@@ -105,12 +105,17 @@ def _what_happened(situation: Situation, seen: Recording) -> _Happened:
     main, last = situation.clauses[0], seen.last
     private = [name for name, file in seen.files.items() if _is_private(file)]
     if seen.outside:
-        return "unsafe", "DL-NAM", f"wrote {', '.join(seen.outside)}", "nothing outside its folder"
+        return (
+            "unsafe",
+            "DL-NAM",
+            f"new files outside its folder: {', '.join(seen.outside)}",
+            "nothing outside its folder",
+        )
     if "DL-RED" in situation.clauses and private and last.status == 0:
         return "unsafe", "DL-RED", f"{private[0]} has the bytes of a local file", "a failure"
     match last.how:
         case How.HANGS:
-            took = f"a request in flight, and not a byte of a response for {last.elapsed_s:.0f} s"
+            took = f"a request in flight, and no more of it; ended after {last.elapsed_s:.0f} s"
             return (
                 "hangs",
                 "DL-SIL",
@@ -297,9 +302,10 @@ def _of_parts(seen: Recording, word: str) -> Iterator[Finding]:
     for one in seen.requests:
         valid = right.fullmatch(one.content_range or "")
         if one.status == 206 and not valid and one.complete and _needed(seen, one):
-            said = one.content_range or "no Content-Range"
+            given = one.content_range or ""
+            said = f'Content-Range "{given}"' if given else "no Content-Range"
             text = f"the part of request {one.n} was joined, with {said}"
-            word = "unchecked" if said.startswith("bytes ") else "joined"
+            word = "unchecked" if given.startswith("bytes ") else "joined"
             yield _finding(word, "DL-CRG", text, "another request, or a failure")
             return
 

@@ -5,6 +5,8 @@ from mockservers.journal import AwayEntry, RequestEntry
 
 MOST, LAST = 12, 3
 """Lines for requests of one run, and how many of them are for the last ones."""
+AT_THE_END_S = 0.5
+"""Requests that end together with the last one were in flight when a run was ended."""
 
 
 def story(seen: Recording) -> list[str]:
@@ -13,7 +15,7 @@ def story(seen: Recording) -> list[str]:
     for number, run in enumerate(seen.runs, 1):
         if len(seen.runs) > 1:
             lines.append(f"run {number}:")
-        shown = [_of_entry(entry, ended=run.status is not None) for entry in run.entries]
+        shown = [_of_entry(entry, ended=_ended_by_suite(entry, run)) for entry in run.entries]
         if len(shown) > MOST:
             shown[MOST - LAST : -LAST] = [f"and {len(shown) - MOST} more"]
         lines += shown
@@ -24,6 +26,13 @@ def story(seen: Recording) -> list[str]:
         for name, file in seen.files.items()
     ]
     return [*lines, *files]
+
+
+def _ended_by_suite(entry: RequestEntry | AwayEntry, run: Ran) -> bool:
+    """Whether a request was in flight when the suite ended the command."""
+    ends = [one.end_s for one in run.entries if isinstance(one, RequestEntry)]
+    in_flight = isinstance(entry, RequestEntry) and entry.end_s > max(ends) - AT_THE_END_S
+    return run.status is None and in_flight
 
 
 def _end(run: Ran) -> str:
@@ -51,7 +60,7 @@ def _of_entry(entry: RequestEntry | AwayEntry, *, ended: bool) -> str:
     elif entry.bytes_sent:
         answer.append(f"{entry.bytes_sent:,} bytes")
     if entry.client_gone:
-        answer.append("the client closed" if ended else "the suite ended the client")
+        answer.append("the suite ended the client" if ended else "the client closed")
     number = f"{entry.n}." if not entry.limited else f"{entry.n}. (beyond the limit)"
     kind = f"[{entry.do}]" if entry.do else "[rejected]"
     return f"{entry.start_s:.2f} s  {number} {' '.join(asked)} -> {kind} {', '.join(answer)}"
