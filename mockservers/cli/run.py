@@ -48,10 +48,11 @@ def run(args: argparse.Namespace) -> int:
     if not command:
         raise UsageError("run needs a command: mockservers run -- COMMAND ...")
     what = served(args)
-    check_page(args.html)
+    others = [Path(text.rpartition("=")[2]) for text in args.plan]
+    others += [args.journal] if args.journal is not None else []
+    check_page(args.html, *others)
+    others += [args.html] if args.html is not None else []
     header = _header(args, command, what)
-    others = [path for path in (args.journal, args.html) if path is not None]
-    others += [Path(text.rpartition("=")[2]) for text in args.plan]
     with (
         _claims_file(args.claims, others) as claims_file,
         journal_at(args.journal) as journal,

@@ -38,8 +38,8 @@ def judging(journal: Path) -> Iterator[None]:
         raise UsageError(f"{journal}: cannot be judged: {exc!r}") from None
 
 
-def check_page(file: Path | None) -> None:
-    """Refuse at once what would fail when the run is over."""
+def check_page(file: Path | None, *read: Path | None) -> None:
+    """Refuse at once what would fail when the run is over, or overwrite a file that is `read`."""
     if file is None:
         return
     try:
@@ -48,6 +48,10 @@ def check_page(file: Path | None) -> None:
         raise UsageError(f"--html needs the extra pages: {how_to_install('pages')}") from None
     if file.is_dir() or not file.parent.is_dir():
         raise UsageError(f"cannot write the page {file}: it is a folder, or its folder is missing")
+    if file.exists() and not file.is_file():
+        raise UsageError(f"cannot write the page {file}: it is not a regular file")
+    if file.resolve() in [other.resolve() for other in read if other is not None]:
+        raise UsageError(f"--html {file}: the same file is read or written by this command")
 
 
 def page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | None:
@@ -63,6 +67,6 @@ def page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | No
 def write_page(file: Path, text: str) -> None:
     """Write the page whole, or leave what was there; raises UsageError."""
     try:
-        write_whole(file, text)
+        write_whole(file.resolve(), text)
     except OSError as exc:
         raise UsageError(f"cannot write the page {file}: {exc.strerror}") from None

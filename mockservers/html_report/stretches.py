@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from mockservers.html_report.charts import LOOKS
 from mockservers.journal import Piece, RequestEntry
 from mockservers.ledger.judge import Span, span_of
-from mockservers.ledger.model import Row
+from mockservers.ledger.model import Kept, Row
 from mockservers.ledger.text import met
 from mockservers.ledger.words import piece_in_words
 
@@ -48,7 +48,9 @@ def stretches(row: Row) -> list[dict[str, Any]]:
 
 
 def first_wrong(row: Row) -> str:
-    """Where a file begins to differ from the resource, and what is there; empty if it is whole."""
+    """Where a file begins to differ from the resource, and what is there; empty if it is whole, or
+    exactly what a response sent: then its bytes are not those of the resource.
+    """
     kept = _kept(row)
     if not kept:
         return ""
@@ -72,7 +74,8 @@ class _Kept(NamedTuple):
 
 
 def _kept(row: Row) -> _Kept | None:
-    file = next((one.file for one in row.files if one.file.pieces), None)
+    files = (one.file for one in row.files if one.file.pieces and one.what is not Kept.AS_SENT)
+    file = next(files, None)
     if file is None:
         return None
     requests = {entry.n: entry for entry in row.requests}

@@ -256,7 +256,7 @@ def replay_line(header: Header) -> str | None:
     files, options = [], []
     for labels, plan in alike(plans):
         whole = len(labels) == len(LABELS)
-        file = "plan.json" if whole else f"plan-{'-'.join(labels).lower()}.json"
+        file = "replay.json" if whole else f"replay-{'-'.join(labels).lower()}.json"
         files.append(f"printf %s {shlex.quote(json.dumps(plan))} > {file}")
         options += [f"--plan {file}"] if whole else [f"--plan {one}={file}" for one in labels]
     if header.options:

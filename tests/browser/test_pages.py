@@ -288,7 +288,9 @@ def test_the_plan_and_the_command_can_be_copied(opened):
         page.get_by_role("button", name="Copy").first.click()
         page.get_by_text("Copied").wait_for()
         copied = page.evaluate("navigator.clipboard.readText()")
-        assert copied.endswith("mockservers run --plan ERROR=plan-error.json -- flags2-threadpool")
+        assert copied.endswith(
+            "mockservers run --plan ERROR=replay-error.json -- flags2-threadpool"
+        )
 
 
 def test_on_paper_there_are_no_controls(opened):

@@ -185,3 +185,14 @@ def test_what_is_not_there_gets_one_line(words, says, tmp_path, capsys, monkeypa
     assert (status, out) == (2, "")
     assert re.fullmatch(r"mockservers: .*\n", err)
     assert says in err
+
+
+def test_a_page_overwrites_neither_its_journal_nor_what_is_no_file(tmp_path, capsys):
+    journal, pipe = tmp_path / "j.jsonl", tmp_path / "pipe"
+    journal.write_text(json.dumps(HEADER) + "\n")
+    os.mkfifo(pipe)
+    for html in (journal, pipe):
+        status, _, stderr = ledger(capsys, str(journal), "--html", str(html))
+        assert (status, len(stderr.splitlines())) == (2, 1)
+    assert json.loads(journal.read_text()) == HEADER
+    assert pipe.is_fifo()

@@ -249,7 +249,7 @@ def test_the_line_for_a_shell_brings_the_plans_and_the_command(folder, tmp_path)
     line = view(three(plans=plans, command=["echo", "it's", "$HOME"], dest=folder))["replay"]
     line = line.replace("mockservers run", r"printf '%s\n'")
     words = subprocess.check_output(["sh", "-c", line], cwd=tmp_path, text=True).splitlines()
-    files = {"ERROR": "plan-error.json", "LOCAL": "plan-local.json"}
+    files = {"ERROR": "replay-error.json", "LOCAL": "replay-local.json"}
     options = [word for item in files.items() for word in ("--plan", "=".join(item))]
     assert words == [*options, "--dest", folder, "--", "echo", "it's", "$HOME"]
     assert {path.name for path in tmp_path.iterdir()} == set(files.values())

@@ -53,3 +53,4 @@ def test_a_wrong_file_has_the_place_of_its_first_wrong_byte_and_what_is_there():
     assert wrong(right, **{"is": "part", "size": 5}) == "only the first 5 of 20 bytes"
     assert wrong({**right, "at": 2}).startswith("wrong from its first byte on: 0 to 4 are from")
     assert row_of(cut("BR"), **{"is": "whole"})["wrong"] == ""
+    assert wrong(right, **{"is": "as sent"}) == "", "what differs is not known"
