@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from urllib.parse import urljoin
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from support.examples import examples
 from support.exchanges import NEVER_ABSENT
@@ -176,6 +176,8 @@ def test_a_loop_leads_back_to_the_very_same_path(path):
 
 
 @examples(120)
+@example(Chunked(2, "data"), RequestForm(), b"\0\0")
+@example(Chunked(1, "data"), RequestForm(), b"abc")
 @given(reply=resolved(), asked=GETS, body=BODIES)
 def test_a_client_that_is_not_ours_reads_what_was_planned(reply, asked, body):
     wire, sent = rendered(reply, asked, body)
@@ -228,7 +230,14 @@ def test_a_client_that_is_not_ours_reads_what_was_planned(reply, asked, body):
             assert (content, answer.length) == (body[:cut], None)
         case Chunked(cut=None):
             assert read(sent)[1:] == (body, b"")
-        case BadChunk() | Chunked(cut="chunk" | "data"):
+        case Chunked(chunk_bytes, cut="data"):
+            with pytest.raises(http.client.IncompleteRead) as caught:
+                read(sent)
+            # http.client gives up the chunk that is cut, not those before it.
+            assert caught.value.partial == body[: wire.body_stop // chunk_bytes * chunk_bytes]
+            part = body[len(caught.value.partial) : wire.body_stop]
+            assert sent.endswith(b"\r\n" + part)
+        case BadChunk() | Chunked(cut="chunk"):
             with pytest.raises(http.client.IncompleteRead) as caught:
                 read(sent)
             assert caught.value.partial == body[: wire.body_stop]
