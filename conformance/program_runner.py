@@ -36,7 +36,8 @@ STDERR_TAIL = 65_536
 """Bytes of stderr that are kept."""
 
 stopping = threading.Event()
-"""Every run in progress is ended while this is set; what sets it also clears it after the last."""
+"""Every run in progress is ended while this is set. What sets it clears it after the last run; in a
+worker of a cluster, which cannot know of the last one, the next suite does."""
 
 
 class CannotStartError(Exception):

@@ -1,5 +1,7 @@
 """A recording as text: the requests of each run, and the bytes of each response; pure."""
 
+from math import inf
+
 from conformance.download.recording import Ran, Recording
 from mockservers.journal import AwayEntry, RequestEntry
 
@@ -15,7 +17,8 @@ def story(seen: Recording) -> list[str]:
     for number, run in enumerate(seen.runs, 1):
         if len(seen.runs) > 1:
             lines.append(f"run {number}:")
-        shown = [_of_entry(entry, ended=_ended_by_suite(entry, run)) for entry in run.entries]
+        until_s = _in_flight_until_s(run)
+        shown = [_of_entry(entry, until_s) for entry in run.entries]
         if len(shown) > MOST:
             shown[MOST - LAST : -LAST] = [f"and {len(shown) - MOST} more"]
         lines += shown
@@ -28,11 +31,11 @@ def story(seen: Recording) -> list[str]:
     return [*lines, *files]
 
 
-def _ended_by_suite(entry: RequestEntry | AwayEntry, run: Ran) -> bool:
-    """Whether a request was in flight when the suite ended the command."""
-    ends = [one.end_s for one in run.entries if isinstance(one, RequestEntry)]
-    in_flight = isinstance(entry, RequestEntry) and entry.end_s > max(ends) - AT_THE_END_S
-    return run.status is None and in_flight
+def _in_flight_until_s(run: Ran) -> float:
+    """Requests that end after this were in flight when the suite ended the command."""
+    if run.status is not None:
+        return inf
+    return max((one.end_s for one in run.requests), default=inf) - AT_THE_END_S
 
 
 def _end(run: Ran) -> str:
@@ -41,7 +44,7 @@ def _end(run: Ran) -> str:
     return f"status {run.status} after {run.elapsed_s:.1f} s"
 
 
-def _of_entry(entry: RequestEntry | AwayEntry, *, ended: bool) -> str:
+def _of_entry(entry: RequestEntry | AwayEntry, until_s: float) -> str:
     if isinstance(entry, AwayEntry):
         return f"{entry.at_s:.2f} s  the server is away for {entry.for_s:g} s"
     asked = [entry.method, entry.path]
@@ -60,7 +63,9 @@ def _of_entry(entry: RequestEntry | AwayEntry, *, ended: bool) -> str:
     elif entry.bytes_sent:
         answer.append(f"{entry.bytes_sent:,} bytes")
     if entry.client_gone:
-        answer.append("the suite ended the client" if ended else "the client closed")
+        answer.append(
+            "the suite ended the client" if entry.end_s > until_s else "the client closed"
+        )
     number = f"{entry.n}." if not entry.limited else f"{entry.n}. (beyond the limit)"
     kind = f"[{entry.do}]" if entry.do else "[rejected]"
     return f"{entry.start_s:.2f} s  {number} {' '.join(asked)} -> {kind} {', '.join(answer)}"

@@ -174,7 +174,7 @@ def _ledger(args: argparse.Namespace) -> int:
         with judging(args.journal):
             print_entries(args.journal, args)
         return 0
-    check_page(args.html, args.journal)
+    check_page(args.html, [args.journal])
     with judging(args.journal):
         files = None if args.files is None else look_again(args.journal, args.files)
         ledger = balance(read_journal(args.journal), files)
@@ -188,7 +188,7 @@ def _compare(args: argparse.Namespace) -> int:
 
     if not 2 <= len(args.journals) <= MOST_RUNS:
         raise UsageError(f"from 2 to {MOST_RUNS} journals are compared, not {len(args.journals)}")
-    check_page(args.html, *args.journals)
+    check_page(args.html, args.journals)
     from mockservers.html_report.render import compare_page
     from mockservers.html_report.view import view_of
 

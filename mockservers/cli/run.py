@@ -24,7 +24,7 @@ from mockservers.cli.options import (
     options_again,
     served,
 )
-from mockservers.cli.show import check_page, page_of, show
+from mockservers.cli.show import check_page, is_one_of, page_of, show
 from mockservers.files import stats_in, unwritable_in
 from mockservers.flags2.arguments import asked_codes, readings
 from mockservers.flags2.output import ClaimsReader
@@ -49,12 +49,11 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("run needs a command: mockservers run -- COMMAND ...")
     what = served(args)
     others = [Path(text.rpartition("=")[2]) for text in args.plan]
-    others += [args.journal] if args.journal is not None else []
-    check_page(args.html, *others)
-    others += [args.html] if args.html is not None else []
+    others += [args.journal] if args.journal else []
+    check_page(args.html, others)
     header = _header(args, command, what)
     with (
-        _claims_file(args.claims, others) as claims_file,
+        _claims_file(args.claims, [*others, *([args.html] if args.html else [])]) as claims_file,
         journal_at(args.journal) as journal,
     ):
         status, urls, output = asyncio.run(
@@ -118,10 +117,10 @@ def _ours(args: argparse.Namespace) -> list[Path]:
 
 
 @contextmanager
-def _claims_file(file: Path | None, others: Iterable[str | Path]) -> Iterator[Path]:
+def _claims_file(file: Path | None, others: Iterable[Path]) -> Iterator[Path]:
     """Where the command may write its claims: nothing is there before it runs."""
     if file is not None:
-        if any(os.path.realpath(file) == os.path.realpath(other) for other in others):
+        if is_one_of(file, others):
             raise UsageError(f"--claims {file}: it is removed before the run: choose another name")
         if file.is_dir() or not file.parent.is_dir():
             raise UsageError(f"--claims {file}: it is a folder, or its folder is missing")

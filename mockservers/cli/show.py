@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,8 +39,13 @@ def judging(journal: Path) -> Iterator[None]:
         raise UsageError(f"{journal}: cannot be judged: {exc!r}") from None
 
 
-def check_page(file: Path | None, *read: Path | None) -> None:
-    """Refuse at once what would fail when the run is over, or overwrite a file that is `read`."""
+def is_one_of(file: Path, others: Iterable[Path]) -> bool:
+    """Whether a file is one of several, whatever its names and links."""
+    return os.path.realpath(file) in map(os.path.realpath, others)
+
+
+def check_page(file: Path | None, others: Iterable[Path]) -> None:
+    """Refuse at once what would fail when the run is over, or overwrite one of `others`."""
     if file is None:
         return
     try:
@@ -50,7 +56,7 @@ def check_page(file: Path | None, *read: Path | None) -> None:
         raise UsageError(f"cannot write the page {file}: it is a folder, or its folder is missing")
     if file.exists() and not file.is_file():
         raise UsageError(f"cannot write the page {file}: it is not a regular file")
-    if file.resolve() in [other.resolve() for other in read if other is not None]:
+    if is_one_of(file, others):
         raise UsageError(f"--html {file}: the same file is read or written by this command")
 
 
@@ -67,6 +73,6 @@ def page_of(ledger: Ledger, journal: Path, args: argparse.Namespace) -> str | No
 def write_page(file: Path, text: str) -> None:
     """Write the page whole, or leave what was there; raises UsageError."""
     try:
-        write_whole(file.resolve(), text)
+        write_whole(Path(os.path.realpath(file)), text)
     except OSError as exc:
         raise UsageError(f"cannot write the page {file}: {exc.strerror}") from None

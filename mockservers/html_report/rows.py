@@ -6,7 +6,7 @@ from typing import Any
 
 from mockservers.content.flag_images import colours, flag
 from mockservers.html_report.charts import label_of
-from mockservers.html_report.stretches import first_wrong, stretches
+from mockservers.html_report.stretches import first_wrong, kept_pieces, stretches
 from mockservers.ledger.model import FileState, Row
 from mockservers.ledger.result import Imbalance, Ledger
 from mockservers.ledger.text import met
@@ -59,7 +59,7 @@ def rows_of(ledger: Ledger) -> list[dict[str, Any]]:
 
 def _row(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
     last = row.requests[-1] if row.requests else None
-    by_report = row.said is None
+    kept = kept_pieces(row)
     return {
         "code": name,
         "words": [one.kind for one in found],
@@ -69,10 +69,10 @@ def _row(name: str, row: Row, found: Sequence[Imbalance]) -> dict[str, Any]:
         "status": last.status if last else None,
         "seen": seen_in_words(row),
         "said": ", ".join(row.claims).replace("_", " "),
-        "file": row.file if by_report else row.kept,
+        "file": file_in_words(row),
         "picture": _picture(row),
-        "stretches": stretches(row),
-        "wrong": first_wrong(row),
+        "stretches": stretches(row, kept),
+        "wrong": first_wrong(kept),
     }
 
 
@@ -90,6 +90,11 @@ def _picture(row: Row) -> dict[str, Any] | None:
 def seen_in_words(row: Row) -> str:
     """What came of a resource, in the words of the claim that it is held against."""
     return row.seen.replace("_", " ") if row.said is None else row.arrived
+
+
+def file_in_words(row: Row) -> str:
+    """What its file is, likewise."""
+    return row.file if row.said is None else row.kept
 
 
 def columns_of(rows: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -15,13 +15,12 @@ MOST = 40
 """Stretches of one bar."""
 
 
-def stretches(row: Row) -> list[dict[str, Any]]:
+def stretches(row: Row, kept: "KeptPieces | None") -> list[dict[str, Any]]:
     """The stretches of the file, right or wrong, if it is not whole; else of what the responses
     sent, if it took several. None if there is only one.
 
     What the resource has beyond the file is left empty.
     """
-    kept = _kept(row)
     if kept:
         total = max(kept.size, kept.length or 0)
         return [
@@ -47,11 +46,10 @@ def stretches(row: Row) -> list[dict[str, Any]]:
     ]
 
 
-def first_wrong(row: Row) -> str:
+def first_wrong(kept: "KeptPieces | None") -> str:
     """Where a file begins to differ from the resource, and what is there; empty if it is whole, or
     exactly what a response sent: then its bytes are not those of the resource.
     """
-    kept = _kept(row)
     if not kept:
         return ""
     wrong = next((piece for piece, right in kept.pieces if not right), None)
@@ -62,8 +60,8 @@ def first_wrong(row: Row) -> str:
     return f"wrong from {where} on: {piece_in_words(wrong, kept.requests)}"
 
 
-class _Kept(NamedTuple):
-    """A file that is not whole."""
+class KeptPieces(NamedTuple):
+    """A file that is not whole, in pieces."""
 
     size: int
     length: int | None
@@ -73,7 +71,8 @@ class _Kept(NamedTuple):
     requests: dict[int, RequestEntry]
 
 
-def _kept(row: Row) -> _Kept | None:
+def kept_pieces(row: Row) -> KeptPieces | None:
+    """The file of a row in pieces, each right or wrong; None where it is whole, or as sent."""
     files = (one.file for one in row.files if one.file.pieces and one.what is not Kept.AS_SENT)
     file = next(files, None)
     if file is None:
@@ -84,7 +83,7 @@ def _kept(row: Row) -> _Kept | None:
     right = [begun is not None and span is not None and span.version[:2] == begun.version[:2]
              for span in spans]  # fmt: skip
     length = begun.version[2] if begun else None
-    return _Kept(file.size, length, list(zip(file.pieces, right, strict=True)), requests)
+    return KeptPieces(file.size, length, list(zip(file.pieces, right, strict=True)), requests)
 
 
 def _in_place(piece: Piece, entry: RequestEntry | None) -> Span | None:

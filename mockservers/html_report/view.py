@@ -9,7 +9,13 @@ from typing import Any
 from mockservers.faults import Drip
 from mockservers.flags2.codes import is_code
 from mockservers.html_report.charts import chart, names_of, shown, span
-from mockservers.html_report.rows import columns_of, meanings_of, rows_of, seen_in_words
+from mockservers.html_report.rows import (
+    columns_of,
+    file_in_words,
+    meanings_of,
+    rows_of,
+    seen_in_words,
+)
 from mockservers.journal import Header, Line, RequestEntry
 from mockservers.ledger import text
 from mockservers.ledger.model import FileState, Kept
@@ -171,10 +177,9 @@ def _sent(ledger: Ledger) -> str:
 
 
 def _files(ledger: Ledger) -> str:
-    """How many files are what, in the words of the column `file`."""
-    by_status = ledger.claims.by in ("exit", "file")
+    """How many files are what, in the words of the column `file`; those from before apart."""
     found = Counter[str](
-        row.kept if by_status and row.file is not FileState.KEPT else row.file
+        row.file if row.file is FileState.KEPT else file_in_words(row)
         for row in ledger.rows.values()
     )
     parts = [
